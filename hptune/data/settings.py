@@ -1,0 +1,38 @@
+"""The data section of a study file, checked. Standard library only."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+GENERATED = ("moons", "circles", "spirals", "blobs")
+SOURCES = ("digits", *GENERATED)
+
+
+@dataclass(frozen=True, slots=True)
+class DataSettings:
+    """Which data, and how it is split. Either source or path is set."""
+
+    source: str | None = None  # one of SOURCES
+    path: str | None = None  # a .csv or .npz file
+    target: str | None = None  # CSV only: the column of labels
+    dev: str | None = None  # a file of its own for dev; else dev is split off
+    test: str | None = None
+    ignore: tuple[str, ...] = ()  # CSV only: columns to leave out
+    categorical: tuple[str, ...] = ()  # CSV only: columns of numbers that are names, to be one-hot encoded
+    split: tuple[float, ...] | None = None  # fractions (train, dev) or (train, dev, test); None: by size
+    examples: int = 1000  # generated sets only
+    noise: float | None = None  # generated sets only; None: the set's own default
+    classes: int | None = None  # spirals and blobs only; None: the set's own default
+    seed: int = 0  # of generation and split
+    bayes_error: float = 0.0  # the error that nobody can beat, for the diagnosis
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> DataSettings:
+        tuples = {key: tuple(record[key]) for key in ("ignore", "categorical", "split") if record[key] is not None}
+        return cls(**{**record, **tuples})

@@ -1,0 +1,102 @@
+"""The hyperparameters of the built-in network: names, defaults, legal values. The one place that declares them.
+
+Standard library only, so that a study file is checked without loading NumPy. A name here is a legal key
+of `train:` and of `space:`; what a search may draw, and how far a zoom may extend, follows from Legal.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from hptune.trial import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Legal:
+    """Which values a hyperparameter may take, whatever a study file asks for."""
+
+    kind: Literal["int", "real", "choice"]
+    low: float = -math.inf
+    high: float = math.inf
+    low_open: bool = False  # low itself is not legal
+    high_open: bool = False
+    choices: tuple[str, ...] = ()
+    only_with: tuple[str, tuple[str, ...]] | None = None  # (hyperparameter, values under which this one matters)
+
+    def describe(self) -> str:
+        """The rule in words: "a number above 0 and below 1"."""
+        if self.kind == "choice":
+            return "one of " + ", ".join(self.choices)
+        noun = "a whole number" if self.kind == "int" else "a number"
+        bounds = []
+        if self.low > -math.inf:
+            bounds.append(f"above {self.low:g}" if self.low_open else f"{self.low:g} or more")
+        if self.high < math.inf:
+            bounds.append(f"below {self.high:g}" if self.high_open else f"at most {self.high:g}")
+        return " ".join([noun, " and ".join(bounds)]).strip()
+
+    def admits(self, value: Value) -> bool:
+        """Whether value is legal; True and False are no numbers."""
+        if self.kind == "choice":
+            return value in self.choices
+        if isinstance(value, bool | str) or not math.isfinite(value):
+            return False
+        if self.kind == "int" and not isinstance(value, int):
+            return False
+        above = value > self.low if self.low_open else value >= self.low
+        below = value < self.high if self.high_open else value <= self.high
+        return above and below
+
+
+def _legal(default: Value, doc: str, legal: Legal) -> Any:
+    return dataclasses.field(default=default, metadata={"doc": doc, "legal": legal})
+
+
+_MOMENTUM = ("optimizer", ("momentum",))
+_ADAM = ("optimizer", ("adam",))
+
+
+@dataclass(frozen=True, slots=True)
+class Hyperparameters:
+    """One configuration of the network and its training."""
+
+    epochs: int = _legal(30, "passes over the training set", Legal("int", low=1))
+    batch_size: int = _legal(64, "examples in a mini-batch", Legal("int", low=1))
+    hidden_layers: int = _legal(1, "hidden layers; 0 is logistic or softmax regression", Legal("int", low=0, high=100))
+    hidden_units: int = _legal(32, "units in each hidden layer", Legal("int", low=1, high=100_000))
+    activation: str = _legal("relu", "of the hidden layers", Legal("choice", choices=("relu", "tanh")))
+    init: str = _legal(
+        "auto",
+        "initial weights: he (variance 2/n_in), xavier (1/n_in), auto (he for relu, xavier for tanh)",
+        Legal("choice", choices=("auto", "he", "xavier")),
+    )
+    optimizer: str = _legal("adam", "", Legal("choice", choices=("gradient_descent", "momentum", "adam")))
+    learning_rate: float = _legal(0.01, "step size of the first epoch", Legal("real", low=0, low_open=True))
+    learning_rate_decay: float = _legal(
+        0.0, "inverse time: learning_rate / (1 + decay * epoch), epoch from 0", Legal("real", low=0)
+    )
+    momentum: float = _legal(
+        0.9, "beta of the averaged gradient", Legal("real", low=0, high=1, high_open=True, only_with=_MOMENTUM)
+    )
+    beta1: float = _legal(
+        0.9, "Adam's average of gradients", Legal("real", low=0, high=1, high_open=True, only_with=_ADAM)
+    )
+    beta2: float = _legal(
+        0.999, "Adam's average of squared gradients", Legal("real", low=0, high=1, high_open=True, only_with=_ADAM)
+    )
+    epsilon: float = _legal(1e-8, "added to Adam's denominator", Legal("real", low=0, low_open=True, only_with=_ADAM))
+    l2: float = _legal(0.0, "lambda of the penalty lambda/(2m) * ||W||^2", Legal("real", low=0))
+    dropout: float = _legal(
+        0.0, "share of the hidden units dropped in training", Legal("real", low=0, high=1, high_open=True)
+    )
+
+
+LEGAL: Mapping[str, Legal] = {f.name: f.metadata["legal"] for f in dataclasses.fields(Hyperparameters)}
+"""The rule of every hyperparameter, by name, in the order in which they are documented."""
+
+DEFAULTS: Mapping[str, Value] = {f.name: f.default for f in dataclasses.fields(Hyperparameters)}  # type: ignore[misc]
+"""The default of every hyperparameter, by name."""
