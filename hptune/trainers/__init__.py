@@ -1,0 +1,85 @@
+"""How one trial is trained.
+
+A trainer is named "module:function" in the run's Job; the function is called once in every worker with the job
+and returns a Train: the function that trains one trial, epoch by epoch. attempt() runs a Train on a spec and never raises: an exception or a diverged loss is a result with its reason.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import time
+import traceback
+from collections.abc import Callable, Generator, Iterator
+
+from hptune.trial import METRICS, DivergedError, EpochMetrics, FinalCheck, Job, Status, TrialResult, TrialSpec
+
+Train = Callable[[TrialSpec], Generator[EpochMetrics, None, FinalCheck]]
+"""Trains one trial: yields its epochs, returns the final check of its best weights.
+
+It may raise DivergedError, or anything else.
+"""
+
+MAX_REASON = 2000  # characters
+
+
+def prepare(job: Job) -> Train:
+    """The job's trainer, ready to train trials: its data loaded, its network library imported."""
+    module, _, function = job.trainer.partition(":")
+    train: Train = getattr(importlib.import_module(module), function)(job)
+    return train
+
+
+def attempt(train: Train, spec: TrialSpec, job: Job) -> Iterator[EpochMetrics | TrialResult]:
+    """Train one trial: its epochs, and as the last item its result."""
+    start = time.perf_counter()
+    epochs, best = 0, None
+    final, status, reason = FinalCheck(), Status.COMPLETED, ""
+    training = train(spec)
+    while True:
+        try:
+            metrics = next(training)
+        except StopIteration as end:
+            final = end.value or FinalCheck()
+            break
+        except DivergedError as error:
+            status, reason = Status.DIVERGED, str(error)
+            break
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever a training raises is that trial's result, not the run's end)
+            status, reason = Status.FAILED, _explain(error)
+            break
+        if (name := _not_finite(metrics)) is not None:
+            status, reason = Status.DIVERGED, f"{name} became {getattr(metrics, name)} in epoch {metrics.epoch}"
+            break
+        epochs = metrics.epoch
+        score = float(getattr(metrics, job.metric))
+        best = min(best or (score, epochs), (score, epochs))
+        yield metrics
+    if status is Status.COMPLETED and best is None:
+        status, reason = Status.FAILED, "the training ended without a single epoch"
+    score_and_epoch = best if status is Status.COMPLETED and best else (None, None)
+    yield TrialResult(
+        number=spec.number,
+        status=status,
+        reason=reason,
+        epochs=epochs,
+        best_epoch=score_and_epoch[1],
+        score=score_and_epoch[0],
+        final=final,
+        seconds=time.perf_counter() - start,
+    )
+
+
+def _not_finite(metrics: EpochMetrics) -> str | None:
+    return next((name for name in METRICS if not math.isfinite(getattr(metrics, name))), None)
+
+
+def _explain(error: BaseException) -> str:
+    """The exception and the line that raised it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001  (an exception whose own text cannot be made)
+        text = "its text cannot be shown"
+    return f"{type(error).__name__}: {text}"[:MAX_REASON] + where

@@ -1,0 +1,158 @@
+"""Reading a positioned YAML tree key by key, collecting problems instead of stopping at the first.
+
+Every method returns the value, or None where it is absent or wrong; wrong values are remembered, and
+finish() raises them all.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+
+from hptune.config.yaml_tree import Node
+from hptune.errors import Problem, StudyFileError, did_you_mean
+
+
+def found(node: Node) -> str:
+    """What stands there, for a message."""
+    if isinstance(node.value, dict):
+        return "a mapping"
+    if isinstance(node.value, list):
+        return "a list"
+    if node.value is None:
+        return "nothing"
+    text = repr(node.value) if not isinstance(node.value, bool) else str(node.value).lower()
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+class Reader:
+    """A collector of problems with readers for the kinds of values a study file has."""
+
+    def __init__(self) -> None:
+        self._problems: list[Problem] = []
+
+    def problem(self, node: Node, key: str, message: str, *, at_key: bool = False) -> None:
+        self._problems.append(Problem(node.key_place if at_key else node.place, key, message))
+
+    def finish(self) -> None:
+        """Raise StudyFileError with all problems, if there are any."""
+        if self._problems:
+            raise StudyFileError(sorted(self._problems, key=_reading_order))
+
+    def mapping(
+        self, node: Node | None, key: str, known: Sequence[str], elsewhere: Mapping[str, str] | None = None
+    ) -> Mapping[str, Node]:
+        """The keys of a mapping; unknown ones are problems. elsewhere translates the names of other tools."""
+        if node is None:
+            return {}
+        if not isinstance(node.value, dict):
+            self.problem(node, key, f"expected keys ({', '.join(known)}), found {found(node)}")
+            return {}
+        for name, value in node.value.items():
+            if name not in known:
+                here = (elsewhere or {}).get(name)
+                advice = f" Write {here}." if here else did_you_mean(name, known) + f" Allowed: {', '.join(known)}."
+                self.problem(value, f"{key}.{name}" if key else name, "unknown key." + advice, at_key=True)
+        return node.value
+
+    def items(self, node: Node, key: str) -> Sequence[Node]:
+        if isinstance(node.value, list):
+            return node.value
+        self.problem(node, key, f"expected a list, as [a, b], found {found(node)}")
+        return ()
+
+    def text(self, node: Node | None, key: str) -> str | None:
+        if node is None:
+            return None
+        if isinstance(node.value, str) and node.value:
+            return node.value
+        hint = "; put it in quotes" if isinstance(node.value, int | float) else ""
+        self.problem(node, key, f"expected text, found {found(node) if node.value != '' else 'an empty text'}{hint}")
+        return None
+
+    def texts(self, node: Node | None, key: str) -> list[str]:
+        """A list of texts, or a single one."""
+        if node is None:
+            return []
+        items = [node] if isinstance(node.value, str) else self.items(node, key)
+        return [text for item in items if (text := self.text(item, key)) is not None]
+
+    def one_of(self, node: Node | None, key: str, allowed: Sequence[str], why: str = "") -> str | None:
+        if node is None:
+            return None
+        if isinstance(node.value, str) and node.value in allowed:
+            return node.value
+        near = did_you_mean(node.value, allowed) if isinstance(node.value, str) else ""
+        reason = f" ({why})" if why else ""
+        self.problem(node, key, f"expected {' or '.join(allowed)}{reason}, found {found(node)}.{near}")
+        return None
+
+    def number(self, node: Node | None, key: str, low: float = -math.inf, high: float = math.inf) -> float | int | None:
+        """A finite number; what was written as a whole number stays one."""
+        if node is None:
+            return None
+        value = node.value
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            hint = "; remove the quotes" if isinstance(value, str) and not node.plain and _is_number(value) else ""
+            self.problem(node, key, f"expected a number, found {found(node)}{hint}")
+        elif not math.isfinite(value):
+            self.problem(node, key, f"expected a finite number, found {value}")
+        elif not low <= value <= high:
+            self.problem(node, key, f"expected a number{_range(low, high)}, found {value}")
+        else:
+            return value
+        return None
+
+    def whole(
+        self, node: Node | None, key: str, low: float = -math.inf, high: float = math.inf, also: str = ""
+    ) -> int | None:
+        """A whole number; 1e3 is one, 1.5 is not."""
+        if node is None:
+            return None
+        value = node.value
+        if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            other = f" or {also}" if also else ""
+            self.problem(node, key, f"expected a whole number{_range(low, high)}{other}, found {found(node)}")
+            return None
+        return value
+
+    def override(self, root: Node, path: str, value: Node) -> Node:
+        """The tree with value put at a dotted path; mappings on the way are made where they are missing."""
+        return self._put(root, path.split("."), value, "")
+
+    def _put(self, node: Node, path: Sequence[str], value: Node, above: str) -> Node:
+        if not path:
+            return value
+        key = f"{above}.{path[0]}" if above else path[0]
+        if not isinstance(node.value, dict):
+            self.problem(
+                value, key, f"{above} is {found(node)} in the study file, not a mapping: set {above} as a whole"
+            )
+            return node
+        empty = Node(value.place, {}, value.place, plain=True)
+        below = self._put(node.value.get(path[0], empty), path[1:], value, key)
+        return Node(node.place, {**node.value, path[0]: below}, node.key_place, node.plain)
+
+
+def _reading_order(problem: Problem) -> tuple[int, ...]:
+    """Line and column, from "study.yaml:7:3"; what was given outside the file comes first."""
+    numbers = re.search(r":(\d+):(\d+)$", problem.place)
+    return tuple(int(number) for number in numbers.groups()) if numbers else (0,)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _range(low: float, high: float) -> str:
+    """A closed range in words; ends beyond 2^53 only keep numbers exact and go unsaid."""
+    if abs(low) >= 2**53:
+        return ""
+    return f" of at least {low:g}" if abs(high) >= 2**53 else f" from {low:g} to {high:,.12g}"

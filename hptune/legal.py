@@ -1,0 +1,62 @@
+"""Which values a hyperparameter may take, whatever a study file asks for or a zoom would like.
+
+A trainer declares one rule per hyperparameter; the study file is checked against it, and the borders
+of a search space are never moved past it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from hptune.trial import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Legal:
+    """The rule of one hyperparameter."""
+
+    kind: Literal["int", "real", "choice"]
+    low: float = -math.inf
+    high: float = math.inf
+    low_open: bool = False  # low itself is not legal
+    high_open: bool = False
+    choices: tuple[str, ...] = ()
+    only_with: tuple[str, tuple[str, ...]] | None = None  # (hyperparameter, its values under which this one matters)
+
+    def describe(self) -> str:
+        """The rule in words: "a number above 0 and below 1"."""
+        if self.kind == "choice":
+            return "one of " + ", ".join(self.choices)
+        noun = "a whole number" if self.kind == "int" else "a number"
+        bounds = []
+        if self.low > -math.inf:
+            bounds.append(f"above {self.low:g}" if self.low_open else f"of at least {self.low:g}")
+        if self.high < math.inf:
+            bounds.append(f"below {self.high:g}" if self.high_open else f"at most {self.high:g}")
+        return " ".join([noun, " and ".join(bounds)]).strip()
+
+    def admits(self, value: Value) -> bool:
+        """Whether value is legal; True and False are no numbers."""
+        if self.kind == "choice":
+            return value in self.choices
+        if isinstance(value, bool | str) or not math.isfinite(value):
+            return False
+        if self.kind == "int" and not isinstance(value, int):
+            return False
+        above = value > self.low if self.low_open else value >= self.low
+        below = value < self.high if self.high_open else value <= self.high
+        return above and below
+
+    def move_low(self, low: float, to: float) -> float:
+        """The lower border moved from low to `to`, no further than is legal; half-way to an open limit."""
+        if to > self.low:
+            return to
+        return (low + self.low) / 2 if self.low_open else self.low
+
+    def move_high(self, high: float, to: float) -> float:
+        """The upper border moved from high to `to`, no further than is legal; half-way to an open limit."""
+        if to < self.high:
+            return to
+        return (high + self.high) / 2 if self.high_open else self.high

@@ -1,0 +1,125 @@
+"""Run folders: where they lie, what is in them, which one is meant. The one place that builds their paths."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hptune.errors import RunDamagedError, StorageError, UsageError, did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The files of one run."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def config(self) -> Path:
+        """The resolved study file, for people; the database holds the same text."""
+        return self.path / "config.yaml"
+
+    @property
+    def database(self) -> Path:
+        return self.path / "run.db"
+
+    @property
+    def lock(self) -> Path:
+        return self.path / ".lock"
+
+    @property
+    def trials_csv(self) -> Path:
+        return self.path / "trials.csv"
+
+    @property
+    def curves_csv(self) -> Path:
+        return self.path / "curves.csv"
+
+    @property
+    def best_yaml(self) -> Path:
+        return self.path / "best.yaml"
+
+
+def create(runs: Path, name: str) -> RunFolder:
+    """A new folder runs/NAME-001, or with the number after the highest there is.
+
+    Raises:
+        StorageError: the folder cannot be made.
+
+    """
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        number = 1 + max((_number(path, name) for path in runs.iterdir()), default=0)
+        while True:
+            path = runs / f"{name}-{number:03d}"
+            try:
+                path.mkdir()
+            except FileExistsError:  # another search was faster
+                number += 1
+            else:
+                return RunFolder(path)
+    except OSError as error:
+        raise StorageError(
+            f"{runs}: cannot make a run folder here: {error.strerror}. Choose another with --runs."
+        ) from error
+
+
+def _number(path: Path, name: str) -> int:
+    found = re.fullmatch(re.escape(name) + r"-(\d{3,9})", path.name)
+    return int(found[1]) if found else 0
+
+
+def find_all(runs: Path) -> list[RunFolder]:
+    """The runs below a folder, oldest first."""
+    folders = [RunFolder(path) for path in _subfolders(runs) if (path / "run.db").is_file()]
+    return sorted(folders, key=_age)
+
+
+def _subfolders(runs: Path) -> Iterator[Path]:
+    try:
+        yield from (path for path in runs.iterdir() if path.is_dir())
+    except OSError:
+        return
+
+
+def _age(folder: RunFolder) -> tuple[int, str]:
+    # config.yaml is written once, when the run is created, and never touched again
+    config = folder.config if folder.config.exists() else folder.database
+    return config.stat().st_mtime_ns, folder.name
+
+
+def find(runs: Path, run: str | None = None) -> RunFolder:
+    """The run of that name below runs, or at that path; without one, the newest.
+
+    Raises:
+        UsageError: there is no such run.
+        RunDamagedError: the folder has no database.
+
+    """
+    if run is None:
+        folders = find_all(runs)
+        if not folders:
+            raise UsageError(
+                f"No runs in {runs}{os.sep}. Start one with: hptune search CONFIG (or say where with --runs DIR)"
+            )
+        return folders[-1]
+    for path in (runs / run, Path(run)):
+        if (path / "run.db").is_file():
+            return RunFolder(path)
+        if path.is_dir() and (path / "config.yaml").is_file():
+            raise RunDamagedError(
+                f"{path}: has no run.db. The search was stopped while it was being set up, or the file was deleted. "
+                f"Start anew with: hptune search {path / 'config.yaml'}"
+            )
+    names = [folder.name for folder in find_all(runs)]
+    there = f" There are: {', '.join(names[-8:])}." if names else ""
+    raise UsageError(
+        f'No run "{run}" in {runs}{os.sep}, and no run folder of that path.{did_you_mean(run, names)}{there}'
+    )

@@ -1,0 +1,85 @@
+"""A search space: named domains, some of them under conditions. A point of the unit cube is a configuration."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hptune.domains import Domain, same
+from hptune.legal import Legal
+from hptune.trial import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A named domain, perhaps active only where other hyperparameters have certain values."""
+
+    name: str
+    domain: Domain
+    legal: Legal
+    when: tuple[tuple[str, tuple[Value, ...]], ...] = ()
+
+    def is_active(self, others: Mapping[str, Value]) -> bool:
+        """Whether the conditions hold; a hyperparameter that is itself inactive holds none."""
+        return all(name in others and any(same(others[name], value) for value in values) for name, values in self.when)
+
+    @property
+    def is_searched(self) -> bool:
+        return self.domain.size > 1
+
+    def plain(self) -> Value | dict[str, object]:
+        """As written in a study file."""
+        written = self.domain.plain()
+        if not self.when:
+            return written  # type: ignore[return-value]
+        when = {name: values[0] if len(values) == 1 else list(values) for name, values in self.when}
+        return {**(written if isinstance(written, dict) else {"choices": [written]}), "when": when}
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSpace:
+    """All parameters, in the order of the study file."""
+
+    parameters: tuple[Parameter, ...]
+
+    def draw(self, units: Sequence[float], fixed: Mapping[str, Value]) -> dict[str, Value]:
+        """The configuration at a point of the unit cube; coordinates go to parameters by sorted name.
+
+        fixed holds the hyperparameters outside the space, which conditions may name. Inactive parameters
+        are absent. The order of the study file changes nothing but the order of the result's keys.
+        """
+        unit_of = dict(zip(sorted(parameter.name for parameter in self.parameters), units, strict=True))
+        known = dict(fixed)
+        for parameter in self._parents_first():
+            if parameter.is_active(known):
+                known[parameter.name] = parameter.domain.from_unit(unit_of[parameter.name])
+        return {p.name: known[p.name] for p in self.parameters if p.name in known}
+
+    def _parents_first(self) -> list[Parameter]:
+        ordered: dict[str, Parameter] = {}
+        by_name = {parameter.name: parameter for parameter in self.parameters}
+
+        def visit(parameter: Parameter) -> None:
+            for name, _ in parameter.when:
+                if name in by_name and name not in ordered:
+                    visit(by_name[name])
+            ordered.setdefault(parameter.name, parameter)
+
+        for parameter in self.parameters:
+            visit(parameter)
+        return list(ordered.values())
+
+    @property
+    def searched(self) -> tuple[str, ...]:
+        """The names of the parameters that can differ between trials."""
+        return tuple(p.name for p in self.parameters if p.is_searched)
+
+    @property
+    def size(self) -> float:
+        """An upper bound on the number of different configurations; infinite with any real parameter."""
+        return math.prod(p.domain.size for p in self.parameters)
+
+    def plain(self) -> dict[str, object]:
+        """As written in a study file."""
+        return {p.name: p.plain() for p in self.parameters}

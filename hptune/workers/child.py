@@ -1,0 +1,79 @@
+"""A worker process: `python -P -m hptune.workers.child` reads specs on standard input and writes what happens.
+
+Its own session keeps the terminal's Ctrl-C away from it. When its parent is gone, by whatever cause, its input
+ends and it ends at once, in the middle of an epoch if need be.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from typing import BinaryIO
+
+FLUSH_S = 0.1  # epochs are sent in batches of so long, so that a fast training does not wait for a pipe
+PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+
+
+def main() -> None:
+    """Train what the parent sends until it stops sending."""
+    _die_with_parent()
+    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(sys.stdin.buffer, lines), daemon=True).start()
+    # what a training prints must not mix with the messages
+    with os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=1 << 16) as out:
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        _work(lines, out)
+
+
+def _work(lines: queue.SimpleQueue[bytes], out: BinaryIO) -> None:
+    # NumPy is loaded here, after the thread that watches the parent has started
+    from hptune import trainers  # noqa: PLC0415
+    from hptune.errors import HptuneError  # noqa: PLC0415
+    from hptune.trial import Job, TrialResult, TrialSpec  # noqa: PLC0415
+    from hptune.workers import messages  # noqa: PLC0415
+
+    job = Job.from_json(json.loads(lines.get()))
+    try:
+        train = trainers.prepare(job)
+    except HptuneError as error:
+        out.write(messages.encode({"error": str(error)}))
+        return
+    out.write(messages.encode(messages.READY))
+    out.flush()
+    while True:
+        spec = TrialSpec.from_json(json.loads(lines.get()))
+        flushed = time.monotonic()
+        for item in trainers.attempt(train, spec, job):
+            out.write(messages.encode_training(item))
+            if isinstance(item, TrialResult) or time.monotonic() - flushed > FLUSH_S:
+                out.flush()
+                flushed = time.monotonic()
+
+
+def _read(stream: BinaryIO, lines: queue.SimpleQueue[bytes]) -> None:
+    """Pass lines on; at the end of the stream the parent is gone, and so is this process."""
+    with contextlib.suppress(OSError):
+        for line in stream:
+            lines.put(line)
+    os._exit(0)
+
+
+def _die_with_parent() -> None:
+    """Ask Linux for SIGKILL when the parent dies: it works even where Python code gets no turn."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform != "linux":
+        return
+    import ctypes  # noqa: PLC0415
+
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""The lines that a worker process and its parent exchange: JSON, one message a line, ASCII only.
+
+parent -> worker   the Job, once; then a TrialSpec for every trial
+worker -> parent   "ready", once; then for every trial its epochs (a list each) and its result (an object);
+                   {"error": text} where the job cannot be prepared
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hptune.trial import EpochMetrics, TrialResult
+
+READY = "ready"
+MAX_LINE = 1 << 20  # bytes; a longer line is garbage
+
+
+def encode(message: Any) -> bytes:
+    """One line."""
+    return json.dumps(message, separators=(",", ":")).encode("ascii") + b"\n"
+
+
+def encode_training(item: EpochMetrics | TrialResult) -> bytes:
+    return encode(item.to_json())
+
+
+def decode(line: bytes) -> str | EpochMetrics | TrialResult | dict[str, str]:
+    """What a worker said.
+
+    Raises:
+        ValueError: it is no message.
+    """
+    message = json.loads(line)
+    try:
+        if isinstance(message, list):
+            return EpochMetrics(*message)
+        if isinstance(message, dict) and "number" in message:
+            return TrialResult.from_json(message)
+    except (TypeError, KeyError) as error:
+        raise ValueError(str(error)) from error
+    if message == READY or (isinstance(message, dict) and "error" in message):
+        return message  # type: ignore[no-any-return]
+    raise ValueError("unknown message")
