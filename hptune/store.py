@@ -211,7 +211,7 @@ def read_with_curves(folder: RunFolder) -> tuple[Snapshot, list[tuple[Any, ...]]
 def _snapshot(folder: RunFolder, connection: sqlite3.Connection) -> Snapshot:
     facts = {name: json.loads(value) for name, value in connection.execute("SELECT name, value FROM facts")}
     stages = [
-        Stage(*columns, parents=tuple(json.loads(parents)))
+        Stage(*columns, tuple(json.loads(parents)))
         for *columns, parents in connection.execute("SELECT * FROM stages ORDER BY stage")
     ]
     trials = [_stored_trial(row) for row in connection.execute("SELECT * FROM trials ORDER BY number")]

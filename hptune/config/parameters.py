@@ -157,29 +157,31 @@ def _range(reader: Reader, node: Node, key: str, keys: Mapping[str, Node], legal
     """A range from low to high: real or whole numbers, on a scale, perhaps in steps."""
     kind = reader.one_of(keys.get("type"), f"{key}.type", ("int", "real")) or legal.kind
     if kind == "real" and legal.kind == "int":
-        reader.problem(
-            keys["type"], f"{key}.type", f"expected int: {key.rsplit('.', maxsplit=1)[-1]} is {legal.describe()}"
-        )
+        reader.problem(keys["type"], f"{key}.type", f"expected int: it is {legal.describe()}")
         return None
     scale = _scale(reader, keys.get("scale"), f"{key}.scale")
-    bounds = [_bound(reader, node, keys.get(end), f"{key}.{end}", kind) for end in ("low", "high")]
-    if scale is None or None in bounds:
-        return None
-    low, high = bounds
-    assert low is not None
-    assert high is not None
+    low, high = [_bound(reader, node, keys.get(end), f"{key}.{end}", kind) for end in ("low", "high")]
     step_node = keys.get("step")
     step = reader.number(step_node, f"{key}.step")
-    if not _bounds_fit(reader, node, key, (low, high), scale, legal) or (step_node is not None and step is None):
+    if scale is None or low is None or high is None or (step_node is not None and step is None):
+        return None
+    if not _bounds_fit(reader, node, key, (low, high), scale, legal):
         return None
     if step_node is not None and step is not None:
         return _grid(reader, step_node, f"{key}.step", (low, high, step), scale, kind)
-    if kind == "real":
-        return Real(float(low), float(high), scale)
+    if kind == "int":
+        return _whole_range(reader, keys, key, (int(low), int(high)), scale)
+    return Real(float(low), float(high), scale)
+
+
+def _whole_range(
+    reader: Reader, keys: Mapping[str, Node], key: str, bounds: tuple[int, int], scale: Scale
+) -> Domain | None:
+    low, high = bounds
     if scale.name == "1-beta":
         reader.problem(keys["scale"], f"{key}.scale", "1-beta is for real numbers below 1, not for whole ones")
         return None
-    return Grid(int(low), 1, int(high) - int(low) + 1) if scale.name == "linear" else LogInteger(int(low), int(high))
+    return LogInteger(low, high) if scale.name == "log" else Grid(low, 1, high - low + 1)
 
 
 def _scale(reader: Reader, node: Node | None, key: str) -> Scale | None:
@@ -204,7 +206,7 @@ def _bounds_fit(reader: Reader, node: Node, key: str, bounds: tuple[float, float
     assert isinstance(node.value, dict)
     rules = [
         ("high", low < high, f"low must be below high, found low {low} and high {high}"
-         + (f"; a single value is written {key.rsplit('.', maxsplit=1)[-1]}: {low}" if low == high else "")),
+         + (f"; a single value is written {key.removeprefix('space.')}: {low}" if low == high else "")),
         ("high", math.isfinite(high - low), f"the range {low} .. {high} is too wide to be computed with"),
         ("low", scale.name != "log" or low > 0, f"a log scale needs low above 0, found {low}"),
         ("low", scale.name != "1-beta" or low >= 0, f"1-beta needs 0 <= low < high < 1, found low {low}"),

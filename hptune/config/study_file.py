@@ -233,7 +233,7 @@ def _split(reader: Reader, node: Node | None, key: str) -> tuple[float, ...] | N
         reader.problem(
             node,
             key,
-            "expected the shares of train, dev and (if wanted) test, each above 0, that add up to 1, as [0.6, 0.2, 0.2]",
+            "expected shares of train, dev and (if wanted) test, each above 0, adding up to 1, as [0.6, 0.2, 0.2]",
         )
         return None
     return shares

@@ -1,7 +1,8 @@
 """How one trial is trained.
 
-A trainer is named "module:function" in the run's Job; the function is called once in every worker with the job
-and returns a Train: the function that trains one trial, epoch by epoch. attempt() runs a Train on a spec and never raises: an exception or a diverged loss is a result with its reason.
+A trainer is named "module:function" in the run's Job; the function is called once in every worker with the job and
+returns a Train: the function that trains one trial, epoch by epoch. attempt() runs a Train on a spec and never raises:
+an exception or a diverged loss is a result with its reason.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Worker processes on this machine: one exec-ed interpreter each, with pipes of its own.
 
-A death therefore costs one attempt of one trial and nothing else. Nothing is shared between workers: no queue, lock or pool
-that a dying process could take along.
+A death therefore costs one attempt of one trial and nothing else. Nothing is shared between workers: no queue,
+lock or pool that a dying process could take along.
 """
 
 from __future__ import annotations
