@@ -12,7 +12,7 @@ below 0 or above 1 are points beyond a border, which only a zoom that extends th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, Protocol
@@ -51,8 +51,11 @@ class Domain(Protocol):
     def border(self, value: Value) -> Border | None:
         """On which border of the domain value lies, or None."""
 
-    def around(self, centre: Value, factor: float, legal: Legal) -> Domain:
-        """The domain narrowed to factor of its range around centre; extended where centre is on a border."""
+    def around(self, centre: Value, among: Sequence[Value], factor: float, legal: Legal) -> Domain:
+        """The domain narrowed to factor of its range around centre; extended where centre is on a border.
+
+        Values without an order stay where they are among the given ones.
+        """
 
     def enclosing(self, values: Iterable[Value], legal: Legal) -> Domain:
         """The smallest domain of this kind that holds the values, but never a single point."""
@@ -105,7 +108,7 @@ class Real:
         unit = self.to_unit(value)
         return "low" if unit < BORDER else "high" if unit > 1 - BORDER else None
 
-    def around(self, centre: Value, factor: float, legal: Legal) -> Domain:
+    def around(self, centre: Value, among: Sequence[Value], factor: float, legal: Legal) -> Domain:  # noqa: ARG002
         return self._span(*_sides(self.to_unit(centre), factor, self.border(centre)), legal)
 
     def enclosing(self, values: Iterable[Value], legal: Legal) -> Domain:
@@ -161,7 +164,7 @@ class Grid:
     def border(self, value: Value) -> Border | None:
         return _border_level(self._index(value), self.count - 1, self.to_unit(value))
 
-    def around(self, centre: Value, factor: float, legal: Legal) -> Domain:
+    def around(self, centre: Value, among: Sequence[Value], factor: float, legal: Legal) -> Domain:  # noqa: ARG002
         index, border = self._index(centre), self.border(centre)
         low, high = _sides(self.to_unit(centre), factor, border)
         first = min(math.ceil(low * self.count - 0.5), index - 1)
@@ -223,7 +226,7 @@ class LogInteger:
     def border(self, value: Value) -> Border | None:
         return _border_level(int(value) - self.low, self.high - self.low, self.to_unit(value))
 
-    def around(self, centre: Value, factor: float, legal: Legal) -> Domain:
+    def around(self, centre: Value, among: Sequence[Value], factor: float, legal: Legal) -> Domain:  # noqa: ARG002
         border, level = self.border(centre), int(centre)
         low, high = _sides(self.to_unit(centre), factor, border)
         first = min(math.ceil(self._at(low)), level - 1)
@@ -287,8 +290,8 @@ class Choice:
     def border(self, value: Value) -> Border | None:  # noqa: ARG002  (choices have no order, so no border)
         return None
 
-    def around(self, centre: Value, factor: float, legal: Legal) -> Domain:  # noqa: ARG002  (the Domain protocol)
-        return self
+    def around(self, centre: Value, among: Sequence[Value], factor: float, legal: Legal) -> Domain:  # noqa: ARG002
+        return self.enclosing(among, legal)
 
     def enclosing(self, values: Iterable[Value], legal: Legal) -> Domain:  # noqa: ARG002  (the Domain protocol)
         found = list(values)

@@ -211,8 +211,10 @@ def read_with_curves(folder: RunFolder) -> tuple[Snapshot, list[tuple[Any, ...]]
 def _snapshot(folder: RunFolder, connection: sqlite3.Connection) -> Snapshot:
     facts = {name: json.loads(value) for name, value in connection.execute("SELECT name, value FROM facts")}
     stages = [
-        Stage(*columns, tuple(json.loads(parents)))
-        for *columns, parents in connection.execute("SELECT * FROM stages ORDER BY stage")
+        Stage(number, name, origin, space, first, n_trials, tuple(json.loads(parents)))
+        for number, name, origin, space, first, n_trials, parents in connection.execute(
+            "SELECT * FROM stages ORDER BY stage"
+        )
     ]
     trials = [_stored_trial(row) for row in connection.execute("SELECT * FROM trials ORDER BY number")]
     return Snapshot(folder, facts, tuple(stages), tuple(trials))

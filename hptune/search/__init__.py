@@ -1,0 +1,1 @@
+"""What to try next: pure functions of the study and the results so far. No clock, no workers, no files."""

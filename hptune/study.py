@@ -1,0 +1,212 @@
+"""The one loop: propose -> workers -> store -> tell. Starts runs, resumes them, and adds zooms to them.
+
+A run is a generator of events; each has been stored before it is yielded. Who consumes them draws, or stops.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import hptune
+from hptune import runs
+from hptune.config import study_file, yaml_tree
+from hptune.config.study_file import StudyConfig
+from hptune.data.loading import load as load_data
+from hptune.errors import DataError, StorageError, UsageError
+from hptune.events import AttemptLost, Event, TrialEnded, TrialStarted
+from hptune.search import zoom
+from hptune.search.propose import propose
+from hptune.search.ranking import ranked
+from hptune.store import Snapshot, Stage, Store
+from hptune.trainers.network import TRAINER
+from hptune.trial import Job, Status, TrialResult, TrialSpec
+from hptune.workers import Workers
+
+ATTEMPTS = 3  # of a trial whose worker dies
+GROUP_S = 0.05  # events are stored and told in groups of so long: one write to disk for all of them
+POLL_S = 0.2  # the longest wait before a stop request is noticed
+GRACE_S = 5.0  # what running trials get to end after a stop request
+
+
+@dataclass(slots=True)
+class Stop:
+    """A request to stop, made by a signal handler and looked at by the loop."""
+
+    signal: int | None = None
+    since: float = field(default=math.inf)
+
+    def request(self, signal: int) -> None:
+        self.signal, self.since = signal, time.monotonic()
+
+    @property
+    def is_requested(self) -> bool:
+        return self.signal is not None
+
+    @property
+    def is_overdue(self) -> bool:
+        return time.monotonic() - self.since > GRACE_S
+
+
+def job_of(config: StudyConfig) -> Job:
+    """What the workers of a study are prepared with."""
+    settings = {"data": config.data.to_json(), "train": dict(config.train)}
+    return Job(TRAINER, config.search.metric, settings)
+
+
+def data_facts(config: StudyConfig) -> dict[str, Any]:
+    """The data set in numbers, read and checked.
+
+    Raises:
+        DataError: it cannot be used.
+    """
+    dataset = load_data(config.data)
+    return {
+        "fingerprint": dataset.fingerprint(),
+        "train": len(dataset.train),
+        "dev": len(dataset.dev),
+        "test": 0 if dataset.test is None else len(dataset.test),
+        "features": dataset.train.x.shape[1],
+        "classes": len(dataset.classes),
+    }
+
+
+def create(config: StudyConfig, folder: Path, data: dict[str, Any]) -> Store:
+    """A new run below folder, open for writing."""
+    run = runs.create(folder, config.name)
+    stage = Stage(0, "coarse", "random", json.dumps(config.space.plain()), 0, config.search.trials)
+    facts = {
+        "config": config.to_yaml(),
+        "data": data,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "hptune": hptune.__version__,
+        "environment": environment(),
+    }
+    store = Store(run, create=True)
+    try:
+        store.set_facts(facts, stage)
+        run.config.write_text(config.to_yaml(), encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"{run.path}: {error.strerror}") from error
+    return store
+
+
+def environment() -> dict[str, str]:
+    """What the last bits of a result may depend on."""
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "machine": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def config_of(snapshot: Snapshot) -> StudyConfig:
+    """The study file as the run keeps it."""
+    root = yaml_tree.parse(snapshot.facts["config"], str(snapshot.folder.config))
+    return study_file.parse(root, (), default_name="", folder=snapshot.folder.path)
+
+
+def check_data(config: StudyConfig, snapshot: Snapshot) -> None:
+    """Refuse to add trials on other data than those before them."""
+    if data_facts(config)["fingerprint"] != snapshot.facts["data"]["fingerprint"]:
+        raise DataError(
+            f"{config.data.path or config.data.source}: not the data that {snapshot.folder.path} was started with. "
+            "Put the old file back, or start a new run with hptune search."
+        )
+
+
+def specs(snapshot: Snapshot, config: StudyConfig, only_stage: int | None = None) -> Iterator[TrialSpec]:
+    """The specs of all planned trials that have no result yet, by number."""
+    for stage, number in snapshot.unfinished():
+        if only_stage in (None, stage.number):
+            space = study_file.stage_space(stage.space, config.train)
+            yield propose(space, config.train, seed=config.search.seed, stage=stage.number, number=number)
+
+
+def plan_zoom(
+    snapshot: Snapshot, config: StudyConfig, around: zoom.Around, factor: float, n_trials: int
+) -> tuple[Stage, zoom.Zoom]:
+    """The next stage of a run: its space narrowed around what `around` names.
+
+    A trial is zoomed in on within the space it was drawn from, so that zooms can be repeated and the box of each
+    is a share of the box before.
+    """
+    order = ranked(snapshot.results)
+    if not order:
+        raise UsageError(f"{snapshot.folder.path}: no trial has completed, so there is nothing to zoom in on")
+    configurations = {trial.number: trial.hyperparameters for trial in snapshot.trials}
+    stage_of = {trial.number: snapshot.stages[trial.stage] for trial in snapshot.trials}
+    if around.top is not None:
+        parents = [result.number for result in order[: around.top]]
+        space = study_file.stage_space(stage_of[parents[0]].space, config.train)
+        found = zoom.enclosing(space, [configurations[number] for number in parents])
+        origin = f"box of the top {len(parents)}"
+    else:
+        parents = [_centre(snapshot, around, order)]
+        space = study_file.stage_space(stage_of[parents[0]].space, config.train)
+        best = [configurations[result.number] for result in order[: zoom.n_best(len(order))]]
+        found = zoom.around(space, configurations[parents[0]], best, factor)
+        origin = f"zoom around trial {parents[0]}, factor {factor:g}"
+    number = len(snapshot.stages)
+    text = json.dumps(found.space.plain())
+    return Stage(number, f"zoom-{number}", origin, text, snapshot.n_planned, n_trials, tuple(parents)), found
+
+
+def _centre(snapshot: Snapshot, around: zoom.Around, order: list[TrialResult]) -> int:
+    if around.number is None:
+        return order[0].number
+    if any(result.number == around.number for result in order):
+        return around.number
+    for result in snapshot.results:
+        if result.number == around.number:
+            raise UsageError(f"--around {around.number}: that trial has {result.status.value} ({result.reason})")
+    raise UsageError(f"--around {around.number}: no such trial has ended; they go from 0 to {snapshot.n_planned - 1}")
+
+
+def run(
+    store: Store, workers: Workers, trials: Iterable[TrialSpec], stop: Stop, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Event]:
+    """Train the trials and yield what happens; everything yielded has been stored.
+
+    Ends when all have ended or, after a stop request, when those running have ended or the grace is over.
+    """
+    waiting = iter(trials)
+    again: list[tuple[TrialSpec, int]] = []  # lost attempts to be repeated, with the number of the next attempt
+    attempts: dict[int, int] = {}
+    group: list[Event] = []
+    group_since = clock()
+    while True:
+        while workers.n_idle and not stop.is_requested:
+            spec, attempt = again.pop() if again else (next(waiting, None), 1)
+            if spec is None:
+                break
+            attempts[spec.number] = attempt
+            workers.submit(spec)
+            group.append(TrialStarted(spec, attempt))
+        is_over = not workers.n_busy or stop.is_overdue
+        if group and (is_over or clock() - group_since >= GROUP_S):
+            store.append(group)
+            yield from group
+            group.clear()
+        if is_over:
+            return
+        if not group:
+            group_since = clock()
+        for event in workers.poll(min(POLL_S, GROUP_S) if group else POLL_S):
+            group.append(event)
+            if isinstance(event, AttemptLost):
+                attempt = attempts[event.spec.number]
+                if attempt < ATTEMPTS:
+                    again.append((event.spec, attempt + 1))
+                else:
+                    reason = f"{event.reason}; {ATTEMPTS} attempts"
+                    group.append(TrialEnded(TrialResult(event.spec.number, Status.CRASHED, reason)))
