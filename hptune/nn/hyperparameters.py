@@ -7,49 +7,12 @@ of `train:` and of `space:`; what a search may draw, and how far a zoom may exte
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from hptune.legal import Legal
 from hptune.trial import Value
-
-
-@dataclass(frozen=True, slots=True)
-class Legal:
-    """Which values a hyperparameter may take, whatever a study file asks for."""
-
-    kind: Literal["int", "real", "choice"]
-    low: float = -math.inf
-    high: float = math.inf
-    low_open: bool = False  # low itself is not legal
-    high_open: bool = False
-    choices: tuple[str, ...] = ()
-    only_with: tuple[str, tuple[str, ...]] | None = None  # (hyperparameter, values under which this one matters)
-
-    def describe(self) -> str:
-        """The rule in words: "a number above 0 and below 1"."""
-        if self.kind == "choice":
-            return "one of " + ", ".join(self.choices)
-        noun = "a whole number" if self.kind == "int" else "a number"
-        bounds = []
-        if self.low > -math.inf:
-            bounds.append(f"above {self.low:g}" if self.low_open else f"{self.low:g} or more")
-        if self.high < math.inf:
-            bounds.append(f"below {self.high:g}" if self.high_open else f"at most {self.high:g}")
-        return " ".join([noun, " and ".join(bounds)]).strip()
-
-    def admits(self, value: Value) -> bool:
-        """Whether value is legal; True and False are no numbers."""
-        if self.kind == "choice":
-            return value in self.choices
-        if isinstance(value, bool | str) or not math.isfinite(value):
-            return False
-        if self.kind == "int" and not isinstance(value, int):
-            return False
-        above = value > self.low if self.low_open else value >= self.low
-        below = value < self.high if self.high_open else value <= self.high
-        return above and below
 
 
 def _legal(default: Value, doc: str, legal: Legal) -> Any:

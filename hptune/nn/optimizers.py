@@ -1,0 +1,90 @@
+"""How the parameters follow the gradient. Each optimizer acts on the one flat vector of all parameters.
+
+An optimizer is a function of the learning rate that updates the parameters, in place, from what the
+gradient's vector then holds. Averages are kept as plain decaying sums, S = beta S + g, and divided by
+their weights where they are used: the same numbers as in the textbook, with fewer passes over memory.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hptune.nn.hyperparameters import Hyperparameters
+
+Step = Callable[[float], None]
+"""One update at the learning rate given."""
+
+
+def gradient_descent(parameters: NDArray[Any], gradient: NDArray[Any]) -> Step:
+    """Step p -= learning_rate * g; both vectors are (parameters,)."""
+    scratch = np.empty_like(parameters)
+
+    def step(learning_rate: float) -> None:
+        np.multiply(gradient, learning_rate, out=scratch)
+        np.subtract(parameters, scratch, out=parameters)
+
+    return step
+
+
+def momentum(parameters: NDArray[Any], gradient: NDArray[Any], *, beta: float) -> Step:
+    """Step p -= learning_rate * v with v = beta v + (1 - beta) g, from v = 0 and without bias correction.
+
+    The averaged form of Ng's Deep Learning Specialization (course 2, week 2). Kept is S = v / (1 - beta).
+    """
+    total = np.zeros_like(parameters)  # S
+    scratch = np.empty_like(parameters)
+
+    def step(learning_rate: float) -> None:
+        np.multiply(total, beta, out=total)
+        np.add(total, gradient, out=total)
+        np.multiply(total, learning_rate * (1 - beta), out=scratch)
+        np.subtract(parameters, scratch, out=parameters)
+
+    return step
+
+
+def adam(parameters: NDArray[Any], gradient: NDArray[Any], *, beta1: float, beta2: float, epsilon: float) -> Step:
+    """Step p -= learning_rate * m_hat / (sqrt(v_hat) + epsilon), with bias correction (Kingma and Ba 2015).
+
+    m_hat = m / (1 - beta1^t) is the weighted mean of the gradients so far: their decaying sum M over the
+    sum n1 of its weights; likewise v_hat = V / n2 for the squares. With r = sqrt(n2) the step is
+    (learning_rate r / n1) * M / (sqrt(V) + epsilon r), one factor for the whole vector.
+    """
+    total = np.zeros_like(parameters)  # M
+    total_squares = np.zeros_like(parameters)  # V
+    scratch = np.empty_like(parameters)
+    tiny = float(np.finfo(parameters.dtype).tiny)  # an epsilon rounded to 0 would make 0 / 0
+    n1 = n2 = 0.0
+
+    def step(learning_rate: float) -> None:
+        nonlocal n1, n2
+        n1 = beta1 * n1 + 1
+        n2 = beta2 * n2 + 1
+        root = math.sqrt(n2)
+        np.multiply(total, beta1, out=total)
+        np.add(total, gradient, out=total)
+        np.multiply(total_squares, beta2, out=total_squares)
+        np.square(gradient, out=scratch)
+        np.add(total_squares, scratch, out=total_squares)
+        np.sqrt(total_squares, out=scratch)
+        np.add(scratch, max(epsilon * root, tiny), out=scratch)
+        np.divide(total, scratch, out=scratch)
+        np.multiply(scratch, learning_rate * root / n1, out=scratch)
+        np.subtract(parameters, scratch, out=parameters)
+
+    return step
+
+
+def build(hyperparameters: Hyperparameters, parameters: NDArray[Any], gradient: NDArray[Any]) -> Step:
+    """The optimizer that the hyperparameters name, for these two vectors."""
+    h = hyperparameters
+    if h.optimizer == "adam":
+        return adam(parameters, gradient, beta1=h.beta1, beta2=h.beta2, epsilon=h.epsilon)
+    if h.optimizer == "momentum":
+        return momentum(parameters, gradient, beta=h.momentum)
+    return gradient_descent(parameters, gradient)

@@ -1,0 +1,161 @@
+"""One trial of the built-in network, from its first weights to its last epoch, as a generator of epochs.
+
+Whoever consumes it may stop after any epoch. All random numbers come from the run's seed and the trial's
+number, so the same trial gives the same numbers anywhere.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hptune.data.dataset import Dataset, Subset
+from hptune.nn import initializers, losses, optimizers
+from hptune.nn.activations import ACTIVATIONS
+from hptune.nn.hyperparameters import Hyperparameters
+from hptune.nn.network import ForwardBuffers, Network, TrainingBuffers
+from hptune.nn.schedules import inverse_time
+from hptune.randomness import Purpose, generator
+from hptune.trial import DivergedError, EpochMetrics, FinalCheck, MetricName
+
+CHUNK = 1024
+"""Rows of a forward pass in evaluation."""
+
+
+class _Examples(NamedTuple):
+    """A subset as the network reads it."""
+
+    x: NDArray[Any]  # (examples, features)
+    targets: NDArray[Any]  # (examples, outputs)
+
+
+class _Chunk(NamedTuple):
+    """Some rows of a subset, and the buffers to evaluate them in."""
+
+    x: NDArray[Any]  # (rows, features)
+    targets: NDArray[Any]  # (rows, outputs)
+    buffers: ForwardBuffers
+
+
+def train(
+    dataset: Dataset,
+    hyperparameters: Hyperparameters,
+    *,
+    metric: MetricName,
+    seed: int,
+    number: int,
+    dtype: type[np.floating[Any]] = np.float32,
+) -> Generator[EpochMetrics, None, FinalCheck]:
+    """Train on a normalised data set: yield every epoch, return the errors at the best one.
+
+    The best epoch is the first with the lowest metric. DivergedError is raised as soon as a loss is no
+    longer finite.
+    """
+    started = time.perf_counter()
+    h = hyperparameters
+    network = _network(dataset, h, generator(seed, Purpose.WEIGHTS, number), dtype)
+    train_set = _examples(dataset.train, dataset, network)
+    train_epoch = _trainer(network, train_set, h, seed, number)
+    dev_chunks = _chunks(_examples(dataset.dev, dataset, network), network)
+    schedule = inverse_time(h.learning_rate, h.learning_rate_decay)
+    best_score, best_parameters = math.inf, network.parameters.copy()
+    for epoch in range(h.epochs):
+        learning_rate = schedule(epoch)
+        train_loss, train_error = train_epoch(epoch, learning_rate)
+        dev_loss, dev_error = _evaluate(network, dev_chunks)
+        _require_finite("dev_loss", dev_loss, epoch)
+        seconds = time.perf_counter() - started
+        metrics = EpochMetrics(epoch + 1, train_loss, train_error, dev_loss, dev_error, learning_rate, seconds)
+        if (score := getattr(metrics, metric)) < best_score:
+            best_score = score
+            np.copyto(best_parameters, network.parameters)
+        yield metrics
+    np.copyto(network.parameters, best_parameters)
+    test_error = None if dataset.test is None else _error(network, _examples(dataset.test, dataset, network))
+    return FinalCheck(_error(network, train_set), test_error)
+
+
+def _network(dataset: Dataset, h: Hyperparameters, rng: np.random.Generator, dtype: type[np.floating[Any]]) -> Network:
+    """A network that fits the data set, with its first weights."""
+    loss = losses.for_classes(len(dataset.classes))
+    features = dataset.train.x.shape[1]
+    outputs = loss.outputs(len(dataset.classes))
+    sizes = (features, *[h.hidden_units] * h.hidden_layers, outputs)
+    network = Network(sizes, ACTIVATIONS[h.activation], loss, dtype)
+    initializers.initialize(network.weights, h.init, h.activation, rng)
+    return network
+
+
+def _examples(subset: Subset, dataset: Dataset, network: Network) -> _Examples:
+    """The subset in the network's dtype."""
+    targets = network.loss.encode(subset.y, len(dataset.classes), network.dtype)
+    return _Examples(np.ascontiguousarray(subset.x, network.dtype), targets)
+
+
+def _trainer(
+    network: Network, examples: _Examples, h: Hyperparameters, seed: int, number: int
+) -> Callable[[int, float], tuple[float, float]]:
+    """A function (epoch from 0, learning rate) -> mean loss and share of errors over the epoch's mini-batches."""
+    step = optimizers.build(h, network.parameters, network.gradient)
+    shuffle_rng = generator(seed, Purpose.SHUFFLE, number)
+    dropout_rng = generator(seed, Purpose.DROPOUT, number)
+    n = len(examples.x)
+    batch_size = min(h.batch_size, n)
+    sizes = {batch_size, n % batch_size or batch_size}  # the last batch may be a smaller one
+    buffers = {rows: TrainingBuffers.allocate(network, rows, h.dropout) for rows in sizes}
+
+    @np.errstate(all="ignore")  # a number that overflows shows in the loss, and the loss is checked
+    def train_epoch(epoch: int, learning_rate: float) -> tuple[float, float]:
+        total_loss, total_errors = 0.0, 0
+        order = shuffle_rng.permutation(n)
+        for start in range(0, n, batch_size):
+            rows = order[start : start + batch_size]
+            batch = buffers[len(rows)]
+            # mode "clip" writes straight into out, where the default goes through a copy
+            examples.x.take(rows, axis=0, out=batch.inputs, mode="clip")
+            examples.targets.take(rows, axis=0, out=batch.targets, mode="clip")
+            if batch.dropout is not None:
+                batch.dropout.draw(dropout_rng)
+            loss, errors = network.differentiate(batch, h.l2)
+            _require_finite("train_loss", loss, epoch)
+            step(learning_rate)
+            total_loss += loss * len(rows)
+            total_errors += errors
+        return total_loss / n, total_errors / n
+
+    return train_epoch
+
+
+def _chunks(examples: _Examples, network: Network) -> Sequence[_Chunk]:
+    """The examples in order, CHUNK rows at a time; chunks of equal length share their buffers."""
+    n = len(examples.x)
+    buffers = {rows: ForwardBuffers.allocate(network, rows) for rows in {min(CHUNK, n), n % CHUNK or CHUNK}}
+    starts = range(0, n, CHUNK)
+    pairs = [(examples.x[start : start + CHUNK], examples.targets[start : start + CHUNK]) for start in starts]
+    return [_Chunk(x, targets, buffers[len(x)]) for x, targets in pairs]
+
+
+@np.errstate(all="ignore")
+def _evaluate(network: Network, chunks: Sequence[_Chunk]) -> tuple[float, float]:
+    """Mean loss and share of errors, dropout off."""
+    total_loss, total_errors, n = 0.0, 0, 0
+    for x, targets, buffers in chunks:
+        loss, errors = network.evaluate(x, targets, buffers)
+        total_loss += loss * len(x)
+        total_errors += errors
+        n += len(x)
+    return total_loss / n, total_errors / n
+
+
+def _error(network: Network, examples: _Examples) -> float:
+    return _evaluate(network, _chunks(examples, network))[1]
+
+
+def _require_finite(metric: MetricName, value: float, epoch: int) -> None:
+    if not math.isfinite(value):
+        raise DivergedError(f"{metric} became {value} in epoch {epoch + 1}")

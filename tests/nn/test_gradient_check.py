@@ -1,0 +1,87 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from hptune.nn.activations import ACTIVATIONS, Activation
+from hptune.nn.gradient_check import relative_difference
+from hptune.nn.initializers import VARIANCES, initialize
+from hptune.nn.losses import LOGISTIC, SOFTMAX
+from hptune.nn.network import Network, TrainingBuffers
+
+ROWS, FEATURES, UNITS = 5, 3, 4
+
+
+def build(activation, loss, init, hidden_layers, dropout, seed):
+    classes = 2 if loss is LOGISTIC else 3
+    sizes = (FEATURES, *[UNITS] * hidden_layers, loss.outputs(classes))
+    network = Network(sizes, ACTIVATIONS[activation], loss, np.float64)
+    rng = np.random.default_rng(seed)
+    initialize(network.weights, init, activation, rng)
+    for b in network.biases:  # zeros would hide mistakes
+        b[:] = rng.normal(size=b.shape)
+    batch = TrainingBuffers.allocate(network, ROWS, dropout)
+    batch.inputs[:] = rng.normal(size=(ROWS, FEATURES))
+    batch.targets[:] = loss.encode(rng.integers(classes, size=ROWS), classes, np.float64)
+    if batch.dropout is not None:
+        batch.dropout.draw(rng)
+    return network, batch
+
+
+def distance_to_a_kink(network, batch):
+    """The pre-activation nearest to 0. The forward pass is written out again, dropout and all."""
+    a, nearest = batch.inputs, np.inf
+    for layer in range(len(network.weights) - 1):
+        z = a @ network.weights[layer] + network.biases[layer]
+        nearest = min(nearest, np.abs(z).min())
+        network.activation.apply(z)
+        a = z if batch.dropout is None else z * batch.dropout.masks[layer]
+    return nearest
+
+
+def smooth_case(*case):
+    """The first seed of which no pre-activation is near 0.
+
+    There relu has a kink, and a difference taken across it is no derivative. A step of 1e-5 in one
+    parameter moves pre-activations of this size by less than 1e-3.
+    """
+    cases = (build(*case, seed) for seed in itertools.count())
+    return next(c for c in cases if distance_to_a_kink(*c) > 1e-3)
+
+
+@pytest.mark.parametrize("hidden_layers", [0, 1, 2, 3])
+@pytest.mark.parametrize("l2", [0.0, 0.7])
+@pytest.mark.parametrize("init", VARIANCES)
+@pytest.mark.parametrize("loss", [LOGISTIC, SOFTMAX], ids=["logistic", "softmax"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_backpropagation_agrees_with_differences(activation, loss, init, l2, hidden_layers):
+    network, batch = smooth_case(activation, loss, init, hidden_layers, 0.0)
+    assert relative_difference(network, batch, l2) < 1e-7
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("hidden_layers", [1, 3])
+def test_backpropagation_agrees_under_a_fixed_dropout_mask(activation, hidden_layers):
+    network, batch = smooth_case(activation, SOFTMAX, "he", hidden_layers, 0.3)
+    assert any(np.any(mask == 0) for mask in batch.dropout.masks)
+    assert relative_difference(network, batch, 0.7) < 1e-7
+
+
+def test_a_wrong_derivative_is_found():
+    network, batch = smooth_case("tanh", SOFTMAX, "he", 2, 0.0)
+    network.activation = Activation(network.activation.apply, lambda a, out: np.subtract(1, a, out=out))  # not squared
+    assert relative_difference(network, batch) > 1e-3
+
+
+def test_a_penalty_that_is_left_out_of_the_gradient_is_found(monkeypatch):
+    network, batch = smooth_case("tanh", SOFTMAX, "he", 1, 0.0)
+    differentiate = network.differentiate
+    monkeypatch.setattr(network, "differentiate", lambda batch, _l2: differentiate(batch, 0.0))
+    assert relative_difference(network, batch, 0.7) > 1e-3
+
+
+def test_the_parameters_are_left_as_they_were():
+    network, batch = smooth_case("relu", LOGISTIC, "he", 1, 0.0)
+    before = network.parameters.copy()
+    relative_difference(network, batch)
+    np.testing.assert_array_equal(network.parameters, before)

@@ -1,0 +1,116 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from nn.examples import BLOBS, SMALL, run
+
+from hptune.data.dataset import Subset
+from hptune.nn import training
+from hptune.nn.network import Network
+from hptune.trial import METRICS, FinalCheck
+
+
+def without_clock(curve):
+    return [dataclasses.replace(metrics, seconds=0.0) for metrics in curve]
+
+
+def test_float32_follows_float64():
+    single, _ = run(BLOBS, SMALL)
+    double, _ = run(BLOBS, SMALL, dtype=np.float64)
+    np.testing.assert_allclose([m.train_loss for m in single], [m.train_loss for m in double], rtol=1e-3)
+
+
+def test_the_same_trial_gives_the_same_bits_and_another_number_or_seed_others():
+    curve, final = run(BLOBS, SMALL, seed=5, number=2)
+    again, final_again = run(BLOBS, SMALL, seed=5, number=2)
+    assert without_clock(curve) == without_clock(again)
+    assert final == final_again
+    for other in (run(BLOBS, SMALL, seed=5, number=3)[0], run(BLOBS, SMALL, seed=6, number=2)[0]):
+        assert all(a.train_loss != b.train_loss for a, b in zip(curve, other, strict=True))
+
+
+def test_trials_trained_in_turns_do_not_touch_each_other():
+    alone, _ = run(BLOBS, SMALL, number=1)
+    first = training.train(BLOBS, SMALL, metric="dev_error", seed=0, number=1)
+    second = training.train(BLOBS, SMALL, metric="dev_error", seed=0, number=2)
+    in_turns = [next(trial) for _ in range(SMALL.epochs) for trial in (first, second)]
+    assert without_clock(in_turns[::2]) == without_clock(alone)
+
+
+def test_curves_are_plain_numbers_counted_from_one():
+    curve, _ = run(BLOBS, SMALL)
+    assert [m.epoch for m in curve] == [1, 2, 3, 4, 5]
+    for metrics in curve:
+        assert {type(value) for value in metrics.to_json()[1:]} == {float}
+    assert 0 < curve[0].seconds < curve[-1].seconds
+
+
+def watch_batches(monkeypatch):
+    """The inputs of every mini-batch from now on."""
+    seen, differentiate = [], Network.differentiate
+
+    def watched(network, batch, l2):
+        seen.append(batch.inputs.copy())
+        return differentiate(network, batch, l2)
+
+    monkeypatch.setattr(Network, "differentiate", watched)
+    return seen
+
+
+def test_every_epoch_covers_every_example_once_in_another_order(monkeypatch):
+    seen = watch_batches(monkeypatch)
+    run(BLOBS, dataclasses.replace(SMALL, epochs=2), dtype=np.float64)
+    assert [len(x) for x in seen] == [32, 32, 32, 32, 32, 32, 8] * 2
+    first, second = np.concatenate(seen[:7]), np.concatenate(seen[7:])
+    for epoch in (first, second):
+        assert sorted(map(tuple, epoch)) == sorted(map(tuple, BLOBS.train.x))
+    assert np.mean(np.all(first == second, axis=1)) < 0.05
+    assert np.mean(np.all(first == BLOBS.train.x, axis=1)) < 0.05
+
+
+@pytest.mark.parametrize("batch_size", [200, 201, 100_000])
+def test_a_batch_size_beyond_the_training_set_is_one_batch(monkeypatch, batch_size):
+    seen = watch_batches(monkeypatch)
+    run(BLOBS, dataclasses.replace(SMALL, batch_size=batch_size, epochs=3))
+    assert [len(x) for x in seen] == [200, 200, 200]
+
+
+@pytest.mark.parametrize("n", [5, 6, 7, 13])
+def test_evaluation_in_chunks_equals_evaluation_at_once(monkeypatch, n):
+    small_dev = dataclasses.replace(BLOBS, dev=Subset(BLOBS.dev.x[:n], BLOBS.dev.y[:n]))
+    whole, whole_final = run(small_dev, SMALL, dtype=np.float64)
+    monkeypatch.setattr(training, "CHUNK", 6)
+    chunked, chunked_final = run(small_dev, SMALL, dtype=np.float64)
+    np.testing.assert_allclose([m.dev_loss for m in chunked], [m.dev_loss for m in whole], rtol=1e-12)
+    assert [m.dev_error for m in chunked] == [m.dev_error for m in whole]
+    assert chunked_final == whole_final
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_the_final_check_is_of_the_first_best_epoch(metric):
+    h = dataclasses.replace(SMALL, epochs=12, learning_rate=0.3)  # too high, so that the best is not the last
+    curve, final = run(BLOBS, h, metric=metric)
+    scores = [getattr(m, metric) for m in curve]
+    best = scores.index(min(scores))
+    # the same trial, cut off after that epoch, with the training set in the place of the dev set
+    swapped = dataclasses.replace(BLOBS, dev=BLOBS.train)
+    assert final.train_error == run(swapped, h)[0][best].dev_error
+    swapped = dataclasses.replace(BLOBS, dev=BLOBS.test)
+    assert final.test_error == run(swapped, h)[0][best].dev_error
+
+
+def test_of_equal_epochs_the_first_is_the_best():
+    few = dataclasses.replace(BLOBS, dev=Subset(BLOBS.dev.x[:3], BLOBS.dev.y[:3]))
+    h = dataclasses.replace(SMALL, epochs=9, learning_rate=0.3)
+    curve, final = run(few, h)
+    scores = [m.dev_error for m in curve]
+    ties = [epoch for epoch, score in enumerate(scores) if score == min(scores)]
+    train_errors = [m.dev_error for m in run(dataclasses.replace(BLOBS, dev=BLOBS.train), h)[0]]
+    assert train_errors[ties[0]] != train_errors[ties[-1]]  # so that the choice can be told
+    assert final.train_error == train_errors[ties[0]]
+
+
+def test_without_a_test_set_there_is_no_test_error():
+    _, final = run(dataclasses.replace(BLOBS, test=None), SMALL)
+    assert final == FinalCheck(train_error=final.train_error, test_error=None)
+    assert final.train_error is not None
