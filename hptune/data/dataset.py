@@ -9,6 +9,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+# In deviations of the training set. None of n training examples is more than sqrt(n) off, so this bounds only
+# absurd values of dev and test, which would be infinite in float32 or in the first layer.
+FARTHEST = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Labelled examples as a reader or a generator hands them over, before the split."""
+
+    x: NDArray[np.float64]  # (examples, features)
+    y: NDArray[np.int64]  # (examples,), class numbers from 0
+    classes: tuple[str, ...]
+    features: tuple[str, ...]
+
+    def subset(self, indices: NDArray[np.int64] | None = None) -> Subset:
+        """Some of the examples, or all of them."""
+        return Subset(self.x, self.y) if indices is None else Subset(self.x[indices], self.y[indices])
+
 
 @dataclass(frozen=True, slots=True)
 class Subset:
@@ -48,7 +66,7 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class Normalisation:
-    """x -> (x - mean) * scale, column by column."""
+    """x -> (x - mean) * scale, column by column, at most FARTHEST from 0."""
 
     mean: NDArray[np.float64]  # (features,)
     scale: NDArray[np.float64]  # (features,): 1 / deviation, and 0 for a column that is constant
@@ -58,16 +76,26 @@ class Normalisation:
         """Mean and deviation of x (examples, features), which must be the training set and nothing else.
 
         A column constant in training carries nothing to learn from: it becomes 0 everywhere, so that
-        another value of it in dev or test cannot explode.
+        another value of it in dev or test cannot explode. Halved values, taken from the first one and
+        relative to the largest, keep the sums from overflowing near 1e308 and exact far from 0.
         """
-        mean = x.mean(axis=0, dtype=np.float64)
-        deviation = x.std(axis=0, dtype=np.float64)
-        constant = x.max(axis=0) == x.min(axis=0)
-        return cls(mean, np.where(constant, 0.0, 1.0 / np.where(constant, 1.0, deviation)))
+        halves = np.asarray(x, np.float64) / 2
+        shifted = halves - halves[0]
+        largest = abs(shifted).max(axis=0)
+        relative = shifted / np.where(largest == 0, 1.0, largest)
+        mean = 2 * np.clip(halves[0] + relative.mean(axis=0) * largest, halves.min(axis=0), halves.max(axis=0))
+        deviation = 2 * relative.std(axis=0) * largest
+        constant = deviation < 4 / np.finfo(np.float64).max  # or so small that its inverse is infinite
+        return cls(mean, np.where(constant, 0.0, 1 / np.where(constant, 1.0, deviation)))
 
     def apply(self, x: NDArray[Any], dtype: type[np.floating[Any]] = np.float32) -> NDArray[Any]:
-        """X normalised in float64, then stored as dtype, C-contiguous."""
-        return np.ascontiguousarray(((x - self.mean) * self.scale).astype(dtype))
+        """X normalised in float64, then stored as dtype, C-contiguous and finite."""
+        normalised = np.asarray(x, np.float64) / 2  # half of it: a difference of two numbers near 1e308 overflows
+        normalised -= self.mean / 2
+        with np.errstate(over="ignore"):  # an infinity is clipped
+            normalised *= 2 * self.scale
+        np.clip(normalised, -FARTHEST, FARTHEST, out=normalised)
+        return np.ascontiguousarray(normalised.astype(dtype))
 
 
 def normalise(dataset: Dataset, dtype: type[np.floating[Any]] = np.float32) -> Dataset:

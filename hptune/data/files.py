@@ -1,0 +1,84 @@
+"""Which files can be data files, checked before anything is opened.
+
+Reading a FIFO would hang and reading a folder would fail with a traceback, so only what is known to be a
+regular, readable file of a known kind goes on to a reader.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path
+
+from hptune.data.problems import FileProblems
+from hptune.errors import DataError, did_you_mean
+
+KINDS = (".csv", ".npz")
+NOT_YET = (".tsv", ".parquet", ".npy")
+SIZE_LIMIT = 8 * 2**30  # bytes, of a file and of an array in memory
+SIZE_LIMIT_NAME = "8 GiB"
+
+
+def kind(path: str) -> str:
+    """The suffix that says how to read the file."""
+    return Path(path).suffix.lower()
+
+
+def check_file(path: str) -> None:
+    """Raise a DataError unless path is a readable, regular file of a known kind that is not empty."""
+    problems = FileProblems(path)
+    message = _problem_of_name(path) or _problem_of_file(path)
+    if message:
+        problems.add(message)
+    problems.raise_any()
+
+
+def read_bytes(path: str) -> bytes:
+    """The whole file."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _problem_of_name(path: str) -> str:
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", path):
+        return "local files only: download it and give the path of the copy"
+    suffix = kind(path)
+    if suffix in KINDS or (not suffix and not Path(path).is_file()):
+        return ""
+    known = f"hptune reads {' and '.join(KINDS)} files"
+    if suffix in NOT_YET:
+        return f"{known}, {suffix} not yet: save the data as .csv, or as .npz with the arrays X and y"
+    return f"{known} ({', '.join(NOT_YET)} not yet), this one ends in {suffix or 'nothing'}"
+
+
+def _problem_of_file(path: str) -> str:
+    try:
+        status = Path(path).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return _missing(path)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        return f"cannot be read: {getattr(error, 'strerror', None) or error}"
+    may_read = os.access(path, os.R_OK)
+    checks = (
+        (stat.S_ISDIR(status.st_mode), "is a directory: name a file in it"),
+        (
+            not stat.S_ISREG(status.st_mode),
+            "is not a regular file (but a pipe, a socket or a device): save it as a file",
+        ),
+        (not may_read, "no permission to read it: change it with chmod, or copy the file"),
+        (status.st_size == 0, "the file is empty"),
+        (status.st_size > SIZE_LIMIT, f"has {status.st_size:,} bytes, more than the limit of {SIZE_LIMIT_NAME}"),
+    )
+    return next((message for applies, message in checks if applies), "")
+
+
+def _missing(path: str) -> str:
+    folder = Path(path).parent
+    try:
+        names = [entry.name for entry in folder.iterdir()]
+    except OSError:
+        return f"no such file: the directory {folder} does not exist or cannot be read"
+    return f"no such file (looked in {folder.resolve()}).{did_you_mean(Path(path).name, names)}"

@@ -1,0 +1,97 @@
+"""Small sets with two features and a shape that is easy to draw: moons, circles, spirals and blobs.
+
+They are generated here and not by a library, so that a seed means the same examples for ever. The positions
+are drawn before the noise: another noise moves the same examples by another amount.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hptune.data.dataset import Examples
+from hptune.data.settings import DataSettings
+from hptune.data.split import FEWEST_PER_CLASS
+from hptune.errors import DataError
+from hptune.randomness import Purpose, generator
+
+Points = NDArray[np.float64]  # (examples, 2)
+# class numbers (examples,), positions along the shape in [0, 1) (examples,), number of classes -> points
+Shape = Callable[[NDArray[np.int64], NDArray[np.float64], int], Points]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How one set is drawn, and what it is like unless the study file says otherwise."""
+
+    shape: Shape
+    noise: float  # standard deviation of the normal noise on both features
+    classes: int = 2
+    classes_can_change: bool = False
+
+
+def generate(settings: DataSettings) -> Examples:
+    """The generated set that settings.source names, sorted by class."""
+    recipe = RECIPES[settings.source or ""]
+    classes = recipe.classes if settings.classes is None else settings.classes
+    noise = recipe.noise if settings.noise is None else settings.noise
+    _check(settings, recipe, classes, noise)
+    random = generator(settings.seed, Purpose.EXAMPLES)
+    y = np.sort(np.arange(settings.examples, dtype=np.int64) % classes)
+    along = random.random(len(y))
+    x = recipe.shape(y, along, classes) + noise * random.standard_normal((len(y), 2))
+    return Examples(x, y, tuple(map(str, range(classes))), ("x0", "x1"))
+
+
+def _check(settings: DataSettings, recipe: Recipe, classes: int, noise: float) -> None:
+    name = settings.source
+    if classes != recipe.classes and not recipe.classes_can_change:
+        raise DataError(f"data.classes: {name} has {recipe.classes} classes, found {classes}")
+    if classes < 2:
+        raise DataError(f"data.classes: {name} needs at least 2 classes, found {classes}")
+    if settings.examples < FEWEST_PER_CLASS * classes:
+        least = FEWEST_PER_CLASS * classes
+        raise DataError(
+            f"data.examples: {name} with {classes} classes needs at least {least}, found {settings.examples}"
+        )
+    if not 0 <= noise < np.inf:
+        raise DataError(f"data.noise: expected a finite number from 0, found {noise}")
+
+
+def _moons(y: NDArray[np.int64], along: NDArray[np.float64], _classes: int) -> Points:
+    """Two half circles of radius 1, the second upside down and pushed into the first."""
+    angle = np.pi * along
+    upper = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    lower = np.stack([1 - np.cos(angle), 0.5 - np.sin(angle)], axis=1)
+    return np.where(y[:, None] == 0, upper, lower)
+
+
+def _circles(y: NDArray[np.int64], along: NDArray[np.float64], _classes: int) -> Points:
+    """A circle of radius 1 and one of radius 0.5 in it."""
+    return _polar(np.where(y == 0, 1.0, 0.5), 2 * np.pi * along)
+
+
+def _spirals(y: NDArray[np.int64], along: NDArray[np.float64], classes: int) -> Points:
+    """One arm a class, one turn and a half each, from radius 0.1 (where arms are still apart) to 1."""
+    turns = 1.5 * along + y / classes
+    return _polar(0.1 + 0.9 * along, 2 * np.pi * turns)
+
+
+def _blobs(y: NDArray[np.int64], _along: NDArray[np.float64], classes: int) -> Points:
+    """Centres on a circle, neighbours 4 apart: 4 standard deviations at the default noise."""
+    return _polar(np.full(len(y), 2 / np.sin(np.pi / classes)), 2 * np.pi * y / classes)
+
+
+def _polar(radius: NDArray[np.float64], angle: NDArray[np.float64]) -> Points:
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+
+
+RECIPES: Mapping[str, Recipe] = {
+    "moons": Recipe(_moons, noise=0.2),
+    "circles": Recipe(_circles, noise=0.1),
+    "spirals": Recipe(_spirals, noise=0.06, classes=2, classes_can_change=True),
+    "blobs": Recipe(_blobs, noise=1.0, classes=3, classes_can_change=True),
+}

@@ -1,0 +1,125 @@
+"""The data section of a study file -> a Dataset: the one way in to every kind of data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from hptune.data.arrays import read_arrays
+from hptune.data.dataset import Dataset, Examples, Subset
+from hptune.data.files import check_file, kind
+from hptune.data.generated import generate
+from hptune.data.settings import DataSettings
+from hptune.data.split import default_fractions, split
+from hptune.data.table import read_table
+from hptune.errors import DataError
+
+T = TypeVar("T")
+
+DIGITS = Path(__file__).with_name("digits.npz")
+
+
+class Schema(Protocol):
+    """What a training file says about how to read the files of dev and test."""
+
+    def read(self, path: str) -> Examples: ...
+
+
+def load(settings: DataSettings) -> Dataset:
+    """The data set, split, x in float64 and not yet normalised. Raises DataError with everything that is wrong."""
+    if settings.path is not None:
+        return _from_files(settings, settings.path)
+    whole = digits() if settings.source == "digits" else generate(settings)
+    return _dataset(whole, _split(whole, settings, settings.source or "data", parts=3))
+
+
+def digits() -> Examples:
+    """1797 handwritten digits of 8 x 8 pixels, 0 to 16 (see DIGITS.md)."""
+    with np.load(DIGITS, allow_pickle=False) as arrays:
+        x, y = arrays["X"].astype(np.float64), arrays["y"].astype(np.int64)
+    features = tuple(f"pixel_{row}_{column}" for row in range(8) for column in range(8))
+    return Examples(x, y, tuple("0123456789"), features)
+
+
+def _from_files(settings: DataSettings, path: str) -> Dataset:
+    _check_files(settings, path)
+    whole, schema = _read_training(path, settings)
+    apart = {key: file for key, file in (("dev", settings.dev), ("test", settings.test)) if file is not None}
+    others = dict(zip(apart, _each(schema.read, apart.values()), strict=True))
+    test = others["test"].subset() if "test" in others else None
+    if "dev" in others:
+        return Dataset(whole.subset(), others["dev"].subset(), test, whole.classes, whole.features)
+    subsets = _split(whole, settings, path, parts=3 if test is None else 2)
+    return _dataset(whole, subsets if test is None else [*subsets, test])
+
+
+def _read_training(path: str, settings: DataSettings) -> tuple[Examples, Schema]:
+    return read_table(path, settings) if kind(path) == ".csv" else read_arrays(path)
+
+
+def _split(whole: Examples, settings: DataSettings, name: str, *, parts: int) -> list[Subset]:
+    """Up to so many subsets: train, dev and, where it is not a file of its own, test."""
+    by_size = default_fractions(len(whole.y))[:parts]
+    fractions = settings.split or tuple(fraction / sum(by_size) for fraction in by_size)
+    try:
+        return [whole.subset(some) for some in split(whole.y, whole.classes, fractions, settings.seed)]
+    except DataError as error:
+        raise DataError(f"{name}: {error}") from error
+
+
+def _dataset(whole: Examples, subsets: list[Subset]) -> Dataset:
+    train, dev, *test = subsets
+    return Dataset(train, dev, test[0] if test else None, whole.classes, whole.features)
+
+
+def _check_files(settings: DataSettings, path: str) -> None:
+    """Everything that can be said before a file is opened."""
+    files = {key: file for key, file in (("dev", settings.dev), ("test", settings.test)) if file is not None}
+    _each(check_file, (path, *files.values()))
+    problems = [
+        f"{file}: data.{key} must be a {kind(path)} file like data.path"
+        for key, file in files.items()
+        if kind(file) != kind(path)
+    ]
+    problems += _same_files({"path": path, **files})
+    problems += [f"{path}: {message}" for message in _conflicts(settings, path)]
+    if problems:
+        raise DataError("\n".join(problems))
+
+
+def _same_files(files: dict[str, str]) -> list[str]:
+    keys = list(files)
+    return [
+        f"{files[key]}: data.{key} and data.{other} are the same file: what is learned from cannot measure"
+        for number, key in enumerate(keys)
+        for other in keys[:number]
+        if Path(files[key]).samefile(files[other])
+    ]
+
+
+def _conflicts(settings: DataSettings, path: str) -> list[str]:
+    found = []
+    csv_only = [f"data.{key}" for key in ("target", "ignore", "categorical") if getattr(settings, key)]
+    if csv_only and kind(path) != ".csv":
+        found.append(f"{', '.join(csv_only)}: for .csv files only; an .npz file has the arrays X and y")
+    if settings.split and settings.dev is not None:
+        found.append("data.split: nothing is left to split where data.dev is a file: remove one of them")
+    elif settings.split and settings.test is not None and len(settings.split) > 2:
+        found.append("data.split: give the fractions of train and dev only, since data.test is a file")
+    return found
+
+
+def _each(read: Callable[[str], T], paths: Iterable[str]) -> list[T]:
+    """What each path gives, or one DataError with the problems of all of them."""
+    results, problems = [], []
+    for path in paths:
+        try:
+            results.append(read(path))
+        except DataError as error:
+            problems.append(str(error))
+    if problems:
+        raise DataError("\n".join(problems))
+    return results

@@ -1,0 +1,52 @@
+"""What is wrong with one data file: collected while it is read, then raised together.
+
+Each problem becomes one line of text that begins with the path and, where there is one, the line in the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from hptune.errors import DataError
+
+SHOWN = 20
+LONGEST = 60  # characters of a cell or a list that a message repeats
+
+
+@dataclass(frozen=True, slots=True)
+class FileProblems:
+    """The problems of one file so far."""
+
+    path: str
+    found: list[tuple[int, str]] = field(default_factory=list)  # line (0: the file as a whole), message
+
+    def add(self, message: str, line: int = 0) -> None:
+        self.found.append((line, message))
+
+    def raise_any(self) -> None:
+        """A DataError of the first problems in the order of the file, if there are any."""
+        if not self.found:
+            return
+        ordered = sorted(self.found, key=lambda problem: problem[0])
+        text = [f"{self.path}:{line}: {message}" if line else f"{self.path}: {message}" for line, message in ordered]
+        hidden = len(text) - SHOWN
+        raise DataError("\n".join(text[:SHOWN] + ([f"{self.path}: and {hidden} more"] if hidden > 0 else [])))
+
+
+def quoted(text: str) -> str:
+    """The text in double quotes, shortened, with nothing in it that a terminal would act on."""
+    short = text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
+    return f'"{repr(short)[1:-1]}"'
+
+
+def listed(names: Iterable[str], most: int = 12) -> str:
+    """'"a", "b", "c"', and how many there are if not all are shown."""
+    names = tuple(names)
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(quoted, names[:most])) + rest
+
+
+def counted(number: int, noun: str) -> str:
+    """'1 cell', '2,000 cells'."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")

@@ -1,0 +1,104 @@
+"""Which examples are train, dev and test: exact sizes, every class in proportion, decided by a seed."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hptune.data.problems import counted, quoted
+from hptune.errors import DataError
+from hptune.randomness import Purpose, generator
+
+FEWEST_PER_CLASS = 3  # one each for train, dev and test
+NAMES = ("train", "dev", "test")
+
+Indices = NDArray[np.int64]
+
+
+def default_fractions(examples: int) -> tuple[float, float, float]:
+    """(train, dev, test): a large set needs a smaller share to measure an error as precisely."""
+    if examples >= 1_000_000:
+        return (0.995, 0.0025, 0.0025)
+    return (0.98, 0.01, 0.01) if examples >= 100_000 else (0.6, 0.2, 0.2)
+
+
+def split(y: Indices, classes: tuple[str, ...], fractions: tuple[float, ...], seed: int) -> tuple[Indices, ...]:
+    """The examples of each subset, shuffled.
+
+    y holds the class number of each example, fractions those of train and dev or of train, dev and test (they
+    sum to 1); the seed decides which examples go where.
+    """
+    counts = np.bincount(y, minlength=len(classes)).astype(np.int64)
+    _check_classes(counts, classes)
+    sizes = _sizes(len(y), fractions)
+    shares = apportion(counts, sizes)
+    _check_subsets(sizes, shares, classes, fractions)
+    order = generator(seed, Purpose.SPLIT).permutation(len(y))
+    by_class = order[np.argsort(y[order], kind="stable")]
+    rank = np.arange(len(y)) - np.repeat(np.cumsum(counts) - counts, counts)  # within the class
+    borders = np.repeat(np.cumsum(shares[:, :-1], axis=1), counts, axis=0)
+    subset = np.empty(len(y), np.int64)
+    subset[by_class] = (rank[:, None] >= borders).sum(axis=1)
+    return tuple(order[subset[order] == number] for number in range(len(sizes)))
+
+
+def apportion(counts: Indices, sizes: Indices) -> Indices:
+    """How many examples of each class go to each subset: (classes, subsets), whole numbers.
+
+    Rows sum to counts, columns to sizes, and every entry is less than 1 off count * size / examples. All but
+    the last column are rounded by largest remainder; the last takes what is left, and where it is 1 or
+    more off, a class that is off the other way trades one example with it. Cutting all classes at one quantile
+    would be simpler, but a large class would pay for the rounding of many small ones.
+    """
+    examples = int(counts.sum())
+    shares = np.empty((len(counts), len(sizes)), np.int64)
+    for column, size in enumerate(sizes[:-1]):
+        shares[:, column], remainder = np.divmod(counts * size, examples)
+        largest = np.argsort(-remainder, kind="stable")[: int(size - shares[:, column].sum())]
+        shares[largest, column] += 1
+    shares[:, -1] = counts - shares[:, :-1].sum(axis=1)
+    off = shares * examples - counts[:, None] * sizes  # exact, in units of 1 / examples
+    while abs(off[:, -1]).max() >= examples:
+        _trade(shares, off, examples)
+    return shares
+
+
+def _trade(shares: Indices, off: Indices, examples: int) -> None:
+    """One example between the class whose last subset is most off and one that is off the other way.
+
+    Both exist while an entry is 1 or more off, since the last column of off sums to 0; the other class has
+    a column rounded towards the first one's need, since its row of off sums to 0 too.
+    """
+    far = int(np.argmax(abs(off[:, -1])))
+    direction = int(np.sign(off[far, -1]))
+    other = int(np.argmin(off[:, -1] * direction))
+    column = int(np.argmax(off[other, :-1] * direction))
+    for row, change in ((far, direction), (other, -direction)):
+        for where, step in ((column, change), (-1, -change)):
+            shares[row, where] += step
+            off[row, where] += step * examples
+
+
+def _sizes(examples: int, fractions: tuple[float, ...]) -> Indices:
+    others = [round(examples * fraction) for fraction in fractions[1:]]
+    return np.array([examples - sum(others), *others], np.int64)
+
+
+def _check_classes(counts: Indices, classes: tuple[str, ...]) -> None:
+    small = [f"{quoted(name)} ({n})" for name, n in zip(classes, counts, strict=True) if n < FEWEST_PER_CLASS]
+    if small:
+        what = f"every class needs at least {FEWEST_PER_CLASS} examples, one each for train, dev and test"
+        todo = "add examples, merge these classes with others, or leave them out"
+        shown = ", ".join(small[:12]) + (f" and {len(small) - 12} more" if len(small) > 12 else "")
+        raise DataError(f"{what}; too few of {shown}: {todo}")
+
+
+def _check_subsets(sizes: Indices, shares: Indices, classes: tuple[str, ...], fractions: tuple[float, ...]) -> None:
+    examples = counted(int(sizes.sum()), "example")
+    for name, size, fraction in zip(NAMES, sizes, fractions, strict=False):
+        if size < 1:
+            raise DataError(f"{examples} are too few: {name}, a share of {fraction:g}, is empty; change data.split")
+    absent = [quoted(name) for name, n in zip(classes, shares[:, 0], strict=True) if n < 1]
+    if absent:
+        what = f"{examples} are too few: train, a share of {fractions[0]:g}, has none of {', '.join(absent[:12])}"
+        raise DataError(f"{what}; add examples, or give train a larger share in data.split")

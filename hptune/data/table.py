@@ -1,0 +1,125 @@
+"""CSV files -> examples: which column is the label, which are features, and how each is encoded.
+
+The training file decides on columns, categories and classes; files of dev and test are read by the same schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hptune.data.columns import Cells, Column, encode, find_column
+from hptune.data.csv_file import TextTable, read_csv
+from hptune.data.dataset import Examples
+from hptune.data.files import SIZE_LIMIT, SIZE_LIMIT_NAME
+from hptune.data.labels import Classes, class_numbers, find_classes, labels_of
+from hptune.data.problems import FileProblems, listed, quoted
+from hptune.data.settings import DataSettings
+from hptune.errors import DataError, did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class TableSchema:
+    """What the columns of the training file mean."""
+
+    target: str
+    ignored: tuple[str, ...]
+    columns: tuple[Column, ...]
+    classes: Classes
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        return tuple(name for column in self.columns for name in column.features)
+
+    def read(self, path: str) -> Examples:
+        """Another file with the same columns, in any order."""
+        problems = FileProblems(path)
+        table = read_csv(path, problems)
+        if table is not None:
+            self._check_columns(table, problems)
+        problems.raise_any()
+        assert table is not None  # a table that is None has left a problem
+        return self.encode(table, problems)
+
+    def encode(self, table: TextTable, problems: FileProblems) -> Examples:
+        """The examples of a table that has all columns; raises what is wrong with its cells."""
+        examples = len(table.lines)
+        fits = examples * len(self.features) * 8 <= SIZE_LIMIT
+        if not fits:
+            what = f"{examples:,} rows of {len(self.features):,} features need more than {SIZE_LIMIT_NAME}"
+            problems.add(f"{what} of memory: put columns under data.ignore, or use fewer rows")
+        x = np.zeros((examples if fits else 0, len(self.features)))
+        start = 0
+        for column in self.columns if fits else ():
+            stop = start + len(column.features)
+            encode(column, _cells(table, column.name, problems), x[:, start:stop])
+            start = stop
+        labels = labels_of(table.column(self.target))
+        y = class_numbers(labels, self.classes, _cells(table, self.target, problems).report)
+        problems.raise_any()
+        return Examples(x, y, self.classes.names, self.features)
+
+    def _check_columns(self, table: TextTable, problems: FileProblems) -> None:
+        known = (self.target, *(column.name for column in self.columns))
+        for name in known:
+            if name not in table.header:
+                message = f"column {quoted(name)} of the training file is not in this one: add it."
+                problems.add(message + did_you_mean(name, set(table.header) - set(known)), table.header_line)
+        for name in table.header:
+            if name not in known and name not in self.ignored:
+                message = f"column {quoted(name)} is not in the training file: remove it or put it under data.ignore"
+                problems.add(message, table.header_line)
+
+
+def read_table(path: str, settings: DataSettings) -> tuple[Examples, TableSchema]:
+    """The training file, and the schema it sets for the files of dev and test."""
+    if settings.target is None:
+        raise DataError(f"{path}: data.target is missing: name the column that holds the labels")
+    problems = FileProblems(path)
+    table = read_csv(path, problems)
+    if table is None:
+        problems.raise_any()
+    assert table is not None  # a table that is None has left a problem
+    names = _check_names(table, settings, settings.target, problems)
+    columns = tuple(
+        find_column(_cells(table, name, problems), categorical=name in settings.categorical) for name in names
+    )
+    if settings.target not in table.header:
+        for column in columns:
+            encode(column, _cells(table, column.name, problems), np.zeros((len(table.lines), len(column.features))))
+        problems.raise_any()
+    labels = labels_of(table.column(settings.target))
+    classes = find_classes(labels, _cells(table, settings.target, problems).report)
+    schema = TableSchema(settings.target, settings.ignore, columns, classes)
+    return schema.encode(table, problems), schema
+
+
+def _cells(table: TextTable, name: str, problems: FileProblems) -> Cells:
+    return Cells(name, table.column(name), table.lines, problems)
+
+
+def _check_names(table: TextTable, settings: DataSettings, target: str, problems: FileProblems) -> list[str]:
+    """The names of the feature columns."""
+    if target not in table.header:
+        _report_unknown("target", target, table, problems)
+    for key, names in (("ignore", settings.ignore), ("categorical", settings.categorical)):
+        for name in names:
+            if name not in table.header:
+                _report_unknown(key, name, table, problems)
+        if target in names:
+            problems.add(f"data.{key}: {quoted(target)} is data.target: take it out of data.{key}")
+    features = _without(table.header, (target, *settings.ignore))
+    if not features:
+        problems.add(f"no feature columns left: the file has {listed(table.header)}", table.header_line)
+    return features
+
+
+def _without(names: Sequence[str], others: Sequence[str]) -> list[str]:
+    return [name for name in names if name not in others]
+
+
+def _report_unknown(key: str, name: str, table: TextTable, problems: FileProblems) -> None:
+    message = f"data.{key}: no column {quoted(name)}; the file has {listed(table.header)}."
+    problems.add(message + did_you_mean(name, table.header), table.header_line)
