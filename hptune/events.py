@@ -38,4 +38,12 @@ class AttemptLost:
     reason: str
 
 
-Event = TrialStarted | EpochEnded | TrialEnded | AttemptLost
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """A request to stop was noticed: nothing new is started, and what runs may end within the grace."""
+
+    n_running: int
+    grace_s: float
+
+
+Event = TrialStarted | EpochEnded | TrialEnded | AttemptLost | Stopping

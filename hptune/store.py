@@ -187,10 +187,10 @@ class Snapshot:
     def n_planned(self) -> int:
         return sum(stage.n_trials for stage in self.stages)
 
-    def unfinished(self) -> list[tuple[Stage, int]]:
-        """The planned trials without a result, with their stages, by number."""
-        ended = {result.number for result in self.results}
-        return [(stage, number) for stage in self.stages for number in stage.trials if number not in ended]
+    @property
+    def n_unfinished(self) -> int:
+        """Planned trials without a result."""
+        return self.n_planned - len(self.results)
 
 
 def read(folder: RunFolder) -> Snapshot:

@@ -9,7 +9,7 @@ import json
 import math
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,11 +19,11 @@ import numpy as np
 
 import hptune
 from hptune import runs
-from hptune.config import study_file, yaml_tree
+from hptune.config import study_file
 from hptune.config.study_file import StudyConfig
 from hptune.data.loading import load as load_data
 from hptune.errors import DataError, StorageError, UsageError
-from hptune.events import AttemptLost, Event, TrialEnded, TrialStarted
+from hptune.events import AttemptLost, Event, Stopping, TrialEnded, TrialStarted
 from hptune.search import zoom
 from hptune.search.propose import propose
 from hptune.search.ranking import ranked
@@ -36,6 +36,10 @@ ATTEMPTS = 3  # of a trial whose worker dies
 GROUP_S = 0.05  # events are stored and told in groups of so long: one write to disk for all of them
 POLL_S = 0.2  # the longest wait before a stop request is noticed
 GRACE_S = 5.0  # what running trials get to end after a stop request
+
+
+class StopNow(BaseException):
+    """Raised by a signal handler, wherever the program is, when it is asked a second time to stop."""
 
 
 @dataclass(slots=True)
@@ -83,7 +87,6 @@ def data_facts(config: StudyConfig) -> dict[str, Any]:
 def create(config: StudyConfig, folder: Path, data: dict[str, Any]) -> Store:
     """A new run below folder, open for writing."""
     run = runs.create(folder, config.name)
-    stage = Stage(0, "coarse", "random", json.dumps(config.space.plain()), 0, config.search.trials)
     facts = {
         "config": config.to_yaml(),
         "data": data,
@@ -93,7 +96,7 @@ def create(config: StudyConfig, folder: Path, data: dict[str, Any]) -> Store:
     }
     store = Store(run, create=True)
     try:
-        store.set_facts(facts, stage)
+        store.set_facts(facts, coarse_stage(config))
         run.config.write_text(config.to_yaml(), encoding="utf-8")
     except OSError as error:
         raise StorageError(f"{run.path}: {error.strerror}") from error
@@ -109,12 +112,6 @@ def environment() -> dict[str, str]:
     }
 
 
-def config_of(snapshot: Snapshot) -> StudyConfig:
-    """The study file as the run keeps it."""
-    root = yaml_tree.parse(snapshot.facts["config"], str(snapshot.folder.config))
-    return study_file.parse(root, (), default_name="", folder=snapshot.folder.path)
-
-
 def check_data(config: StudyConfig, snapshot: Snapshot) -> None:
     """Refuse to add trials on other data than those before them."""
     if data_facts(config)["fingerprint"] != snapshot.facts["data"]["fingerprint"]:
@@ -124,12 +121,24 @@ def check_data(config: StudyConfig, snapshot: Snapshot) -> None:
         )
 
 
+def coarse_stage(config: StudyConfig) -> Stage:
+    """The first stage: random trials over the whole space."""
+    return Stage(0, "coarse", "random", json.dumps(config.space.plain()), 0, config.search.trials)
+
+
 def specs(snapshot: Snapshot, config: StudyConfig, only_stage: int | None = None) -> Iterator[TrialSpec]:
     """The specs of all planned trials that have no result yet, by number."""
-    for stage, number in snapshot.unfinished():
+    ended = {result.number for result in snapshot.results}
+    for stage in snapshot.stages:
         if only_stage in (None, stage.number):
-            space = study_file.stage_space(stage.space, config.train)
-            yield propose(space, config.train, seed=config.search.seed, stage=stage.number, number=number)
+            yield from (spec for spec in stage_specs(stage, config) if spec.number not in ended)
+
+
+def stage_specs(stage: Stage, config: StudyConfig) -> Iterator[TrialSpec]:
+    """The specs of a stage's trials, by number."""
+    space = study_file.stage_space(stage.space, config.train)
+    for number in stage.trials:
+        yield propose(space, config.train, seed=config.search.seed, stage=stage.number, number=number)
 
 
 def plan_zoom(
@@ -172,41 +181,56 @@ def _centre(snapshot: Snapshot, around: zoom.Around, order: list[TrialResult]) -
     raise UsageError(f"--around {around.number}: no such trial has ended; they go from 0 to {snapshot.n_planned - 1}")
 
 
-def run(
-    store: Store, workers: Workers, trials: Iterable[TrialSpec], stop: Stop, clock: Callable[[], float] = time.monotonic
-) -> Iterator[Event]:
+@dataclass(slots=True)
+class _Queue:
+    """What is to be trained next: lost attempts again, then new trials."""
+
+    trials: Iterator[TrialSpec]
+    lost: list[TrialSpec] = field(default_factory=list)
+    attempts: dict[int, int] = field(default_factory=dict)  # so far, by trial
+
+    def start_next(self, workers: Workers) -> TrialStarted | None:
+        spec = self.lost.pop() if self.lost else next(self.trials, None)
+        if spec is None:
+            return None
+        self.attempts[spec.number] = self.attempts.get(spec.number, 0) + 1
+        workers.submit(spec)
+        return TrialStarted(spec, self.attempts[spec.number])
+
+    def lose(self, event: AttemptLost) -> list[TrialEnded]:
+        """Put a trial back, or end it after too many attempts."""
+        spec = event.spec
+        if self.attempts[spec.number] < ATTEMPTS:
+            self.lost.append(spec)
+            return []
+        return [TrialEnded(TrialResult(spec.number, Status.CRASHED, f"{event.reason} ({ATTEMPTS} attempts)"))]
+
+
+def run(store: Store, workers: Workers, trials: Iterable[TrialSpec], stop: Stop) -> Iterator[Event]:
     """Train the trials and yield what happens; everything yielded has been stored.
 
     Ends when all have ended or, after a stop request, when those running have ended or the grace is over.
     """
-    waiting = iter(trials)
-    again: list[tuple[TrialSpec, int]] = []  # lost attempts to be repeated, with the number of the next attempt
-    attempts: dict[int, int] = {}
-    group: list[Event] = []
-    group_since = clock()
+    queue = _Queue(iter(trials))
+    group: list[Event] = []  # what has happened and is not stored yet
+    group_since = time.monotonic()
+    is_stopping = False
     while True:
-        while workers.n_idle and not stop.is_requested:
-            spec, attempt = again.pop() if again else (next(waiting, None), 1)
-            if spec is None:
-                break
-            attempts[spec.number] = attempt
-            workers.submit(spec)
-            group.append(TrialStarted(spec, attempt))
+        while workers.n_idle and not stop.is_requested and (started := queue.start_next(workers)):
+            group.append(started)
+        if stop.is_requested and not is_stopping:
+            is_stopping = True
+            group.append(Stopping(workers.n_busy, GRACE_S))
         is_over = not workers.n_busy or stop.is_overdue
-        if group and (is_over or clock() - group_since >= GROUP_S):
+        if group and (is_over or is_stopping or time.monotonic() - group_since >= GROUP_S):
             store.append(group)
             yield from group
             group.clear()
         if is_over:
             return
         if not group:
-            group_since = clock()
-        for event in workers.poll(min(POLL_S, GROUP_S) if group else POLL_S):
+            group_since = time.monotonic()
+        for event in workers.poll(GROUP_S if group else POLL_S):
             group.append(event)
             if isinstance(event, AttemptLost):
-                attempt = attempts[event.spec.number]
-                if attempt < ATTEMPTS:
-                    again.append((event.spec, attempt + 1))
-                else:
-                    reason = f"{event.reason}; {ATTEMPTS} attempts"
-                    group.append(TrialEnded(TrialResult(event.spec.number, Status.CRASHED, reason)))
+                group.extend(queue.lose(event))

@@ -10,10 +10,10 @@ import contextlib
 import json
 import os
 import queue
+import select
 import signal
 import sys
 import threading
-import time
 from typing import BinaryIO
 
 FLUSH_S = 0.1  # epochs are sent in batches of so long, so that a fast training does not wait for a pipe
@@ -24,18 +24,18 @@ def main() -> None:
     """Train what the parent sends until it stops sending."""
     _die_with_parent()
     lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    threading.Thread(target=_read, args=(sys.stdin.buffer, lines), daemon=True).start()
     # what a training prints must not mix with the messages
-    with os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=1 << 16) as out:
-        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-        _work(lines, out)
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=1 << 16)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    threading.Thread(target=_serve, args=(sys.stdin.fileno(), lines, out), daemon=True).start()
+    _work(lines, out)
 
 
 def _work(lines: queue.SimpleQueue[bytes], out: BinaryIO) -> None:
     # NumPy is loaded here, after the thread that watches the parent has started
     from hptune import trainers  # noqa: PLC0415
     from hptune.errors import HptuneError  # noqa: PLC0415
-    from hptune.trial import Job, TrialResult, TrialSpec  # noqa: PLC0415
+    from hptune.trial import Job, TrialSpec  # noqa: PLC0415
     from hptune.workers import messages  # noqa: PLC0415
 
     job = Job.from_json(json.loads(lines.get()))
@@ -43,24 +43,30 @@ def _work(lines: queue.SimpleQueue[bytes], out: BinaryIO) -> None:
         train = trainers.prepare(job)
     except HptuneError as error:
         out.write(messages.encode({"error": str(error)}))
+        out.flush()
         return
     out.write(messages.encode(messages.READY))
     out.flush()
     while True:
         spec = TrialSpec.from_json(json.loads(lines.get()))
-        flushed = time.monotonic()
-        for item in trainers.attempt(train, spec, job):
-            out.write(messages.encode_training(item))
-            if isinstance(item, TrialResult) or time.monotonic() - flushed > FLUSH_S:
-                out.flush()
-                flushed = time.monotonic()
+        out.writelines(messages.encode_training(item) for item in trainers.attempt(train, spec, job))
+        out.flush()
 
 
-def _read(stream: BinaryIO, lines: queue.SimpleQueue[bytes]) -> None:
-    """Pass lines on; at the end of the stream the parent is gone, and so is this process."""
+def _serve(descriptor: int, lines: queue.SimpleQueue[bytes], out: BinaryIO) -> None:
+    """Pass lines on and send what has been written; when the parent is gone, end this process."""
+    unread = b""
     with contextlib.suppress(OSError):
-        for line in stream:
-            lines.put(line)
+        while True:
+            if not select.select([descriptor], [], [], FLUSH_S)[0]:
+                out.flush()
+                continue
+            received = os.read(descriptor, 1 << 16)
+            if not received:
+                break
+            *complete, unread = (unread + received).split(b"\n")
+            for line in complete:
+                lines.put(line)
     os._exit(0)
 
 

@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO
 
@@ -21,26 +20,10 @@ from hptune.errors import DataError, HptuneError
 from hptune.events import AttemptLost, EpochEnded, Event, TrialEnded
 from hptune.trial import EpochMetrics, Job, TrialResult, TrialSpec
 from hptune.workers import messages
+from hptune.workers.blas import ONE_THREAD
 
 MAX_BOOTS = 3  # consecutive workers that died before they were ready
 STDERR_TAIL = 1500  # bytes of a dead worker's last words
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "BLIS_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-)
-
-
-def environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """Variables for a worker: one BLAS thread, which must be said before NumPy is loaded.
-
-    Several threads in several workers on the same cores are slower by an order of magnitude, and another
-    number of threads gives other last bits.
-    """
-    return {**variables, **dict.fromkeys(THREAD_VARIABLES, "1"), "PYTHONUNBUFFERED": "1"}
 
 
 @dataclass(slots=True)
@@ -109,7 +92,7 @@ class LocalWorkers:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
-                env=environment(os.environ),
+                env={**os.environ, **ONE_THREAD},
                 start_new_session=True,
             )
         except OSError as error:

@@ -33,7 +33,7 @@ def decode(line: bytes) -> str | EpochMetrics | TrialResult | dict[str, str]:
     """
     message = json.loads(line)
     try:
-        if isinstance(message, list):
+        if isinstance(message, list) and all(isinstance(number, int | float) for number in message):
             return EpochMetrics(*message)
         if isinstance(message, dict) and "number" in message:
             return TrialResult.from_json(message)

@@ -1,0 +1,54 @@
+"""How a sitting of training ends on the screen: the leaderboard, where everything lies, and what to type next."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import Protocol
+
+from rich.console import Console
+
+from hptune import tables
+from hptune.report.leaderboard import leaderboard
+from hptune.report.safe_text import say
+from hptune.runs import RunFolder, find_all
+
+
+class Outcome(Protocol):
+    """What is told of a sitting (hptune.session.Outcome)."""
+
+    @property
+    def signal(self) -> int | None: ...
+    @property
+    def n_unfinished(self) -> int: ...
+    @property
+    def n_completed(self) -> int: ...
+
+
+def print_outcome(console: Console, folder: RunFolder, outcome: Outcome, runs: Path) -> None:
+    """Print the leaderboard, where everything lies, and what to type next."""
+    if outcome.n_completed:
+        console.print()
+        leaderboard(console, tables.load(folder.path), top=5)
+    console.print()
+    files = ["trials.csv", "curves.csv", *(["best.yaml"] if outcome.n_completed else [])]
+    say(console, f"In {folder.path}{os.sep}: {', '.join(files)}, config.yaml, run.db")
+    if outcome.signal is not None and outcome.n_unfinished:
+        say(console, f"Interrupted with {outcome.n_unfinished} trials to go.", "yellow")
+    for command, purpose in _next_commands(folder, outcome, runs):
+        say(console, f"  {command:<34}  {purpose}")
+
+
+def _next_commands(folder: RunFolder, outcome: Outcome, runs: Path) -> list[tuple[str, str]]:
+    """What to type next, with the options that this run needs to be found."""
+    is_newest = find_all(runs)[-1:] == [folder]
+    where = "" if str(runs) == "runs" else f" --runs {shlex.quote(str(runs))}"
+    argument = "" if is_newest else f" {shlex.quote(folder.name)}"
+    option = "" if is_newest else f" --run {shlex.quote(folder.name)}"
+    commands = [(f"hptune report{argument}{where}", "what was found, and what to do next")]
+    if outcome.n_completed:
+        commands.append((f"hptune zoom --around best{option}{where}", "narrow the space around the best trial"))
+    if outcome.n_unfinished:
+        commands.insert(0, (f"hptune resume{argument}{where}", "go on where this stopped"))
+    return commands

@@ -1,0 +1,105 @@
+"""One sitting of training: workers are started, signals heeded, progress shown, and the tables written at its end.
+
+It is where the half that runs and the half that reads meet, besides the command line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import FrameType
+
+from rich.console import Console
+
+from hptune import study, tables
+from hptune.config.study_file import StudyConfig
+from hptune.report.live import Display, Progress
+from hptune.search.ranking import ranked
+from hptune.store import Snapshot, Store
+from hptune.trial import Job, Status, TrialSpec
+from hptune.workers import Workers
+from hptune.workers.cores import usable_cores
+from hptune.workers.inline import InlineWorker
+from hptune.workers.local import LocalWorkers
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a sitting ended."""
+
+    signal: int | None  # the signal that ended it early
+    n_unfinished: int  # planned trials of the run without a result
+    n_completed: int
+
+
+def train(
+    store: Store, config: StudyConfig, console: Console, *, n_workers: int | None, only_stage: int | None = None
+) -> Outcome:
+    """Train what is planned and unfinished (of one stage, if given), showing progress; then write the tables.
+
+    n_workers None is what the study file says, or else one for every usable core; 0 trains in this process.
+    """
+    snapshot = store.snapshot()
+    specs = list(study.specs(snapshot, config, only_stage))
+    stop = study.Stop()
+    with contextlib.suppress(study.StopNow), _heeded_signals(stop):
+        if specs:
+            wanted = config.search.workers if n_workers is None else n_workers
+            job, progress = study.job_of(config), _progress(config, snapshot, len(specs))
+            workers = _workers(job, wanted, len(specs))
+            with contextlib.closing(workers), Display(console, progress) as display:
+                _consume(store, workers, specs, stop, display)
+        tables.write(tables.load(store.folder.path))
+    snapshot = store.snapshot()
+    n_completed = sum(result.status is Status.COMPLETED for result in snapshot.results)
+    return Outcome(stop.signal, snapshot.n_unfinished, n_completed)
+
+
+def _consume(store: Store, workers: Workers, specs: list[TrialSpec], stop: study.Stop, display: Display) -> None:
+    with contextlib.suppress(study.StopNow):
+        for event in study.run(store, workers, specs, stop):
+            display.show(event)
+
+
+def _workers(job: Job, wanted: int | None, n_trials: int) -> InlineWorker | LocalWorkers:
+    if wanted == 0:
+        return InlineWorker(job)
+    return LocalWorkers(job, min(usable_cores() if wanted is None else wanted, n_trials))
+
+
+def _progress(config: StudyConfig, snapshot: Snapshot, n_specs: int) -> Progress:
+    results = snapshot.results
+    epochs = config.train.get("epochs")
+    return Progress(
+        metric=config.search.metric,
+        epochs=epochs if isinstance(epochs, int) else None,
+        planned=len(results) + n_specs,
+        done=len(results),
+        failed=sum(result.status is not Status.COMPLETED for result in results),
+        best=next(iter(ranked(results)), None),
+    )
+
+
+@contextlib.contextmanager
+def _heeded_signals(stop: study.Stop) -> Iterator[None]:
+    """The first signal asks to stop, the second stops at once. Only the main thread may have handlers."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if stop.is_requested:
+            raise study.StopNow
+        stop.request(number)
+
+    before = {number: signal.signal(number, handle) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

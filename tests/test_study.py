@@ -1,0 +1,187 @@
+"""The loop: same numbers whatever the workers and interruptions; nothing told that is not stored."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import driver
+import pytest
+from workers.test_workers import ended_within
+
+from hptune import runs, store, study, tables
+from hptune.errors import DataError, RunInUseError, UsageError
+from hptune.events import EpochEnded, Stopping, TrialEnded
+from hptune.search.zoom import Around
+from hptune.trial import Job
+from hptune.workers.inline import InlineWorker
+from hptune.workers.local import LocalWorkers
+
+
+def table_texts(folder):
+    """Both tables without times."""
+    loaded = tables.load(runs.find_all(Path(folder))[-1].path)
+    return [table.drop(columns="seconds").to_csv(index=False) for table in (loaded.trials, loaded.curves)]
+
+
+def drive(folder, n_workers, *point):
+    command = [sys.executable, driver.__file__, str(folder), str(n_workers), *map(str, point)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    driver.train(folder, 0)
+    texts = table_texts(folder)
+    assert texts[0].count("\n") == 7
+    assert texts[1].count("\n") == 25
+    return texts
+
+
+@pytest.mark.parametrize("n_workers", [0, 1, 2, 4])
+def test_the_tables_are_the_same_with_any_number_of_workers(n_workers, tmp_path, undisturbed):
+    driver.train(tmp_path, n_workers)
+    assert table_texts(tmp_path) == undisturbed
+
+
+@pytest.mark.parametrize("point", ["before", "after"])
+@pytest.mark.parametrize("n_workers", [0, 2])
+def test_kill_9_of_the_parent_at_any_write_then_resume_gives_the_same_tables(n_workers, point, tmp_path, undisturbed):
+    """Kill at the n-th write for n = 1, 2, 3 ...; then, in the same run, at the n-th after the resume, and so on."""
+    n = 1
+    while (died := drive(tmp_path, n_workers, point, n)).returncode == -signal.SIGKILL:
+        assert all(ended_within(int(pid), 1) for pid in died.stdout.split())
+        snapshot = store.read(runs.find_all(tmp_path)[-1])
+        assert len({result.number for result in snapshot.results}) == len(snapshot.results)
+        n += 1
+        assert n < 60
+    assert died.returncode == 0, died.stderr
+    assert n > 4
+    assert table_texts(tmp_path) == undisturbed
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("n_workers", [0, 1, 2, 4])
+@pytest.mark.parametrize("point", ["before", "after"])
+def test_sweep_of_kills_each_in_a_fresh_run(n_workers, point, tmp_path, undisturbed):
+    for n in range(1, 40):
+        folder = tmp_path / str(n)
+        if drive(folder, n_workers, point, n).returncode == 0:
+            break
+        assert drive(folder, n_workers).returncode == 0
+        assert table_texts(folder) == undisturbed
+    else:
+        pytest.fail("no run got through")
+
+
+def new_store(folder):
+    return study.create(driver.config(), folder, {"fingerprint": "x"})
+
+
+def run_all(opened, trainer="steady", stop=None, **settings):
+    workers = LocalWorkers(Job(f"fake_trainers:{trainer}", "dev_error", settings), 2)
+    with closing(workers):
+        specs = study.specs(opened.snapshot(), driver.config())
+        yield from study.run(opened, workers, specs, stop or study.Stop())
+
+
+def test_what_is_told_can_be_read_back_at_once_by_others(tmp_path):
+    with new_store(tmp_path) as opened:
+        for event in run_all(opened):
+            if isinstance(event, TrialEnded):
+                found = {result.number: result for result in store.read(opened.folder).results}
+                assert found[event.result.number] == event.result
+
+
+def test_a_stop_request_starts_nothing_new_and_lets_running_trials_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(study, "GROUP_S", 0.0)  # events are told as they come
+    stop = study.Stop()
+    events = []
+    with new_store(tmp_path) as opened:
+        for event in run_all(opened, stop=stop):
+            events.append(event)
+            if isinstance(event, EpochEnded) and not stop.is_requested:
+                stop.request(signal.SIGINT)
+        n_ended = sum(isinstance(event, TrialEnded) for event in events)
+        assert sum(isinstance(event, Stopping) for event in events) == 1
+        assert 2 <= n_ended < 6
+        assert len(opened.snapshot().results) == n_ended
+        list(run_all(opened))
+        assert opened.snapshot().n_unfinished == 0
+
+
+def test_a_stop_request_does_not_wait_for_ever(tmp_path, monkeypatch):
+    monkeypatch.setattr(study, "GRACE_S", 0.0)
+    stop = study.Stop()
+    stop.request(signal.SIGTERM)
+    with (
+        new_store(tmp_path) as opened,
+        closing(
+            LocalWorkers(
+                Job("fake_trainers:faulty", "dev_error", {"fault": "hang", "trials": [0], "folder": str(tmp_path)}), 1
+            )
+        ) as workers,
+    ):
+        running = study.Stop()
+        events = study.run(opened, workers, study.specs(opened.snapshot(), driver.config()), running)
+        for event in events:
+            if isinstance(event, EpochEnded):
+                running.request(signal.SIGTERM)
+        assert opened.snapshot().n_unfinished == 6
+
+
+def test_a_second_program_is_refused_at_once_and_readers_are_not(tmp_path):
+    with new_store(tmp_path) as opened:
+        with pytest.raises(RunInUseError, match=f"process {os.getpid()}"):
+            store.Store(opened.folder)
+        assert store.read(opened.folder).n_planned == 6
+    with store.Store(opened.folder):
+        pass
+
+
+def test_a_run_at_rest_is_one_database_file(tmp_path):
+    driver.train(tmp_path, 0)
+    names = {path.name for path in runs.find_all(tmp_path)[-1].path.iterdir()}
+    assert names == {".lock", "config.yaml", "run.db", "trials.csv", "curves.csv", "best.yaml"}
+
+
+def test_other_data_are_refused(tmp_path):
+    with new_store(tmp_path) as opened, pytest.raises(DataError, match="not the data"):
+        study.check_data(driver.config(), opened.snapshot())
+
+
+def test_zooms_are_added_and_repeated(tmp_path):
+    driver.train(tmp_path, 0)
+    with driver.open_store(tmp_path) as opened:
+        for number in (1, 2):
+            stage, found = study.plan_zoom(opened.snapshot(), driver.config(), Around(), 0.5, 4)
+            assert (stage.number, stage.name, stage.first_trial, stage.n_trials) == (
+                number,
+                f"zoom-{number}",
+                2 + 4 * number,
+                4,
+            )
+            assert len(found.changes) == 3
+            opened.add_stage(stage)
+            with closing(InlineWorker(Job("fake_trainers:steady", "dev_error"))) as worker:
+                specs = list(study.specs(opened.snapshot(), driver.config()))
+                assert [spec.number for spec in specs] == list(stage.trials)
+                list(study.run(opened, worker, specs, study.Stop()))
+    trials = tables.load(opened.folder.path).trials
+    assert trials["stage"].tolist() == ["coarse"] * 6 + ["zoom-1"] * 4 + ["zoom-2"] * 4
+    assert trials["trial"].tolist() == list(range(14))
+
+
+@pytest.mark.parametrize(
+    ("around", "phrase"), [("99", "no such trial"), ("top:0", "expected best"), ("bst", "expected best")]
+)
+def test_a_zoom_on_what_is_not_there_is_refused(around, phrase, tmp_path):
+    driver.train(tmp_path, 0)
+    snapshot = store.read(runs.find_all(tmp_path)[-1])
+    with pytest.raises(UsageError, match=phrase):
+        study.plan_zoom(snapshot, driver.config(), Around.parse(around), 0.5, 4)
