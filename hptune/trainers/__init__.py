@@ -83,4 +83,5 @@ def _explain(error: BaseException) -> str:
         text = str(error)
     except Exception:  # noqa: BLE001  (an exception whose own text cannot be made)
         text = "its text cannot be shown"
-    return f"{type(error).__name__}: {text}"[:MAX_REASON] + where
+    reason = f"{type(error).__name__}: {text}"[:MAX_REASON] + where
+    return reason.encode("utf-8", "backslashreplace").decode()  # a lone surrogate cannot be stored

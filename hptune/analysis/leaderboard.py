@@ -1,0 +1,99 @@
+"""The leaderboard: a run's first trials in the order of their score, or of any column of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from hptune.errors import UsageError, did_you_mean
+from hptune.search.ranking import ranked
+from hptune.tables import Run
+from hptune.trial import METRICS, Value
+
+TOP = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A trial in the leaderboard."""
+
+    rank: int | None  # from 1; None unless completed
+    trial: int
+    stage: str
+    status: str
+    best_epoch: int | None
+    epochs: int | None
+    metrics: Mapping[str, float]  # at best_epoch; empty unless completed
+    hyperparameters: Mapping[str, Value]  # those that were searched
+    dev_errors: tuple[float, ...]  # by epoch
+    sort_value: Value | None = None  # in the column that the leaderboard is sorted by
+
+
+@dataclass(frozen=True, slots=True)
+class Leaderboard:
+    """Some trials of a run, best first or in another order, and how to show them."""
+
+    rows: tuple[Row, ...]
+    n_trials: int  # from which they were taken
+    metric: str
+    sort: str | None  # the column they are sorted by; None: by rank
+    searched: tuple[str, ...]  # hyperparameters that can differ, in the order of the study file
+    near_one: frozenset[str]  # those on a 1-beta scale
+
+
+def leaderboard(run: Run, top: int = TOP, sort: str | None = None) -> Leaderboard:
+    """The first trials of a run in the order of `sort` (see ordered)."""
+    searched = tuple(dict.fromkeys(name for space in run.spaces for name in space.searched))
+    table = ordered(run, sort)
+    ranks = {result.number: rank for rank, result in enumerate(ranked(run.snapshot.results), 1)}
+    numbers: list[int] = table["trial"].head(top).tolist()
+    metric = run.config.search.metric
+    return Leaderboard(_rows(run, numbers, ranks, searched, sort), len(table), metric, sort, searched, run.near_one)
+
+
+def ordered(run: Run, sort: str | None = None) -> pd.DataFrame:
+    """The completed trials, best first; or all trials by a column of the table, missing values last.
+
+    Raises:
+        UsageError: there is no such column.
+
+    """
+    table = run.trials
+    if sort is None:
+        order = [result.number for result in ranked(run.snapshot.results)]
+        return table.set_index("trial", drop=False).loc[order].reset_index(drop=True)
+    if sort not in table.columns:
+        columns = list(map(str, table.columns))
+        raise UsageError(
+            f"--sort {sort}: no such column.{did_you_mean(sort, columns)} There are: {', '.join(columns)}."
+        )
+    return table.sort_values(sort, kind="stable", na_position="last", ignore_index=True)
+
+
+def _rows(
+    run: Run, numbers: Sequence[int], ranks: Mapping[int, int], searched: Sequence[str], sort: str | None
+) -> tuple[Row, ...]:
+    chosen = run.curves[run.curves["trial"].isin(numbers)]
+    curves = {number: tuple(curve.tolist()) for number, curve in chosen.groupby("trial")["dev_error"]}
+    trials = {trial.number: trial for trial in run.snapshot.trials}
+    records = {record["trial"]: record for record in run.trials[run.trials["trial"].isin(numbers)].to_dict("records")}
+
+    def row(number: int) -> Row:
+        trial, record = trials[number], records[number]
+        result = trial.result
+        return Row(
+            rank=ranks.get(number),
+            trial=number,
+            stage=record["stage"],
+            status=record["status"],
+            best_epoch=result.best_epoch if result else None,
+            epochs=result.epochs if result else None,
+            metrics={name: record[name] for name in METRICS} if number in ranks else {},
+            hyperparameters={name: trial.hyperparameters[name] for name in searched if name in trial.hyperparameters},
+            dev_errors=curves.get(number, ()),
+            sort_value=None if sort is None or pd.isna(record[sort]) else record[sort],
+        )
+
+    return tuple(row(number) for number in numbers)

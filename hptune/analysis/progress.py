@@ -1,0 +1,125 @@
+"""How far a run has come: trials by status, failures by reason, stages, and one line for a list of runs."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hptune import store, stored_config
+from hptune.domains import Domain
+from hptune.errors import HptuneError
+from hptune.runs import RunFolder
+from hptune.search.ranking import ranked
+from hptune.store import Snapshot, Stage
+from hptune.tables import UNFINISHED, Run
+from hptune.trial import Status, TrialResult
+
+NUMBER = re.compile(r"(?<![\w.:])-?(0x[0-9a-f]+|\d+(\.\d+)?(e[-+]?\d+)?)(?!\w)", re.IGNORECASE)
+"""A number that stands alone, not one that is part of a name or a line of a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Trials that ended in the same way for the same reason."""
+
+    status: str
+    reason: str  # with N for the numbers in which the trials' reasons differ
+    trials: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A hyperparameter's domain in a stage, and in the stage that it grew from."""
+
+    name: str
+    old: Domain | None
+    new: Domain
+
+
+@dataclass(frozen=True, slots=True)
+class StageSummary:
+    """How far a stage has come and what it found."""
+
+    name: str
+    origin: str
+    n_planned: int
+    n_done: int
+    best_score: float | None
+    best_trial: int | None
+    ranges: tuple[Range, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    """A run in a list of runs."""
+
+    name: str
+    state: str  # finished, unfinished; damaged where it cannot be read
+    created: str = ""
+    n_done: int = 0
+    n_planned: int = 0
+    metric: str = ""
+    best_score: float | None = None
+    problem: str = ""  # why it cannot be read
+
+
+def counts(snapshot: Snapshot) -> dict[str, int]:
+    """Trials by status, in the order of Status, then those without a result."""
+    found = Counter(result.status.value for result in snapshot.results)
+    unfinished = snapshot.n_planned - len(snapshot.results)
+    return {**{status.value: found[status.value] for status in Status}, UNFINISHED: unfinished}
+
+
+def n_lost_attempts(snapshot: Snapshot) -> int:
+    """Attempts that came to nothing: all but the last of every trial, and the last of a crashed one too."""
+    crashed = sum(result.status is Status.CRASHED for result in snapshot.results)
+    return sum(max(trial.attempts - 1, 0) for trial in snapshot.trials) + crashed
+
+
+def failures(results: Sequence[TrialResult]) -> tuple[Failure, ...]:
+    """The trials that did not complete, grouped by reason, the largest group first."""
+    groups: dict[tuple[str, str], list[TrialResult]] = {}
+    for result in results:
+        if result.status is not Status.COMPLETED:
+            groups.setdefault((result.status.value, NUMBER.sub("N", result.reason)), []).append(result)
+    found = []
+    for (status, pattern), members in groups.items():
+        is_same = len({member.reason for member in members}) == 1
+        reason = members[0].reason if is_same else pattern
+        found.append(Failure(status, reason, tuple(member.number for member in members)))
+    return tuple(sorted(found, key=lambda group: (-len(group.trials), group.trials)))
+
+
+def stage_summary(run: Run, stage: Stage) -> StageSummary:
+    snapshot = run.snapshot
+    results = [result for result in snapshot.results if result.number in stage.trials]
+    best = next(iter(ranked(results)), None)
+    old: dict[str, Domain] = {}
+    if stage.parents:
+        grew_from = next(other for other in snapshot.stages if stage.parents[0] in other.trials)
+        old = {parameter.name: parameter.domain for parameter in run.spaces[grew_from.number].parameters}
+    ranges = tuple(Range(p.name, old.get(p.name), p.domain) for p in run.spaces[stage.number].parameters)
+    score, number = (best.score, best.number) if best else (None, None)
+    return StageSummary(stage.name, stage.origin, stage.n_trials, len(results), score, number, ranges)
+
+
+def run_line(folder: RunFolder) -> RunLine:
+    """A run for a list; one that cannot be read is a line as well, not an error."""
+    try:
+        snapshot = store.read(folder)
+        metric = stored_config.config_of(snapshot).search.metric
+    except (HptuneError, ValueError) as error:
+        return RunLine(folder.name, "damaged", problem=str(error).partition("\n")[0])
+    n_done, n_planned = len(snapshot.results), snapshot.n_planned
+    best = next(iter(ranked(snapshot.results)), None)
+    return RunLine(
+        name=folder.name,
+        state="finished" if n_done == n_planned else "unfinished",
+        created=snapshot.facts.get("created", ""),
+        n_done=n_done,
+        n_planned=n_planned,
+        metric=metric,
+        best_score=best.score if best else None,
+    )

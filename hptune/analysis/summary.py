@@ -1,0 +1,111 @@
+"""A run in plain numbers: who leads, what failed and why, how the stages went, what to do next. No formatting.
+
+Everything is made from a tables.Run; hptune.report only draws what stands here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hptune.analysis import advice, diagnosis
+from hptune.analysis.advice import BorderHit, Step
+from hptune.analysis.diagnosis import Diagnosis, Errors
+from hptune.analysis.leaderboard import TOP, Leaderboard, leaderboard
+from hptune.analysis.progress import Failure, StageSummary, counts, failures, n_lost_attempts, stage_summary
+from hptune.tables import Run
+from hptune.trial import Value
+
+
+@dataclass(frozen=True, slots=True)
+class BestTrial:
+    """The best trial, and what its errors say."""
+
+    trial: int
+    stage: str
+    metric: str
+    score: float
+    best_epoch: int
+    epochs: int
+    train_error: float | None  # whole set, dropout off
+    dev_error: float
+    test_error: float | None
+    bayes_error: float
+    diagnosis: Diagnosis | None  # None without a train error
+    borders: tuple[BorderHit, ...]
+    hyperparameters: Mapping[str, Value]  # all of them
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that a report shows."""
+
+    name: str
+    path: str
+    created: str
+    hptune: str  # version
+    data: Mapping[str, int]  # train, dev, test: examples; features; classes
+    n_planned: int
+    counts: Mapping[str, int]  # trials by status, unfinished ones included
+    n_lost_attempts: int  # at trials whose worker died
+    stages: tuple[StageSummary, ...]
+    leaderboard: Leaderboard
+    best: BestTrial | None
+    failures: tuple[Failure, ...]
+    next_steps: tuple[Step, ...]
+
+
+def summarize(run: Run, *, top: int = TOP, sort: str | None = None, bayes_error: float | None = None) -> Report:
+    """Everything about a run. bayes_error overrules the study file's."""
+    snapshot = run.snapshot
+    facts, data = snapshot.facts, snapshot.facts.get("data", {})
+    best = _best(run, run.config.data.bayes_error if bayes_error is None else bayes_error)
+    failed = failures(snapshot.results)
+    return Report(
+        name=snapshot.folder.name,
+        path=str(run.path),
+        created=facts.get("created", ""),
+        hptune=facts.get("hptune", ""),
+        data={key: data[key] for key in ("train", "dev", "test", "features", "classes") if key in data},
+        n_planned=snapshot.n_planned,
+        counts=counts(snapshot),
+        n_lost_attempts=n_lost_attempts(snapshot),
+        stages=tuple(stage_summary(run, stage) for stage in snapshot.stages),
+        leaderboard=leaderboard(run, top, sort),
+        best=best,
+        failures=failed,
+        next_steps=advice.next_steps(
+            snapshot, best.borders if best else (), [(group.status, group.reason) for group in failed]
+        ),
+    )
+
+
+def _best(run: Run, bayes_error: float) -> BestTrial | None:
+    best = run.best
+    if best is None:
+        return None
+    trial = next(trial for trial in run.snapshot.trials if trial.number == best.trial)
+    assert trial.result is not None
+    dev_error = float(run.trials.set_index("trial").loc[best.trial, "dev_error"])  # type: ignore[arg-type]
+    data = run.snapshot.facts.get("data", {})
+    found = None
+    if best.train_error is not None:
+        errors = Errors(
+            best.train_error, dev_error, best.test_error, bayes_error, data.get("dev", 0), data.get("test", 0)
+        )
+        found = diagnosis.diagnose(errors)
+    return BestTrial(
+        trial=best.trial,
+        stage=run.snapshot.stages[trial.stage].name,
+        metric=best.metric,
+        score=best.score,
+        best_epoch=best.best_epoch,
+        epochs=trial.result.epochs,
+        train_error=best.train_error,
+        dev_error=dev_error,
+        test_error=best.test_error,
+        bayes_error=bayes_error,
+        diagnosis=found,
+        borders=advice.borders(run.spaces[trial.stage], trial.hyperparameters),
+        hyperparameters=best.hyperparameters,
+    )

@@ -1,0 +1,80 @@
+"""The leaderboard: rank, errors, learning curve and searched hyperparameters of a run's first trials."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rich.console import Console
+
+from hptune.analysis import leaderboard as leaders
+from hptune.analysis.leaderboard import TOP, Leaderboard, Row
+from hptune.domains import show
+from hptune.report.columns import MISSING, Column, Group, print_differing
+from hptune.report.safe_text import heading, say
+from hptune.report.sparkline import sparkline
+from hptune.tables import Run, complement
+from hptune.trial import Value
+
+
+def leaderboard(console: Console, run: Run, top: int = TOP) -> None:
+    """Print the best trials of a run."""
+    print_leaderboard(console, leaders.leaderboard(run, top))
+
+
+def print_leaderboard(console: Console, board: Leaderboard) -> None:
+    """Print a leaderboard made before."""
+    heading(console, _title(board))
+    if not board.rows:
+        say(console, "No trial has completed yet.")
+        return
+    rank = _column(board, "rank", lambda row: _optional(row.rank))
+    trial = _column(board, "trial", lambda row: str(row.trial))
+    groups = [*_results(board), (_curve(console, board),), *(_hyperparameter(board, name) for name in board.searched)]
+    shown = {column.header for group in ((rank, trial), *groups) for column in group}
+    if board.sort is not None and board.sort not in shown:
+        groups.insert(0, (_column(board, board.sort, lambda row: _optional(row.sort_value)),))
+    print_differing(console, (rank, trial), trial, groups)
+
+
+def _title(board: Leaderboard) -> str:
+    order = f"best by {board.metric}" if board.sort is None else f"first by {board.sort}"
+    kind = "completed trials" if board.sort is None else "trials"
+    return f"Leaderboard: the {len(board.rows)} {order} of {board.n_trials} {kind}"
+
+
+def _column(board: Leaderboard, header: str, text: Callable[[Row], str], *, always: bool = False) -> Column:
+    return Column(header, tuple(text(row) for row in board.rows), always=always)
+
+
+def _optional(value: Value | None) -> str:
+    return MISSING if value is None else show(value)
+
+
+def _results(board: Leaderboard) -> list[Group]:
+    """Stage, status (where it can differ), errors at the best epoch, and that epoch out of all."""
+    stage = Column("stage", tuple(row.stage for row in board.rows), "left")
+    status = Column("status", tuple(row.status for row in board.rows), "left")
+    names = dict.fromkeys([board.metric, "dev_error", "train_error"])
+    epoch = _column(board, "epoch", lambda row: f"{_optional(row.best_epoch)}/{_optional(row.epochs)}", always=True)
+    columns = [stage, *([status] if board.sort else []), *(_metric(board, name) for name in names), epoch]
+    return [(column,) for column in columns]
+
+
+def _metric(board: Leaderboard, name: str) -> Column:
+    return _column(board, name, lambda row: _optional(row.metrics.get(name)), always=True)
+
+
+def _curve(console: Console, board: Leaderboard) -> Column:
+    unicode = console.encoding.startswith("utf")
+    lines = tuple(sparkline(row.dev_errors, unicode=unicode) for row in board.rows)
+    return Column("dev_error curve", lines, "left", always=True)
+
+
+def _hyperparameter(board: Leaderboard, name: str) -> Group:
+    """Its column, and that of its complement where it lies on a 1-beta scale."""
+    column = _column(board, name, lambda row: _optional(row.hyperparameters.get(name)))
+    if name not in board.near_one:
+        return (column,)
+    values = [row.hyperparameters.get(name) for row in board.rows]
+    texts = tuple(MISSING if value is None else show(1 - float(value)) for value in values)
+    return (column, Column(complement(name), texts))

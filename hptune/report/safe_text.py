@@ -1,0 +1,28 @@
+"""Text from elsewhere (reasons, names, paths) made fit for any terminal: no markup, no escapes, no surprises."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.text import Text
+
+
+def safe(text: str, encoding: str) -> str:
+    """The text with what cannot be printed, or not in this encoding, shown as a backslash escape."""
+    visible = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    return visible.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def plain(console: Console, text: str, style: str = "") -> Text:
+    """The text for a console, taken literally and folded where a word is wider than the console."""
+    return Text(safe(text, console.encoding), style=style, overflow="fold")
+
+
+def say(console: Console, text: str, style: str = "") -> None:
+    """Print a line."""
+    console.print(plain(console, text, style))
+
+
+def heading(console: Console, text: str) -> None:
+    """Print the title of a section, an empty line before it."""
+    console.print()
+    say(console, text, "bold")

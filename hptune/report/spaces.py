@@ -1,0 +1,43 @@
+"""What is about to be searched: the ranges that a zoom has changed, and the exact configurations of a dry run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Console
+
+from hptune.report.columns import MISSING, Column, print_columns, print_differing
+from hptune.report.safe_text import say
+from hptune.search.zoom import Zoom
+from hptune.space import SearchSpace
+from hptune.trial import TrialSpec, Value
+
+
+def changes_table(console: Console, zoom: Zoom) -> None:
+    """Print the old and the new range of every hyperparameter, with a note below where there is something to say."""
+    changes = zoom.changes
+    name = Column("hyperparameter", tuple(change.name for change in changes), "left")
+    old = Column("old range", tuple(change.old.describe() for change in changes), "left")
+    new = Column("new range", tuple(change.new.describe() for change in changes), "left")
+    print_columns(console, (name,), name, [(old,), (new,)])
+    for change in changes:
+        if change.note:
+            say(console, f"{change.name}: {change.note}")
+
+
+def specs_table(console: Console, specs: Iterable[TrialSpec], space: SearchSpace) -> None:
+    """Print the exact configurations of trials to come."""
+    planned = list(specs)
+    trial = Column("trial", tuple(str(spec.number) for spec in planned))
+    groups = [
+        (Column(parameter.name, tuple(_exact(spec.hyperparameters.get(parameter.name)) for spec in planned)),)
+        for parameter in space.parameters
+    ]
+    print_differing(console, (trial,), trial, groups)
+
+
+def _exact(value: Value | None) -> str:
+    """A float by the shortest text that reads back as the same number."""
+    if value is None:
+        return MISSING
+    return repr(value) if isinstance(value, float) else str(value)

@@ -1,0 +1,46 @@
+"""The study file as a run keeps it, for both halves: the one that trains and the one that reads.
+
+A run's database holds the resolved study file as text and the search space of every stage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hptune.config import parameters, study_file, yaml_tree
+from hptune.config.study_file import StudyConfig
+from hptune.errors import RunDamagedError, StudyFileError
+from hptune.nn.hyperparameters import DEFAULTS, LEGAL  # names and rules, standard library only
+from hptune.space import SearchSpace
+from hptune.store import Snapshot
+from hptune.trial import Value
+
+
+def config_of(snapshot: Snapshot) -> StudyConfig:
+    """The study file that a run was started with.
+
+    Raises:
+        RunDamagedError: there is none, or it cannot be read.
+
+    """
+    folder = snapshot.folder
+    if "config" not in snapshot.facts:
+        raise RunDamagedError(f"{folder.path}: was stopped while it was being set up. Start anew with hptune search.")
+    try:
+        root = yaml_tree.parse(snapshot.facts["config"], str(folder.config))
+        return study_file.parse(root, (), default_name="", folder=folder.path)
+    except StudyFileError as error:
+        raise RunDamagedError(f"{folder.path}: its study file cannot be read:\n{error}") from error
+
+
+def spaces_of(snapshot: Snapshot, config: StudyConfig) -> tuple[SearchSpace, ...]:
+    """The search spaces of a run's stages, by number."""
+    return tuple(study_file.stage_space(stage.space, config.train) for stage in snapshot.stages)
+
+
+def complete(configuration: Mapping[str, Value], config: StudyConfig) -> dict[str, Value]:
+    """All hyperparameters that had an effect on a trial: searched, fixed and default ones, as `train:` takes them."""
+    values = {**DEFAULTS, **config.train, **configuration}
+    return {
+        name: value for name, value in values.items() if parameters.can_matter(LEGAL[name], values, SearchSpace(()))
+    }

@@ -1,0 +1,244 @@
+"""A run as two tidy tables, and the files made of them. The only home of pandas and of column names.
+
+The columns are described in docs/tables.md. Tables are derived from the run's database at any time, also while a
+search is writing to it, and are never read back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, final
+
+import pandas as pd
+import yaml
+
+from hptune import runs as run_folders
+from hptune import store, stored_config
+from hptune.config.study_file import StudyConfig
+from hptune.domains import ONE_MINUS, Real, show
+from hptune.errors import StorageError
+from hptune.runs import RunFolder
+from hptune.search.ranking import ranked
+from hptune.space import SearchSpace
+from hptune.store import Snapshot, StoredTrial
+from hptune.trial import METRICS, Value
+
+UNFINISHED = "unfinished"
+"""The status of a trial that was started and has no result."""
+
+WHOLE, MAYBE_WHOLE, REAL, TEXT = "int64", "Int64", "float64", "string"  # Int64 has room for missing values
+KIND_DTYPES = {"int": MAYBE_WHOLE, "real": REAL, "choice": TEXT}
+RESULT_COLUMNS: Mapping[str, str] = {
+    "trial": WHOLE,
+    "stage": TEXT,
+    "origin": TEXT,
+    "status": TEXT,
+    "reason": TEXT,
+    "best_epoch": MAYBE_WHOLE,
+    "epochs": MAYBE_WHOLE,
+    **dict.fromkeys(METRICS, REAL),
+}
+CURVE_COLUMNS: Mapping[str, str] = {
+    "trial": WHOLE,
+    "epoch": WHOLE,
+    **dict.fromkeys(METRICS, REAL),
+    "learning_rate": REAL,
+    "seconds": REAL,
+}
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet runs what begins so
+
+CurveRow = tuple[Any, ...]  # a row of the store's epochs table
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The best trial of a run: the answer of the search."""
+
+    trial: int
+    score: float  # the metric at best_epoch
+    metric: str
+    best_epoch: int
+    hyperparameters: Mapping[str, Value]  # all that matter, fixed ones included
+    train_error: float | None  # of the weights of the best epoch on the whole set, dropout off
+    test_error: float | None
+
+
+@final
+class Run:
+    """What is known of a run at one moment. Its tables are made when they are first asked for."""
+
+    def __init__(self, snapshot: Snapshot, curve_rows: Sequence[CurveRow]) -> None:
+        self.snapshot = snapshot
+        self._curve_rows = curve_rows
+
+    def __repr__(self) -> str:
+        done = f"{len(self.snapshot.results)} of {self.snapshot.n_planned} trials"
+        best = self.best
+        found = "none completed" if best is None else f"best {best.metric} {show(best.score)} (trial {best.trial})"
+        return f"<Run {self.path}: {done}, {found}>"
+
+    @property
+    def path(self) -> Path:
+        return self.snapshot.folder.path
+
+    @cached_property
+    def config(self) -> StudyConfig:
+        """The study file, defaults written out."""
+        return stored_config.config_of(self.snapshot)
+
+    @cached_property
+    def spaces(self) -> tuple[SearchSpace, ...]:
+        """The search spaces of the stages, by number."""
+        return stored_config.spaces_of(self.snapshot, self.config)
+
+    @cached_property
+    def near_one(self) -> frozenset[str]:
+        """The hyperparameters that lie on a 1-beta scale in any stage."""
+        parameters = (parameter for space in self.spaces for parameter in space.parameters)
+        return frozenset(p.name for p in parameters if isinstance(p.domain, Real) and p.domain.scale is ONE_MINUS)
+
+    @cached_property
+    def trials(self) -> pd.DataFrame:
+        """One row a trial that was started."""
+        columns = {**RESULT_COLUMNS, **self._hyperparameter_columns(), "seconds": REAL}
+        metrics = self._metrics_at_best_epoch()
+        return _frame(
+            [self._trial_row(trial, metrics.get(trial.number, {})) for trial in self.snapshot.trials], columns
+        )
+
+    @cached_property
+    def curves(self) -> pd.DataFrame:
+        """One row a trial and epoch."""
+        by_column = list(zip(*self._curve_rows, strict=True)) or [()] * len(CURVE_COLUMNS)
+        return pd.DataFrame(
+            {
+                name: pd.Series(values, dtype=dtype)
+                for (name, dtype), values in zip(CURVE_COLUMNS.items(), by_column, strict=True)
+            }
+        )
+
+    @cached_property
+    def best(self) -> Best | None:
+        """The best trial; None where none has completed."""
+        order = ranked(self.snapshot.results)
+        if not order:
+            return None
+        result = order[0]
+        assert result.score is not None
+        assert result.best_epoch is not None
+        trial = next(trial for trial in self.snapshot.trials if trial.number == result.number)
+        hyperparameters = stored_config.complete(trial.hyperparameters, self.config)
+        return Best(
+            trial=result.number,
+            score=result.score,
+            metric=self.config.search.metric,
+            best_epoch=result.best_epoch,
+            hyperparameters=hyperparameters,
+            train_error=result.final.train_error,
+            test_error=result.final.test_error,
+        )
+
+    def _hyperparameter_columns(self) -> dict[str, str]:
+        """Their dtypes by name, in the order of the study file."""
+        dtypes = {}
+        for parameter in (parameter for space in self.spaces for parameter in space.parameters):
+            dtypes[parameter.name] = KIND_DTYPES[parameter.legal.kind]
+            if parameter.name in self.near_one:
+                dtypes[complement(parameter.name)] = REAL
+        return dtypes
+
+    def _metrics_at_best_epoch(self) -> dict[int, dict[str, float]]:
+        """The four metrics of every completed trial."""
+        best_epochs = {(result.number, result.best_epoch) for result in self.snapshot.results}
+        return {row[0]: dict(zip(METRICS, row[2:], strict=False)) for row in self._curve_rows if row[:2] in best_epochs}
+
+    def _trial_row(self, trial: StoredTrial, metrics: Mapping[str, float]) -> dict[str, Any]:
+        stage = self.snapshot.stages[trial.stage]
+        row: dict[str, Any] = {"trial": trial.number, "stage": stage.name, "origin": stage.origin, "status": UNFINISHED}
+        if (result := trial.result) is not None:
+            row |= {"status": result.status.value, "reason": result.reason or None, "seconds": result.seconds}
+            row |= {"best_epoch": result.best_epoch, "epochs": result.epochs}
+        complements = {
+            complement(name): 1 - float(trial.hyperparameters[name])
+            for name in self.near_one & trial.hyperparameters.keys()
+        }
+        return {**row, **metrics, **trial.hyperparameters, **complements}
+
+
+def load(path: str | os.PathLike[str] | None = None, runs: str | os.PathLike[str] = "runs") -> Run:
+    """A run by its name below `runs` or by its path; the newest one below `runs` where path is None.
+
+    Raises:
+        UsageError: there is no such run.
+        RunDamagedError: it cannot be read.
+
+    """
+    folder = run_folders.find(Path(runs), None if path is None else os.fspath(path))
+    return Run(*store.read_with_curves(folder))
+
+
+def complement(name: str) -> str:
+    """The column of 1 - value."""
+    return f"1-{name}"
+
+
+def _frame(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {name: pd.Series([row.get(name) for row in rows], dtype=dtype) for name, dtype in columns.items()}
+    )
+
+
+def to_csv(table: pd.DataFrame) -> str:
+    """A table as CSV: floats read back exactly, texts are safe to open in a spreadsheet."""
+    safe = table.copy()
+    for name in safe.columns[safe.dtypes == TEXT]:
+        safe[name] = safe[name].map(_defused, na_action="ignore")
+    return safe.to_csv(index=False, lineterminator="\n")
+
+
+def _defused(text: str) -> str:
+    guarded = f"'{text}" if text.startswith(FORMULA_STARTS) else text
+    return re.sub(r"[\r\n]+", " ", guarded)  # one line a row
+
+
+def write(run: Run) -> None:
+    """Write trials.csv, curves.csv and, where a trial has completed, best.yaml beside the run's database.
+
+    Raises:
+        StorageError: they cannot be written.
+
+    """
+    folder = run.snapshot.folder
+    replace_file(folder.trials_csv, to_csv(run.trials))
+    replace_file(folder.curves_csv, to_csv(run.curves))
+    if run.best is not None:
+        replace_file(folder.best_yaml, _best_yaml(run.best, folder))
+
+
+def _best_yaml(best: Best, folder: RunFolder) -> str:
+    name = folder.name.encode("unicode_escape").decode("ascii")
+    found = f"{best.metric} {show(best.score)} at epoch {best.best_epoch} of {best.hyperparameters['epochs']}"
+    test = "" if best.test_error is None else f", test error {show(best.test_error)}"
+    train = yaml.safe_dump({"train": dict(best.hyperparameters)}, sort_keys=False)
+    return f"# {name}, trial {best.trial}: {found}{test}\n# A study file takes this section as it is.\n{train}"
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a file so that whoever reads it finds the old or the new content, whole."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with draft.open("w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise StorageError(f"{path}: cannot be written: {error.strerror}") from error

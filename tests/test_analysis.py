@@ -1,0 +1,218 @@
+import pytest
+from fabricate import ADAM, DATA, MOMENTUM, STUDY, FabricatedRun, mixed, zoomed
+
+from hptune import tables
+from hptune.analysis import progress
+from hptune.analysis.diagnosis import AGAINST_BIAS, AGAINST_VARIANCE, Errors, diagnose
+from hptune.analysis.leaderboard import leaderboard, ordered
+from hptune.analysis.progress import RunLine, run_line
+from hptune.analysis.summary import summarize
+from hptune.errors import UsageError
+from hptune.trial import Status, TrialResult
+
+
+@pytest.fixture
+def run(tmp_path):
+    return tables.load(mixed(tmp_path / "made-001").path)
+
+
+def test_leaderboard_ranks_completed_trials(run):
+    board = leaderboard(run)
+    assert [(row.rank, row.trial, row.stage) for row in board.rows] == [
+        (1, 8, "zoom-1"),
+        (2, 0, "coarse"),
+        (3, 1, "coarse"),
+    ]
+    assert board.rows[0].dev_errors == (0.3, 0.08, 0.05)
+    assert board.rows[1].metrics["train_error"] == 0.05
+    assert board.searched == ("learning_rate", "optimizer", "beta1", "hidden_units", "hidden_layers", "batch_size")
+    assert board.near_one == {"beta1"}
+    assert "batch_size" not in board.rows[0].hyperparameters
+    assert [row.trial for row in leaderboard(run, top=2).rows] == [8, 0]
+
+
+def test_sorting_by_a_column_puts_missing_values_last(run):
+    assert list(ordered(run, "batch_size")["trial"]) == [1, 4, 7, 0, 2, 3, 6, 8]
+    assert list(ordered(run, "dev_error")["trial"])[:3] == [8, 0, 1]
+    assert list(ordered(run, "stage")["trial"]) == [0, 1, 2, 3, 4, 6, 7, 8]
+    board = leaderboard(run, top=9, sort="seconds")
+    assert [row.rank for row in board.rows] == [2, 3, 1, None, None, None, None, None]
+    assert [row.sort_value for row in board.rows] == [0.25] * 3 + [0.5] * 4 + [None]
+    assert board.rows[-1].status == "unfinished"
+
+
+def test_sorting_by_a_column_that_is_not_there(run):
+    with pytest.raises(UsageError, match=r'no such column. Did you mean "dev_error"\? There are: trial, stage'):
+        leaderboard(run, sort="dev_eror")
+
+
+def test_counts_and_lost_attempts(run):
+    report = summarize(run)
+    assert report.counts == {"completed": 3, "diverged": 2, "failed": 1, "crashed": 1, "unfinished": 3}
+    assert report.n_planned == 10
+    assert report.n_lost_attempts == 3 + 1
+
+
+def test_failures_are_grouped_by_reason(run):
+    first, *others = summarize(run).failures
+    assert (first.status, first.reason, first.trials) == ("diverged", "train_loss became nan in epoch N", (2, 3))
+    assert [(group.status, group.trials) for group in others] == [("failed", (4,)), ("crashed", (6,))]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "together"),
+    [
+        ("loss became inf in epoch 3", "loss became inf in epoch 12", "loss became inf in epoch N"),
+        ("x = -1.5e-7 (a.py:7)", "x = 22 (a.py:7)", "x = N (a.py:7)"),
+        ("<f at 0x7f01>", "<f at 0x7f99>", "<f at N>"),
+        ("epoch 3", "epoch 3", "epoch 3"),
+        ("float32 overflow", "float64 overflow", None),
+        ("(a.py:7)", "(a.py:8)", None),
+    ],
+)
+def test_numbers_do_not_keep_equal_causes_apart(one, other, together):
+    groups = progress.failures([TrialResult(i, Status.FAILED, reason) for i, reason in enumerate([one, other])])
+    assert [group.reason for group in groups] == ([together] if together else [one, other])
+
+
+def test_stages_with_their_ranges(run):
+    coarse, zoom = summarize(run).stages
+    assert (coarse.n_done, coarse.n_planned, coarse.best_score, coarse.best_trial) == (5, 6, 0.1, 0)
+    assert (zoom.n_done, zoom.n_planned, zoom.best_score, zoom.best_trial) == (2, 4, 0.05, 8)
+    assert coarse.ranges[0].old is None
+    rate = zoom.ranges[0]
+    assert (rate.name, rate.old.low, rate.old.high, rate.new.low, rate.new.high) == ("learning_rate", 1e-4, 1, 0.1, 1)
+
+
+# The threshold at a dev error p of 400 examples is 2 sqrt(p (1 - p) / 400): 0.03 at p = 0.1, 0.04 at p = 0.2.
+@pytest.mark.parametrize(
+    ("train", "dev", "bayes", "verdict", "remedies"),
+    [
+        (0.15, 0.2, 0.0, "both", AGAINST_BIAS + AGAINST_VARIANCE),
+        (0.19, 0.2, 0.0, "high bias", AGAINST_BIAS),
+        (0.02, 0.1, 0.0, "high variance", AGAINST_VARIANCE),
+        (0.08, 0.1, 0.06, "neither", ()),
+        (0.08, 0.1, 0.04, "high bias", AGAINST_BIAS),
+        (0.0, 0.0, 0.0, "neither", ()),
+    ],
+)
+def test_verdicts(train, dev, bayes, verdict, remedies):
+    found = diagnose(Errors(train, dev, None, bayes, 400))
+    assert found.verdict == verdict
+    assert found.remedies == remedies
+    assert (found.bias, found.variance) == (train - bayes, dev - train)
+    assert found.notes == ()
+
+
+def test_threshold():
+    assert diagnose(Errors(0.0, 0.1, n_dev=400)).threshold == pytest.approx(0.03, abs=1e-12)
+    assert diagnose(Errors(0.0, 0.1, n_dev=1_000_000)).threshold == 0.01
+    assert diagnose(Errors(0.0, 0.1)).threshold == 0.01
+
+
+def test_notes_on_the_dev_set():
+    # standard errors 0.015 and 0.02 make two of the difference 0.05
+    assert diagnose(Errors(0.0, 0.1, 0.14, n_dev=400, n_test=400)).notes == ()
+    (note,) = diagnose(Errors(0.0, 0.1, 0.2, n_dev=400, n_test=400)).notes
+    assert "0.1 above the dev error" in note
+    assert "overfitted to the dev set" in note
+    (note,) = diagnose(Errors(0.0, 0.1, n_dev=40)).notes
+    assert "only 40 examples, and each is 0.025" in note
+
+
+def test_the_best_trial_is_diagnosed_with_the_dropout_off(run):
+    best = summarize(run).best
+    assert (best.trial, best.train_error, best.dev_error, best.test_error) == (8, 0.01, 0.05, 0.12)
+    assert best.diagnosis.verdict == "high variance"
+    assert summarize(run, bayes_error=-1.0).best.diagnosis.verdict == "both"
+
+
+def test_no_train_error_no_diagnosis(tmp_path):
+    made = FabricatedRun(tmp_path / "run", n_trials=1, data={})
+    made.complete(0, train=None, test=None)
+    report = summarize(tables.load(made.path))
+    assert report.best.diagnosis is None
+    assert report.data == {}
+
+
+def test_the_dev_error_is_that_of_the_best_epoch_by_any_metric(tmp_path):
+    made = FabricatedRun(tmp_path / "run", STUDY.replace("trials: 6", "trials: 1, metric: dev_loss"), 1)
+    made.complete(0, errors=(0.5, 0.1, 0.2))
+    best = summarize(tables.load(made.path)).best
+    assert (best.metric, best.dev_error) == ("dev_loss", 0.1)
+
+
+def _steps(made):
+    return summarize(tables.load(made.path)).next_steps
+
+
+def test_next_resume(tmp_path):
+    made = FabricatedRun(tmp_path / "a run")
+    made.complete(0)
+    (step,) = _steps(made)
+    assert step.text.startswith("5 of 6")
+    assert step.command == f"hptune resume '{made.path}'"
+
+
+def test_next_zoom(tmp_path):
+    made = FabricatedRun(tmp_path / "run", n_trials=1)
+    made.complete(0)
+    (step,) = _steps(made)
+    assert step.text.startswith("Narrow")
+    assert step.command == f"hptune zoom --around best --run {made.path}"
+
+
+def test_next_zoom_extends_at_a_border(tmp_path):
+    made = FabricatedRun(tmp_path / "run", n_trials=1)
+    made.complete(0, {**ADAM, "learning_rate": 0.9, "hidden_units": 17})
+    report = summarize(tables.load(made.path))
+    assert [(hit.name, hit.side, hit.can_extend) for hit in report.best.borders] == [
+        ("learning_rate", "high", True),
+        ("hidden_units", "low", True),
+    ]
+    text = report.next_steps[0].text
+    assert "the upper end of learning_rate (0.9), the lower end of hidden_units (17)" in text
+    assert "extends" in text
+
+
+def test_a_border_at_the_legal_limit_cannot_be_extended(tmp_path):
+    text = STUDY.replace("hidden_layers: {type: int, low: 1, high: 5}", "dropout: {low: 0, high: 0.5}")
+    made = FabricatedRun(tmp_path / "run", text, 1)
+    values = {key: value for key, value in ADAM.items() if key != "hidden_layers"}
+    made.complete(0, {**values, "dropout": 0.001})
+    report = summarize(tables.load(made.path))
+    assert [(hit.name, hit.can_extend) for hit in report.best.borders] == [("dropout", False)]
+    assert report.next_steps[0].text.startswith("Narrow")
+
+
+def test_next_stop_after_two_zooms_without_gain(tmp_path):
+    made = FabricatedRun(tmp_path / "run", n_trials=1)
+    made.complete(0, errors=(0.1,))
+    made.add_stage(zoomed(1, 1, 1))
+    made.complete(1, errors=(0.2,), stage=1)
+    assert "zoom" in _steps(made)[0].command
+    made.add_stage(zoomed(2, 2, 1))
+    made.complete(2, errors=(0.1,), stage=2)
+    (step,) = _steps(made)
+    assert step.command == ""
+    assert step.text == f"The last 2 zooms found nothing better: train the answer in {made.folder.best_yaml}"
+
+
+def test_next_when_all_failed(tmp_path):
+    made = FabricatedRun(tmp_path / "run", n_trials=2)
+    made.end(0, "diverged", "dev_loss became inf in epoch 2")
+    made.end(1, "diverged", "dev_loss became inf in epoch 1", MOMENTUM)
+    first, second = _steps(made)
+    assert first.text == "No trial has completed. All of them diverged: dev_loss became inf in epoch N."
+    assert "learning_rate" in second.text
+
+
+def test_lines_of_runs(tmp_path):
+    line = run_line(mixed(tmp_path / "made-001").folder)
+    assert line == RunLine("made-001", "unfinished", "2026-03-04T05:06:07+00:00", 7, 10, "dev_error", 0.05)
+    done = FabricatedRun(tmp_path / "done-001", n_trials=1, data=DATA)
+    done.end(0, "failed", "no")
+    assert run_line(done.folder).state == "finished"
+    done.folder.database.write_bytes(b"not a database, however long it may be" * 100)
+    assert run_line(done.folder).state == "damaged"
+    assert str(done.path) in run_line(done.folder).problem

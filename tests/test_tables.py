@@ -1,0 +1,227 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from fabricate import ADAM, MOMENTUM, STUDY, FabricatedRun, mixed, parsed
+
+import hptune
+from hptune import tables
+from hptune.config import study_file, yaml_tree
+from hptune.errors import RunDamagedError, StorageError, UsageError
+
+HYPERPARAMETERS = ["learning_rate", "optimizer", "beta1", "1-beta1", "hidden_units", "hidden_layers", "batch_size"]
+METRICS = ["train_loss", "train_error", "dev_loss", "dev_error"]
+TRIALS = ["trial", "stage", "origin", "status", "reason", "best_epoch", "epochs", *METRICS, *HYPERPARAMETERS, "seconds"]
+CURVES = ["trial", "epoch", *METRICS, "learning_rate", "seconds"]
+DOCUMENT = Path(__file__).parents[1] / "docs" / "tables.md"
+
+
+@pytest.fixture
+def run(tmp_path):
+    return tables.load(mixed(tmp_path / "runs" / "made-001").path)
+
+
+def test_columns_in_order(run):
+    assert list(run.trials.columns) == TRIALS
+    assert list(run.curves.columns) == CURVES
+
+
+def test_the_document_names_every_column(run):
+    text = DOCUMENT.read_text()
+    fixed = set(TRIALS) - set(HYPERPARAMETERS) | set(CURVES)
+    assert [name for name in fixed if f"`{name}`" not in text] == []
+
+
+def test_trials_rows(run):
+    trials = run.trials.set_index("trial")
+    assert list(trials.index) == [0, 1, 2, 3, 4, 6, 7, 8]
+    assert list(trials["stage"]) == ["coarse"] * 5 + ["zoom-1"] * 3
+    assert trials.loc[6, "origin"] == "zoom around trial 0"
+    assert list(trials["status"]) == [
+        "completed", "completed", "diverged", "diverged", "failed", "crashed", "unfinished", "completed",
+    ]  # fmt: skip
+    best = trials.loc[0]
+    assert (best["best_epoch"], best["epochs"]) == (2, 3)
+    assert [best[name] for name in METRICS] == [0.2, 0.05, 0.3 + 5e-17, 0.1]
+    incomplete = trials[trials["status"] != "completed"]
+    assert incomplete[[*METRICS, "best_epoch"]].isna().all(axis=None)
+    assert trials.loc[2, "epochs"] == 2
+    assert pd.isna(trials.loc[7, "epochs"])
+    assert pd.isna(trials.loc[7, "seconds"])
+    assert pd.isna(trials.loc[0, "reason"])
+
+
+def test_hyperparameters_keep_their_types(run):
+    trials = run.trials.set_index("trial")
+    assert trials.loc[0, "learning_rate"] == 0.1 + 0.2
+    assert trials.loc[0, "beta1"] == ADAM["beta1"]
+    assert trials.loc[0, "1-beta1"] == 1 - ADAM["beta1"]
+    assert pd.isna(trials.loc[1, "beta1"])
+    assert pd.isna(trials.loc[1, "1-beta1"])
+    assert pd.isna(trials.loc[0, "batch_size"])
+    assert trials.loc[1, "batch_size"] == MOMENTUM["batch_size"]
+    assert dict(run.trials.dtypes.astype(str)) == {
+        **dict.fromkeys(TRIALS, "float64"),
+        **dict.fromkeys(["stage", "origin", "status", "reason", "optimizer"], "string"),
+        **dict.fromkeys(["best_epoch", "epochs", "hidden_units", "hidden_layers", "batch_size"], "Int64"),
+        "trial": "int64",
+    }
+
+
+def test_curves(run):
+    assert list(run.curves["trial"]) == [0] * 3 + [1] * 3 + [2] * 2 + [6] + [7] * 2 + [8] * 3
+    assert list(run.curves.loc[run.curves["trial"] == 8, "dev_error"]) == [0.3, 0.08, 0.05]
+    assert list(run.curves.dtypes.astype(str)) == ["int64", "int64", *["float64"] * 6]
+
+
+def test_an_empty_run_has_empty_tables_of_the_same_types(run, tmp_path):
+    empty = tables.load(FabricatedRun(tmp_path / "empty").path)
+    assert (len(empty.trials), len(empty.curves), empty.best) == (0, 0, None)
+    assert empty.trials.dtypes.equals(run.trials.dtypes)
+    assert empty.curves.dtypes.equals(run.curves.dtypes)
+    assert "none completed" in repr(empty)
+    tables.write(empty)
+    assert empty.snapshot.folder.trials_csv.read_text() == ",".join(TRIALS) + "\n"
+    assert not empty.snapshot.folder.best_yaml.exists()
+
+
+def test_best(run):
+    assert (run.best.trial, run.best.score, run.best.metric, run.best.best_epoch) == (8, 0.05, "dev_error", 3)
+    assert (run.best.train_error, run.best.test_error) == (0.01, 0.12)
+    assert run.best.hyperparameters["learning_rate"] == 0.25
+    assert run.best.hyperparameters["epochs"] == 3
+    assert repr(run).endswith("made-001: 7 of 10 trials, best dev_error 0.05 (trial 8)>")
+
+
+def test_ties_go_to_the_first_trial(tmp_path):
+    made = FabricatedRun(tmp_path / "run")
+    for number in (3, 1, 2):
+        made.complete(number)
+    assert tables.load(made.path).best.trial == 1
+
+
+def test_best_yaml_goes_under_train(run):
+    tables.write(run)
+    text = run.snapshot.folder.best_yaml.read_text()
+    assert text.startswith("# made-001, trial 8: dev_error 0.05 at epoch 3 of 3, test error 0.12\n")
+    written = yaml.safe_load(text)["train"]
+    assert written == dict(run.best.hyperparameters)
+    assert written.items() >= {**ADAM, "learning_rate": 0.25, "hidden_units": 100}.items()
+    study = f"data: {{source: digits}}\nspace: {{l2: {{low: 0, high: 1}}}}\n{text}".replace("  l2: 0.0\n", "")
+    loaded = study_file.parse(yaml_tree.parse(study, "s.yaml"), (), default_name="s", folder=Path())
+    assert loaded.train.items() >= {key: value for key, value in written.items() if key != "l2"}.items()
+
+
+def test_best_yaml_leaves_out_what_has_no_effect(tmp_path):
+    text = STUDY.replace("train: {epochs: 3}", "train: {epochs: 3, beta2: 0.99, momentum: 0.8}")
+    made = FabricatedRun(tmp_path / "run", text)
+    made.complete(0, MOMENTUM)
+    names = tables.load(made.path).best.hyperparameters
+    assert names["momentum"] == 0.8
+    assert not {"beta1", "beta2", "epsilon"} & names.keys()
+
+
+def _read_csv(path):
+    if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1):
+        return pd.read_csv(path, float_precision="round_trip")
+    return pd.read_csv(path)
+
+
+def test_floats_come_back_from_csv_exactly(tmp_path):
+    values = [0.1 + 0.2, 1e-4, 5e-324, 1 / 3, 2**-1074, 0.6, 123456.789e-7]
+    made = FabricatedRun(tmp_path / "run", n_trials=len(values))
+    for number, value in enumerate(values):
+        made.complete(number, {**ADAM, "learning_rate": value}, (value, 1 / 7))
+    run = tables.load(made.path)
+    tables.write(run)
+    read = _read_csv(run.snapshot.folder.trials_csv)
+    assert list(read["learning_rate"]) == values
+    assert list(read.columns) == TRIALS
+    pd.testing.assert_series_equal(read["1-beta1"], run.trials["1-beta1"], check_exact=True)
+    curves = _read_csv(run.snapshot.folder.curves_csv)
+    pd.testing.assert_frame_equal(curves, run.curves, check_exact=True)
+
+
+@pytest.mark.parametrize("reason", ["=1+1", "+x", "-x", "@sum(A1)", "\tx", "\rx"])
+def test_formulas_are_defused_and_numbers_are_not(tmp_path, reason):
+    made = FabricatedRun(tmp_path / "run")
+    made.end(0, "failed", reason)
+    made.end(1, "failed", f"a, {reason}\nsecond line")
+    made.complete(2, errors=(-0.5, -0.25))
+    tables.write(tables.load(made.path))
+    text = made.folder.trials_csv.read_text()
+    assert len(text.splitlines()) == 4
+    read = pd.read_csv(made.folder.trials_csv)
+    assert read["reason"][0] == f"'{reason}".replace("\r", " ")
+    assert read["reason"][1] == f"a, {reason} second line".replace("\r", " ")
+    assert read["dev_error"][2] == -0.5
+    assert "'-0.5" not in text
+
+
+def test_writing_leaves_no_drafts_and_replaces_what_was_there(run):
+    tables.write(run)
+    before = {path.name for path in run.path.iterdir()}
+    run.snapshot.folder.trials_csv.write_text("old")
+    tables.write(run)
+    assert {path.name for path in run.path.iterdir()} == before
+    assert run.snapshot.folder.trials_csv.read_text().startswith("trial,")
+
+
+def test_tables_that_cannot_be_written(run, monkeypatch):
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    before = {path.name for path in run.path.iterdir()}
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StorageError, match=r"trials\.csv: cannot be written: No space left") as error:
+        tables.write(run)
+    assert error.value.exit_code == 7
+    assert {path.name for path in run.path.iterdir()} == before
+
+
+def test_load_by_name_by_path_and_the_newest(tmp_path):
+    runs = tmp_path / "runs"
+    for number, name in enumerate(["a-001", "b-001"]):
+        made = FabricatedRun(runs / name)
+        os.utime(made.folder.config, (number, number))
+    assert hptune.load(runs=runs).path.name == "b-001"
+    assert hptune.load("a-001", runs).path == hptune.load(str(runs / "a-001")).path == runs / "a-001"
+    assert hptune.load(runs / "a-001").config == parsed()
+    with pytest.raises(UsageError, match="a-001"):
+        hptune.load("a-002", runs)
+
+
+def test_a_run_that_was_never_set_up_is_damaged(tmp_path):
+    from hptune.store import Store
+
+    made = FabricatedRun(tmp_path / "run")
+    made.folder.database.unlink()
+    Store(made.folder, create=True).__exit__(None, None, None)
+    with pytest.raises(RunDamagedError, match="being set up"):
+        tables.load(made.path).config  # noqa: B018
+
+
+def test_pandas_is_loaded_only_for_tables():
+    code = "import sys, json, hptune, hptune.stored_config; before = 'pandas' in sys.modules; hptune.load"
+    code += "; print(json.dumps([before, 'pandas' in sys.modules, 'rich' in sys.modules]))"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert json.loads(output) == [False, True, False]
+
+
+def test_reading_loads_nothing_of_the_running_half():
+    code = "import sys, hptune.report.terminal, hptune.report.run_list, hptune.report.spaces, hptune.report.as_json\n"
+    code += "print([m for m in sys.modules if m.startswith(('hptune.nn', 'hptune.data', 'hptune.workers', 'hptune.tr'))"
+    code += " or m == 'hptune.study'])"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    allowed = {"hptune.nn", "hptune.nn.hyperparameters", "hptune.data", "hptune.data.settings", "hptune.trial"}
+    assert set(json.loads(output.replace("'", '"'))) <= allowed
+
+
+def test_unknown_attributes_of_the_package():
+    with pytest.raises(AttributeError, match="lod"):
+        hptune.lod  # noqa: B018
