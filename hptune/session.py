@@ -42,16 +42,15 @@ def train(
 ) -> Outcome:
     """Train what is planned and unfinished (of one stage, if given), showing progress; then write the tables.
 
-    n_workers None is what the study file says, or else one for every usable core; 0 trains in this process.
+    n_workers None is one for every usable core; 0 trains in this process.
     """
     snapshot = store.snapshot()
     specs = list(study.specs(snapshot, config, only_stage))
     stop = study.Stop()
     with contextlib.suppress(study.StopNow), _heeded_signals(stop):
         if specs:
-            wanted = config.search.workers if n_workers is None else n_workers
             job, progress = study.job_of(config), _progress(config, snapshot, len(specs))
-            workers = _workers(job, wanted, len(specs))
+            workers = _workers(job, n_workers, len(specs))
             with contextlib.closing(workers), Display(console, progress) as display:
                 _consume(store, workers, specs, stop, display)
         tables.write(tables.load(store.folder.path))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import driver
 import pytest
-from workers.test_workers import ended_within
+from processes import ended_within
 
 from hptune import runs, store, study, tables
 from hptune.errors import DataError, RunInUseError, UsageError

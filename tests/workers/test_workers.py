@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import select
 import signal
 import subprocess
 import sys
@@ -11,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from processes import ended_within
 
 from hptune import study
 from hptune.errors import DataError, HptuneError
@@ -186,18 +185,6 @@ def test_data_that_a_worker_cannot_use_are_the_users_to_mend():
 def test_every_worker_has_one_blas_thread(kind, monkeypatch):
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "4")
     assert {result.score for result in results(train(kind(job("blas")))).values()} == {1.0}
-
-
-def ended_within(pid, seconds):
-    """Whether a process that need not be our child ends in time; waits for it without polling."""
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([descriptor], [], [], seconds)[0])
-    finally:
-        os.close(descriptor)
 
 
 def test_close_leaves_no_process_behind_not_even_children_of_a_training(tmp_path):

@@ -1,0 +1,66 @@
+"""The command line: parse, call one function, print. Every error ends as a message and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from hptune import __version__
+from hptune.cli.reading import export, list_runs, report
+from hptune.cli.training import resume, search, zoom
+from hptune.errors import HptuneError, did_you_mean
+
+INTERRUPTED = 130  # 128 + SIGINT
+
+
+class Commands(click.Group):
+    """A group that suggests the nearest command for an unknown one, and lists commands in the order of use."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            raise click.UsageError(f'No command "{args[0]}".{did_you_mean(args[0], self.commands)}', ctx)
+        return super().resolve_command(ctx, args)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
+        return list(self.commands)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="hptune")
+def cli() -> None:
+    r"""Tune hyperparameters from one YAML file.
+
+    \b
+    hptune search config.yaml      random search, many networks in parallel
+    hptune zoom --around best      narrow the space around the best trial, sample it again
+    hptune report                  leaderboard, curves, diagnosis, what to do next
+    """
+
+
+for command in (search, resume, zoom, report, list_runs, export):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """The program: commands, with every error as a message and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # an ASCII terminal gets question marks, not a traceback
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except HptuneError as error:
+        click.echo(f"Error: {error}" if "\n" not in str(error) else str(error), err=True)
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        code = INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)

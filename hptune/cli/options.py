@@ -1,0 +1,50 @@
+"""What several commands share: options, the console, and one BLAS thread before NumPy is loaded."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def _worker_count(_ctx: click.Context, _option: click.Parameter, value: str | None) -> int | str | None:
+    """A whole number from 0, or auto."""
+    if value is None or value == "auto":
+        return value
+    if not re.fullmatch(r"\d{1,4}", value):
+        raise click.BadParameter(f"expected auto or a whole number from 0 to 9999, found {value!r}")
+    return int(value)
+
+
+def runs_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--runs", type=click.Path(path_type=Path), default="runs", show_default=True, help="Folder of the runs."
+    )(command)
+
+
+def workers_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    text = "Worker processes; auto is one for every core, 0 trains in this process."
+    return click.option("--workers", metavar="N|auto", callback=_worker_count, help=text)(command)
+
+
+N_TRIALS = click.IntRange(min=1, max=1_000_000)
+
+
+def new_console() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def one_blas_thread() -> None:
+    """Say so before NumPy is loaded: training in this process must give the numbers that workers give."""
+    from hptune.workers.blas import ONE_THREAD
+
+    os.environ.update(ONE_THREAD)

@@ -1,0 +1,86 @@
+"""The commands that read runs: report, list, export. Heavy imports stand inside them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from hptune.cli.options import new_console, runs_option
+
+
+@click.command(short_help="Show what was found and what to do next.")
+@click.argument("run", required=False)
+@click.option("--top", type=click.IntRange(min=1), default=10, show_default=True, help="Trials in the leaderboard.")
+@click.option("--sort", metavar="COLUMN", help="Sort the leaderboard by this column of trials.csv.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@click.option(
+    "--csv",
+    "csv_file",
+    type=click.Path(path_type=Path),
+    help="Write the leaderboard to this file (- for standard output).",
+)
+@click.option(
+    "--bayes-error", type=click.FloatRange(0, 1), help="The error nobody can beat.  [default: data.bayes_error]"
+)
+@runs_option
+def report(
+    run: str | None,
+    top: int,
+    sort: str | None,
+    as_json: bool,
+    csv_file: Path | None,
+    bayes_error: float | None,
+    runs: Path,
+) -> None:
+    """Show what was found in RUN (its name or path; the newest by default) and what to do next."""
+    import json
+
+    from hptune import tables
+    from hptune.analysis import leaderboard, summary
+
+    loaded = tables.load(run, runs)
+    if csv_file is not None:
+        text = tables.to_csv(leaderboard.ordered(loaded, sort).head(top))
+        if str(csv_file) == "-":
+            click.echo(text, nl=False)
+        else:
+            tables.replace_file(csv_file, text)
+            click.echo(f"Wrote {csv_file}", err=True)
+        if not as_json:
+            return
+    found = summary.summarize(loaded, top=top, sort=sort, bayes_error=bayes_error)
+    if as_json:
+        from hptune.report.as_json import to_json
+
+        click.echo(json.dumps(to_json(found), indent=2, allow_nan=False))
+    else:
+        from hptune.report.terminal import print_report
+
+        print_report(new_console(), found)
+
+
+@click.command(name="list", short_help="Show the runs.")
+@runs_option
+def list_runs(runs: Path) -> None:
+    """Show the runs, oldest first."""
+    from hptune.report.run_list import runs_table
+    from hptune.runs import find_all
+
+    if folders := find_all(runs):
+        runs_table(new_console(), folders)
+    else:
+        click.echo(f"No runs in {runs}{os.sep}. Start one with: hptune search CONFIG")
+
+
+@click.command(short_help="Write the tables of a run as CSV files.")
+@click.argument("run", required=False)
+@runs_option
+def export(run: str | None, runs: Path) -> None:
+    """Write trials.csv, curves.csv and best.yaml of RUN anew, also while it is being searched."""
+    from hptune import tables
+
+    loaded = tables.load(run, runs)
+    tables.write(loaded)
+    click.echo(f"{loaded.path}: wrote trials.csv, curves.csv" + (", best.yaml" if loaded.best else ""))

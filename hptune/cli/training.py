@@ -1,0 +1,223 @@
+"""The commands that train: search, resume, zoom. Heavy imports stand inside them."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from hptune.cli.options import N_TRIALS, new_console, one_blas_thread, runs_option, workers_option
+from hptune.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from hptune.config.study_file import Override, StudyConfig
+    from hptune.search.zoom import Zoom
+    from hptune.store import Store
+
+NOTHING_SUCCEEDED = 4  # exit code
+AROUND = 'Centre: "best", a trial\'s number, or "top:K" for the box of the K best.'
+
+
+@click.command(short_help="Start a run: random search in the space of CONFIG.")
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option("--trials", type=N_TRIALS, help="Number of trials.  [default: search.trials]")
+@workers_option
+@click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), help="Seed.  [default: search.seed]")
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Overrule the study file: --set train.epochs=5."
+)
+@click.option("--name", help="Name of the run.  [default: name in the study file]")
+@runs_option
+@click.option("--dry-run", is_flag=True, help="Print the exact configurations that would run; write nothing.")
+def search(
+    config: Path,
+    trials: int | None,
+    workers: int | Literal["auto"] | None,
+    seed: int | None,
+    settings: Sequence[str],
+    name: str | None,
+    runs: Path,
+    dry_run: bool,
+) -> None:
+    """Start a run: draw configurations from the space of CONFIG, train and rank them."""
+    one_blas_thread()
+    from hptune import study
+    from hptune.config import study_file
+    from hptune.report.safe_text import say
+
+    options = {"search.trials": trials, "search.seed": seed, "name": name}
+    overrides = [_setting(text) for text in settings]
+    overrides += [_option(key, value) for key, value in options.items() if value is not None]
+    loaded = study_file.load(config, overrides)
+    data = study.data_facts(loaded)
+    console = new_console()
+    if dry_run:
+        _print_dry_run(console, loaded)
+        return
+    _say_if_small(console, loaded)
+    with study.create(loaded, runs, data) as store:
+        say(console, _headline(loaded, data, store))
+        _train(store, loaded, console, workers, runs)
+
+
+@click.command(short_help="Go on with a run that was interrupted.")
+@click.argument("run", required=False)
+@workers_option
+@runs_option
+def resume(run: str | None, workers: int | Literal["auto"] | None, runs: Path) -> None:
+    """Go on with RUN (its name or path; the newest by default) up to the planned number of trials."""
+    one_blas_thread()
+    from hptune import study
+    from hptune.runs import find
+    from hptune.store import Store
+    from hptune.stored_config import config_of
+
+    console = new_console()
+    with Store(find(runs, run)) as store:
+        snapshot = store.snapshot()
+        loaded = config_of(snapshot)
+        if not snapshot.n_unfinished:
+            console.print(
+                f"{store.folder.path}: all {snapshot.n_planned} trials have ended; nothing to resume.", markup=False
+            )
+        else:
+            study.check_data(loaded, snapshot)
+            text = f"{store.folder.path}: {snapshot.n_unfinished} of {snapshot.n_planned} trials to go."
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
+        _train(store, loaded, console, workers, runs)
+
+
+@click.command(short_help="Narrow the space around the best trial and sample it again.")
+@click.option("--around", default="best", show_default=True, metavar="best|N|top:K", help=AROUND)
+@click.option("--run", help="Name or path of the run.  [default: the newest]")
+@click.option(
+    "--factor",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="New side of each range, as a share of the old on its own scale.  [default: 0.5]",
+)
+@click.option("--trials", type=N_TRIALS, help="Number of new trials.  [default: search.trials]")
+@workers_option
+@runs_option
+@click.option("--dry-run", is_flag=True, help="Print the new ranges and configurations; write nothing.")
+def zoom(
+    around: str,
+    run: str | None,
+    factor: float | None,
+    trials: int | None,
+    workers: int | Literal["auto"] | None,
+    runs: Path,
+    dry_run: bool,
+) -> None:
+    """Narrow the space of a run around its best trial, in each parameter's own scale, and sample it again."""
+    one_blas_thread()
+    from hptune import study
+    from hptune.report.safe_text import say
+    from hptune.report.spaces import specs_table
+    from hptune.runs import find
+    from hptune.search import zoom as zooming
+    from hptune.store import Store, read
+    from hptune.stored_config import config_of
+
+    centre = zooming.Around.parse(around)
+    if centre.top is not None and factor is not None:
+        raise UsageError("--factor does not go with --around top:K: the box of the K best has its own size")
+    console = new_console()
+    folder = find(runs, run)
+    snapshot = read(folder)
+    loaded = config_of(snapshot)
+    n_trials = trials or loaded.search.trials
+    if dry_run:
+        stage, found = study.plan_zoom(snapshot, loaded, centre, factor or zooming.FACTOR, n_trials)
+        _print_zoom(console, stage.origin, found)
+        specs_table(console, study.stage_specs(stage, loaded), found.space)
+        return
+    study.check_data(loaded, snapshot)
+    with Store(folder) as store:
+        snapshot = store.snapshot()  # again, now that nobody else can write
+        stage, found = study.plan_zoom(snapshot, loaded, centre, factor or zooming.FACTOR, n_trials)
+        store.add_stage(stage)
+        _print_zoom(console, f"{folder.path}: {stage.name}, {stage.origin}, {n_trials} trials", found)
+        if snapshot.n_unfinished:
+            text = f"{snapshot.n_unfinished} earlier trials are unfinished; hptune resume {folder.path} runs them."
+            say(console, text)
+        _train(store, loaded, console, workers, runs, only_stage=stage.number)
+
+
+def _train(
+    store: Store,
+    config: StudyConfig,
+    console: Console,
+    workers: int | Literal["auto"] | None,
+    runs: Path,
+    only_stage: int | None = None,
+) -> None:
+    """Train what is unfinished, show what was found, say what to type next, and end with the right exit code."""
+    from hptune import session
+    from hptune.report.outcome import print_outcome
+
+    wanted = config.search.workers if workers is None else workers
+    n_workers = None if wanted == "auto" else wanted
+    outcome = session.train(store, config, console, n_workers=n_workers, only_stage=only_stage)
+    print_outcome(console, store.folder, outcome, runs)
+    if outcome.signal is not None:
+        sys.exit(128 + outcome.signal)
+    if not outcome.n_completed:
+        sys.exit(NOTHING_SUCCEEDED)
+
+
+def _headline(config: StudyConfig, data: dict[str, Any], store: Store) -> str:
+    """What is about to happen, in a line."""
+    counts = ", ".join(f"{data[name]:,} {name}" for name in ("train", "dev", "test") if data[name])
+    source = config.data.source or Path(config.data.path or "").name
+    return f"{store.folder.path}: {config.search.trials} trials on {source} ({counts}), seed {config.search.seed}"
+
+
+def _say_if_small(console: Console, config: StudyConfig) -> None:
+    from hptune.report.safe_text import say
+
+    size = config.space.size
+    if size < config.search.trials:
+        text = f"Note: the space has only {size:,.0f} configurations, so the {config.search.trials} trials repeat some."
+        say(console, text, "yellow")
+
+
+def _print_dry_run(console: Console, config: StudyConfig) -> None:
+    from hptune import study
+    from hptune.report.spaces import specs_table
+
+    _say_if_small(console, config)
+    specs_table(console, study.stage_specs(study.coarse_stage(config), config), config.space)
+
+
+def _print_zoom(console: Console, title: str, found: Zoom) -> None:
+    from hptune.report.safe_text import say
+    from hptune.report.spaces import changes_table
+
+    say(console, title)
+    changes_table(console, found)
+
+
+def _setting(text: str) -> Override:
+    """A --set option."""
+    key, equals, value = text.partition("=")
+    if not equals or not re.fullmatch(r"[^.\s]+(\.[^.\s]+)*", key.strip()):
+        raise UsageError(f"--set {text}: expected KEY=VALUE with a dotted key, as --set train.epochs=5")
+    return _override(f"--set {text}", key.strip(), value)
+
+
+def _option(key: str, value: int | str) -> Override:
+    """An option that stands for a key of the study file: --trials is search.trials."""
+    return _override(f"--{key.rpartition('.')[2]}", key, json.dumps(value))
+
+
+def _override(place: str, key: str, text: str) -> Override:
+    from hptune.config.study_file import Override
+
+    return Override(key, text, place)

@@ -1,0 +1,380 @@
+"""The commands as a person types them: in a folder of their own, as a program of their own."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+import hptune
+from hptune import runs, store
+
+STUDY = """\
+name: toy
+data: {source: moons, examples: 200}
+train: {epochs: 3, optimizer: adam}
+space:
+  learning_rate: {scale: log, low: 1e-4, high: 1}
+  beta1: {scale: 1-beta, low: 0.9, high: 0.999}
+  hidden_units: {type: int, scale: log, low: 4, high: 32}
+  activation: {choices: [relu, tanh]}
+search: {trials: 6, seed: 1}
+"""
+SLOW = STUDY.replace("epochs: 3", "epochs: 1000000")  # a training that nobody waits for
+PROGRAM = (sys.executable, "-m", "hptune")
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A folder with a study file in it."""
+    (tmp_path / "toy.yaml").write_text(STUDY)
+    return tmp_path
+
+
+def run(home, *arguments, code=0, **variables):
+    environment = {**os.environ, "COLUMNS": "100", **variables}
+    ended = subprocess.run(
+        [*PROGRAM, *map(str, arguments)],
+        cwd=home, env=environment, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert ended.returncode == code, (ended.stdout, ended.stderr)
+    assert "Traceback" not in ended.stderr
+    return ended.stdout + ended.stderr
+
+
+def tables_of(folder):
+    """The two CSV files without their times."""
+
+    def rows(name):
+        with (folder / name).open(newline="") as file:
+            return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
+
+    return rows("trials.csv"), rows("curves.csv")
+
+
+def test_search_zoom_report_list_and_load_belong_together(home):
+    shown = run(home, "search", "toy.yaml", "--workers", 2)
+    assert "runs/toy-001: 6 trials on moons (120 train, 40 dev, 40 test), seed 1" in shown
+    assert "6/6 trials" in shown
+    assert "hptune report " in shown
+    assert "hptune zoom --around best " in shown
+    folder = home / "runs" / "toy-001"
+    assert {path.name for path in folder.iterdir()} == {
+        ".lock", "config.yaml", "run.db", "trials.csv", "curves.csv", "best.yaml",
+    }  # fmt: skip
+    shown = run(home, "zoom", "--around", "best", "--trials", 4)
+    assert "old range" in shown
+    assert "zoom-1" in shown
+    trials, curves = tables_of(folder)
+    assert [row["trial"] for row in trials] == [str(n) for n in range(10)]
+    assert [row["stage"] for row in trials] == ["coarse"] * 6 + ["zoom-1"] * 4
+    assert len(curves) == 30
+    assert all(abs(1 - float(row["beta1"]) - float(row["1-beta1"])) < 1e-15 for row in trials)
+    shown = run(home, "report")
+    assert all(text in shown for text in ("toy-001", "coarse", "zoom-1", "1-beta1", "diagnosis", "Next"))
+    assert "10/10" in run(home, "list")
+    found = json.loads(run(home, "report", "--json"))
+    loaded = hptune.load(folder)
+    assert loaded.best.trial == found["best"]["trial"]
+    assert len(loaded.trials) == 10
+    assert loaded.config.search.seed == 1
+
+
+def test_runs_are_numbered_and_named_and_the_newest_is_meant(home):
+    run(home, "search", "toy.yaml", "--trials", 1, "--workers", 0)
+    run(home, "search", "toy.yaml", "--trials", 1, "--workers", 0, "--name", "other", "--runs", "else where")
+    run(home, "search", "toy.yaml", "--trials", 1, "--workers", 0)
+    assert [folder.name for folder in runs.find_all(home / "runs")] == ["toy-001", "toy-002"]
+    assert "toy-002" in run(home, "report")
+    assert "toy-001" in run(home, "report", "toy-001")
+    assert "toy-001" in run(home, "report", "runs/toy-001")
+    assert "other-001" in run(home, "report", "--runs", "else where")
+    assert "other-001" in run(home, "report", home / "else where" / "other-001")
+
+
+@pytest.mark.parametrize("n_workers", [1, 2, 4])
+def test_real_training_gives_the_same_tables_with_any_number_of_workers(n_workers, home):
+    """On the digits, with dropout and everything: bit for bit."""
+    (home / "digits.yaml").write_text(
+        """
+        data: {source: digits}
+        train: {epochs: 2}
+        space:
+          learning_rate: {scale: log, low: 1e-3, high: 1}
+          hidden_layers: {low: 0, high: 2}
+          hidden_units: {scale: log, low: 8, high: 128}
+          dropout: {low: 0, high: 0.5}
+          optimizer: {choices: [adam, momentum, gradient_descent]}
+          beta1: {scale: 1-beta, low: 0.9, high: 0.999, when: {optimizer: adam}}
+        search: {trials: 8}
+        """
+    )
+    run(home, "search", "digits.yaml", "--workers", 0, "--runs", "zero")
+    run(home, "search", "digits.yaml", "--workers", n_workers)
+    assert tables_of(home / "runs" / "digits-001") == tables_of(home / "zero" / "digits-001")
+
+
+def test_another_seed_gives_other_trials(home):
+    run(home, "search", "toy.yaml", "--workers", 0)
+    run(home, "search", "toy.yaml", "--workers", 0, "--seed", 2)
+    one, two = (tables_of(home / "runs" / name)[0] for name in ("toy-001", "toy-002"))
+    assert {row["learning_rate"] for row in one}.isdisjoint(row["learning_rate"] for row in two)
+
+
+def test_a_dry_run_prints_the_exact_configurations_and_writes_nothing(home):
+    shown = run(home, "search", "toy.yaml", "--dry-run")
+    assert list(home.iterdir()) == [home / "toy.yaml"]
+    run(home, "search", "toy.yaml", "--workers", 0)
+    for row in tables_of(home / "runs" / "toy-001")[0]:
+        assert all(row[name] in shown for name in ("learning_rate", "beta1", "hidden_units", "activation"))
+    before = {path: path.stat().st_mtime_ns for path in (home / "runs" / "toy-001").iterdir()}
+    shown = run(home, "zoom", "--dry-run", "--trials", 3)
+    assert {path: path.stat().st_mtime_ns for path in (home / "runs" / "toy-001").iterdir()} == before
+    run(home, "zoom", "--trials", 3, "--workers", 0)
+    for row in tables_of(home / "runs" / "toy-001")[0][6:]:
+        assert all(row[name] in shown for name in ("learning_rate", "beta1", "hidden_units"))
+
+
+def test_the_resolved_study_file_of_a_run_starts_an_equal_run(home):
+    run(
+        home,
+        "search",
+        "toy.yaml",
+        "--workers",
+        0,
+        "--set",
+        "train.epochs=2",
+        "--set",
+        "space.beta1.low=0.5",
+        "--trials",
+        4,
+    )
+    first = home / "runs" / "toy-001"
+    run(home, "search", first / "config.yaml", "--workers", 0)
+    assert tables_of(home / "runs" / "toy-002") == tables_of(first)
+    assert (home / "runs" / "toy-002" / "config.yaml").read_text() == (first / "config.yaml").read_text()
+    assert yaml.safe_load((first / "config.yaml").read_text())["train"]["batch_size"] == 64
+
+
+def test_best_yaml_is_a_train_section(home):
+    run(home, "search", "toy.yaml", "--workers", 0)
+    best = yaml.safe_load((home / "runs" / "toy-001" / "best.yaml").read_text())
+    study = yaml.safe_load(STUDY)
+    study["train"], study["space"] = best["train"], {"l2": 0.0}
+    (home / "again.yaml").write_text(yaml.safe_dump(study))
+    del best["train"]["l2"]
+    study["train"] = best["train"]
+    (home / "again.yaml").write_text(yaml.safe_dump(study))
+    run(home, "search", "again.yaml", "--trials", 1, "--workers", 0)
+
+
+def test_csv_of_ones_own_from_another_folder(home):
+    (home / "data").mkdir()
+    lines = ["size,colour,kind"] + [
+        f"{i % 7 + (i % 3) * 5},{'red' if i % 2 else 'blue'},{'abc'[i % 3]}" for i in range(90)
+    ]
+    (home / "data" / "mine.csv").write_text("\n".join(lines))
+    text = STUDY.replace("{source: moons, examples: 200}", "{path: mine.csv, target: kind}")
+    (home / "data" / "mine.yaml").write_text(text)
+    assert "on mine.csv (54 train, 18 dev, 18 test)" in run(home, "search", "data/mine.yaml", "--workers", 1)
+    (home / "data" / "mine.csv").write_text("\n".join([*lines, "1,red,a"]))
+    assert "not the data" in run(home, "zoom", code=3)
+
+
+WRONG = {  # arguments: (exit code, phrases)
+    ("search", "absent.yaml"): (3, ["absent.yaml", "no such file"]),
+    ("search",): (2, ["Missing argument"]),
+    ("serch", "toy.yaml"): (2, ['Did you mean "search"?']),
+    ("search", "toy.yaml", "--trials", "0"): (2, ["--trials"]),
+    ("search", "toy.yaml", "--trials", "1.5"): (2, ["--trials"]),
+    ("search", "toy.yaml", "--workers", "-1"): (2, ["auto or a whole number"]),
+    ("search", "toy.yaml", "--workers", "many"): (2, ["auto or a whole number"]),
+    ("search", "toy.yaml", "--seed", "-1"): (2, ["--seed"]),
+    ("search", "toy.yaml", "--sed", "1"): (2, ["--seed"]),
+    ("search", "toy.yaml", "--set", "train.epochs"): (2, ["KEY=VALUE"]),
+    ("search", "toy.yaml", "--set", "=3"): (2, ["KEY=VALUE"]),
+    ("search", "toy.yaml", "--set", "train.epoch=3"): (3, ["--set train.epoch=3", 'Did you mean "epochs"?']),
+    ("search", "toy.yaml", "--set", "train.epochs=0"): (3, ["--set train.epochs=0", "at least 1"]),
+    ("search", "toy.yaml", "--set", "data.source=digitz"): (3, ['Did you mean "digits"?']),
+    ("search", "toy.yaml", "--name", "../out"): (3, ["--name", "cannot name a folder"]),
+    ("resume",): (2, ["No runs in runs/", "hptune search CONFIG"]),
+    ("report", "nothing"): (2, ['No run "nothing"']),
+    ("zoom",): (2, ["No runs"]),
+    ("zoom", "--around", "worst"): (2, ["expected best, a trial's number, or top:K"]),
+    ("zoom", "--factor", "1.5"): (2, ["--factor"]),
+    ("zoom", "--around", "top:3", "--factor", "0.5"): (2, ["does not go with"]),
+    ("report", "--top", "0"): (2, ["--top"]),
+}
+
+
+@pytest.mark.parametrize("arguments", WRONG, ids=" ".join)
+def test_a_mistake_is_explained_and_nothing_is_created(arguments, home):
+    code, phrases = WRONG[arguments]
+    shown = " ".join(run(home, *arguments, code=code, COLUMNS="200").split())
+    assert all(phrase in shown for phrase in phrases), shown
+    assert list(home.iterdir()) == [home / "toy.yaml"]
+
+
+def test_all_problems_of_a_study_file_are_shown_at_once(home):
+    (home / "bad.yaml").write_text(
+        "data: {source: digits}\n"
+        "train: {epoch: 5}\n"
+        "space:\n"
+        "  learning_rate: {scale: log, low: 0, high: 1}\n"
+        "  beta1: {scale: 1-beta, low: 0.9, high: 1}\n"
+        "search: {trials: many}\n"
+    )
+    lines = run(home, "search", "bad.yaml", code=3).splitlines()
+    assert [line.split(": ")[:2] for line in lines] == [
+        ["bad.yaml:2:9", "train.epoch"],
+        ["bad.yaml:4:36", "space.learning_rate.low"],
+        ["bad.yaml:5:42", "space.beta1.high"],
+        ["bad.yaml:6:18", "search.trials"],
+    ]
+    assert not (home / "runs").exists()
+
+
+def test_a_run_in_which_nothing_succeeds_says_so_and_exits_with_4(home):
+    sets = ["--set", "train.optimizer=gradient_descent", "--set", "space={learning_rate: {low: 1e30, high: 1e31}}"]
+    shown = run(home, "search", "toy.yaml", "--workers", 0, *sets, code=4)
+    assert "diverged" in shown
+    assert "became" in run(home, "report", "--json")
+    assert "nothing to zoom in on" in run(home, "zoom", code=2)
+    assert not (home / "runs" / "toy-001" / "best.yaml").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_anything_is_trained(home):
+    (home / "runs").write_text("a file")
+    assert "cannot make a run folder" in run(home, "search", "toy.yaml", code=7)
+
+
+def test_a_run_folder_without_its_database_is_damaged(home):
+    run(home, "search", "toy.yaml", "--trials", 1, "--workers", 0)
+    (home / "runs" / "toy-001" / "run.db").unlink()
+    assert "has no run.db" in run(home, "report", "toy-001", code=6)
+    (home / "runs" / "toy-001" / "run.db").write_text("this is no database" * 100)
+    assert "run.db" in run(home, "report", "toy-001", code=6)
+    assert "damaged" in run(home, "list")
+
+
+def test_report_options(home):
+    run(home, "search", "toy.yaml", "--workers", 0)
+    run(home, "report", "--csv", "board.csv", "--top", 3, "--sort", "learning_rate")
+    with (home / "board.csv").open(newline="") as file:
+        rates = [float(row["learning_rate"]) for row in csv.DictReader(file)]
+    assert len(rates) == 3
+    assert rates == sorted(rates)
+    assert run(home, "report", "--csv", "-", "--top", 2).count("\n") == 3
+    assert 'Did you mean "dev_error"?' in run(home, "report", "--sort", "dev_eror", code=2)
+    plain = run(home, "report", "--top", 2, TERM="dumb", NO_COLOR="1", PYTHONIOENCODING="ascii")
+    assert plain.isascii()
+    assert "\x1b" not in plain
+    assert max(map(len, run(home, "report", COLUMNS="50").splitlines())) <= 50
+
+
+def test_export_writes_the_tables_again(home):
+    run(home, "search", "toy.yaml", "--workers", 0)
+    folder = home / "runs" / "toy-001"
+    before = (folder / "trials.csv").read_text()
+    (folder / "trials.csv").unlink()
+    run(home, "export")
+    assert (folder / "trials.csv").read_text() == before
+
+
+def start(home, *arguments):
+    """The program on a terminal of its own, so that Ctrl-C can be typed."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*PROGRAM, *arguments], cwd=home, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+        preexec_fn=_own_terminal,  # noqa: PLW1509  (no threads here)
+    )  # fmt: skip
+    os.close(theirs)
+    return process, ours
+
+
+def _own_terminal():
+    import fcntl
+    import termios
+
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def read_until(descriptor, phrase, seen=""):
+    """What the terminal shows, up to and with a phrase."""
+    while phrase not in seen:
+        assert select.select([descriptor], [], [], 30)[0], seen
+        try:
+            received = os.read(descriptor, 1 << 16)
+        except OSError:  # the program has closed its end
+            return seen
+        seen += received.decode("utf-8", "replace")
+    return seen
+
+
+@pytest.mark.parametrize("n_workers", ["0", "2"])
+def test_ctrl_c_drains_and_names_the_command_that_resumes_and_a_second_one_stops_at_once(n_workers, home):
+    (home / "slow.yaml").write_text(SLOW)
+    process, terminal = start(home, "search", "slow.yaml", "--workers", n_workers)
+    seen = read_until(terminal, "epoch")
+    os.write(terminal, b"\x03")
+    seen = read_until(terminal, "Ctrl-C again stops at once", seen)
+    os.write(terminal, b"\x03")
+    seen = read_until(terminal, "no such phrase", seen)
+    os.close(terminal)
+    assert process.wait(10) == 128 + signal.SIGINT
+    assert "Interrupted with 6 trials to go" in seen
+    assert "hptune resume" in seen
+    assert "Traceback" not in seen
+    assert store.read(runs.find(home / "runs")).n_unfinished == 6
+    assert (home / "runs" / "toy-001" / "trials.csv").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_search_resumes_to_the_tables_of_an_undisturbed_one(number, home):
+    """The signal comes while the first trials run; they may end within the grace, and the rest is trained later."""
+    text = STUDY.replace("epochs: 3", "epochs: 300").replace("trials: 6", "trials: 8")
+    (home / "long.yaml").write_text(text)
+    process = subprocess.Popen(
+        [*PROGRAM, "search", "long.yaml", "--workers", "2"], cwd=home, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.readline()  # the first trial has ended
+    process.send_signal(number)
+    rest = process.stdout.read()
+    process.stdout.close()
+    assert process.wait(30) == 128 + number
+    assert "hptune resume" in rest
+    n_unfinished = store.read(runs.find(home / "runs")).n_unfinished
+    assert 0 < n_unfinished < 8
+    assert f"{n_unfinished} of 8 trials to go" in run(home, "resume", "--workers", 1)
+    assert "nothing to resume" in run(home, "resume")
+    run(home, "search", "long.yaml", "--workers", 2, "--runs", "undisturbed")
+    assert tables_of(home / "runs" / "toy-001") == tables_of(home / "undisturbed" / "toy-001")
+
+
+def test_help_of_every_command_names_its_options(home):
+    assert all(name in run(home, "--help") for name in ("search", "resume", "zoom", "report", "list", "export"))
+    for command in ("search", "resume", "zoom", "report", "list", "export"):
+        assert "--runs" in run(home, command, "--help")
+
+
+def test_a_reader_that_leaves_early_is_no_fault(home):
+    run(home, "search", "toy.yaml", "--workers", 0)
+    command = f"{sys.executable} -m hptune report | head -n 1"
+    ended = subprocess.run(command, shell=True, cwd=home, capture_output=True, text=True, check=True)
+    assert ended.stderr == ""
+
+
+def test_version(home):
+    assert hptune.__version__ in run(home, "--version")
+    assert Path(hptune.__file__).parent.name == "hptune"
