@@ -45,21 +45,21 @@ def train(
     n_workers None is one for every usable core; 0 trains in this process.
     """
     snapshot = store.snapshot()
-    specs = list(study.specs(snapshot, config, only_stage))
+    n_trials = snapshot.n_unfinished if only_stage is None else snapshot.stages[only_stage].n_trials
     stop = study.Stop()
     with contextlib.suppress(study.StopNow), _heeded_signals(stop):
-        if specs:
-            job, progress = study.job_of(config), _progress(config, snapshot, len(specs))
-            workers = _workers(job, n_workers, len(specs))
+        if n_trials:
+            job, progress = study.job_of(config), _progress(config, snapshot, n_trials)
+            workers = _workers(job, n_workers, n_trials)
             with contextlib.closing(workers), Display(console, progress) as display:
-                _consume(store, workers, specs, stop, display)
+                _consume(store, workers, study.specs(snapshot, config, only_stage), stop, display)
         tables.write(tables.load(store.folder.path))
     snapshot = store.snapshot()
     n_completed = sum(result.status is Status.COMPLETED for result in snapshot.results)
     return Outcome(stop.signal, snapshot.n_unfinished, n_completed)
 
 
-def _consume(store: Store, workers: Workers, specs: list[TrialSpec], stop: study.Stop, display: Display) -> None:
+def _consume(store: Store, workers: Workers, specs: Iterator[TrialSpec], stop: study.Stop, display: Display) -> None:
     with contextlib.suppress(study.StopNow):
         for event in study.run(store, workers, specs, stop):
             display.show(event)
@@ -71,13 +71,13 @@ def _workers(job: Job, wanted: int | None, n_trials: int) -> InlineWorker | Loca
     return LocalWorkers(job, min(usable_cores() if wanted is None else wanted, n_trials))
 
 
-def _progress(config: StudyConfig, snapshot: Snapshot, n_specs: int) -> Progress:
+def _progress(config: StudyConfig, snapshot: Snapshot, n_trials: int) -> Progress:
     results = snapshot.results
     epochs = config.train.get("epochs")
     return Progress(
         metric=config.search.metric,
         epochs=epochs if isinstance(epochs, int) else None,
-        planned=len(results) + n_specs,
+        planned=len(results) + n_trials,
         done=len(results),
         failed=sum(result.status is not Status.COMPLETED for result in results),
         best=next(iter(ranked(results)), None),

@@ -91,7 +91,6 @@ def create(config: StudyConfig, folder: Path, data: dict[str, Any]) -> Store:
         "config": config.to_yaml(),
         "data": data,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "hptune": hptune.__version__,
         "environment": environment(),
     }
     store = Store(run, create=True)
@@ -106,10 +105,17 @@ def create(config: StudyConfig, folder: Path, data: dict[str, Any]) -> Store:
 def environment() -> dict[str, str]:
     """What the last bits of a result may depend on."""
     return {
+        "hptune": hptune.__version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
         "machine": f"{platform.system()} {platform.machine()}",
     }
+
+
+def environment_changes(snapshot: Snapshot) -> str:
+    """In what this machine differs from the one that the run was started on; empty where in nothing that counts."""
+    before, now = snapshot.facts.get("environment", {}), environment()
+    return ", ".join(f"{name} {before[name]} -> {now[name]}" for name in before if before[name] != now.get(name))
 
 
 def check_data(config: StudyConfig, snapshot: Snapshot) -> None:

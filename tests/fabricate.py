@@ -57,7 +57,8 @@ class FabricatedRun:
         self.folder = RunFolder(path)
         config = parsed(text).to_yaml()
         self.folder.config.write_text(config)
-        facts = {"config": config, "data": data, "created": "2026-03-04T05:06:07+00:00", "hptune": "0.1.0"}
+        facts = {"config": config, "data": data, "created": "2026-03-04T05:06:07+00:00"}
+        facts["environment"] = {"hptune": "0.1.0"}
         with Store(self.folder, create=True) as store:
             store.set_facts(facts, coarse(n_trials, text))
 

@@ -65,7 +65,7 @@ def summarize(run: Run, *, top: int = TOP, sort: str | None = None, bayes_error:
         name=snapshot.folder.name,
         path=str(run.path),
         created=facts.get("created", ""),
-        hptune=facts.get("hptune", ""),
+        hptune=facts.get("environment", {}).get("hptune", ""),
         data={key: data[key] for key in ("train", "dev", "test", "features", "classes") if key in data},
         n_planned=snapshot.n_planned,
         counts=counts(snapshot),

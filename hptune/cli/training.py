@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from hptune.config.study_file import Override, StudyConfig
     from hptune.search.zoom import Zoom
-    from hptune.store import Store
+    from hptune.store import Snapshot, Store
 
 NOTHING_SUCCEEDED = 4  # exit code
 AROUND = 'Centre: "best", a trial\'s number, or "top:K" for the box of the K best.'
@@ -89,6 +89,7 @@ def resume(run: str | None, workers: int | Literal["auto"] | None, runs: Path) -
             )
         else:
             study.check_data(loaded, snapshot)
+            _say_if_elsewhere(console, snapshot)
             text = f"{store.folder.path}: {snapshot.n_unfinished} of {snapshot.n_planned} trials to go."
             console.print(text, markup=False, highlight=False, soft_wrap=True)
         _train(store, loaded, console, workers, runs)
@@ -139,6 +140,7 @@ def zoom(
         specs_table(console, study.stage_specs(stage, loaded), found.space)
         return
     study.check_data(loaded, snapshot)
+    _say_if_elsewhere(console, snapshot)
     with Store(folder) as store:
         snapshot = store.snapshot()  # again, now that nobody else can write
         stage, found = study.plan_zoom(snapshot, loaded, centre, factor or zooming.FACTOR, n_trials)
@@ -186,6 +188,14 @@ def _say_if_small(console: Console, config: StudyConfig) -> None:
     if size < config.search.trials:
         text = f"Note: the space has only {size:,.0f} configurations, so the {config.search.trials} trials repeat some."
         say(console, text, "yellow")
+
+
+def _say_if_elsewhere(console: Console, snapshot: Snapshot) -> None:
+    from hptune import study
+    from hptune.report.safe_text import say
+
+    if changes := study.environment_changes(snapshot):
+        say(console, f"Note: since the run was started: {changes}. The last digits of results may differ.", "yellow")
 
 
 def _print_dry_run(console: Console, config: StudyConfig) -> None:

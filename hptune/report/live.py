@@ -85,7 +85,8 @@ class Progress:
         return ", ".join(parts)
 
     def __rich__(self) -> Group:
-        bar = ProgressBar(total=max(self.planned, 1), completed=self.done, width=None)
+        bar = Table.grid(expand=True)  # a bar alone does not end its line
+        bar.add_row(ProgressBar(total=max(self.planned, 1), completed=self.done))
         return Group(bar, Text(self.summary()), *self._running_lines())
 
     def _running_lines(self) -> list[Table]:
