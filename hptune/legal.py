@@ -32,16 +32,16 @@ class Legal:
         noun = "a whole number" if self.kind == "int" else "a number"
         bounds = []
         if self.low > -math.inf:
-            bounds.append(f"above {self.low:g}" if self.low_open else f"of at least {self.low:g}")
+            bounds.append(f"above {self.low:,.15g}" if self.low_open else f"of at least {self.low:,.15g}")
         if self.high < math.inf:
-            bounds.append(f"below {self.high:g}" if self.high_open else f"at most {self.high:g}")
+            bounds.append(f"below {self.high:,.15g}" if self.high_open else f"at most {self.high:,.15g}")
         return " ".join([noun, " and ".join(bounds)]).strip()
 
     def admits(self, value: Value) -> bool:
         """Whether value is legal; True and False are no numbers."""
         if self.kind == "choice":
             return value in self.choices
-        if isinstance(value, bool | str) or not math.isfinite(value):
+        if isinstance(value, bool | str) or (isinstance(value, float) and not math.isfinite(value)):
             return False
         if self.kind == "int" and not isinstance(value, int):
             return False
@@ -53,10 +53,16 @@ class Legal:
         """The lower border moved from low to `to`, no further than is legal; half-way to an open limit."""
         if to > self.low:
             return to
-        return (low + self.low) / 2 if self.low_open else self.low
+        if not self.low_open:
+            return self.low
+        half = (low + self.low) / 2
+        return half if half > self.low else low  # rounding has reached the limit
 
     def move_high(self, high: float, to: float) -> float:
         """The upper border moved from high to `to`, no further than is legal; half-way to an open limit."""
         if to < self.high:
             return to
-        return (high + self.high) / 2 if self.high_open else self.high
+        if not self.high_open:
+            return self.high
+        half = (high + self.high) / 2
+        return half if half < self.high else high  # rounding has reached the limit

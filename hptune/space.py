@@ -10,6 +10,9 @@ from hptune.domains import Domain, same
 from hptune.legal import Legal
 from hptune.trial import Value
 
+Condition = tuple[str, tuple[Value, ...]]
+"""A hyperparameter, and its values under which another one is active."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
@@ -18,7 +21,7 @@ class Parameter:
     name: str
     domain: Domain
     legal: Legal
-    when: tuple[tuple[str, tuple[Value, ...]], ...] = ()
+    when: tuple[Condition, ...] = ()
 
     def is_active(self, others: Mapping[str, Value]) -> bool:
         """Whether the conditions hold; a hyperparameter that is itself inactive holds none."""

@@ -35,6 +35,10 @@ class Reader:
     def problem(self, node: Node, key: str, message: str, *, at_key: bool = False) -> None:
         self._problems.append(Problem(node.key_place if at_key else node.place, key, message))
 
+    def include(self, error: StudyFileError) -> None:
+        """Remember the problems of a part that could not be read."""
+        self._problems.extend(error.problems)
+
     def finish(self) -> None:
         """Raise StudyFileError with all problems, if there are any."""
         if self._problems:
@@ -85,7 +89,8 @@ class Reader:
             return node.value
         near = did_you_mean(node.value, allowed) if isinstance(node.value, str) else ""
         reason = f" ({why})" if why else ""
-        self.problem(node, key, f"expected {' or '.join(allowed)}{reason}, found {found(node)}.{near}")
+        message = f"expected {' or '.join(allowed)}{reason}, found {found(node)}"
+        self.problem(node, key, f"{message}.{near}" if near else message)
         return None
 
     def number(self, node: Node | None, key: str, low: float = -math.inf, high: float = math.inf) -> float | int | None:
@@ -94,7 +99,7 @@ class Reader:
             return None
         value = node.value
         if isinstance(value, bool) or not isinstance(value, int | float):
-            hint = "; remove the quotes" if isinstance(value, str) and not node.plain and _is_number(value) else ""
+            hint = "; remove the quotes" if isinstance(value, str) and not node.plain and is_number(value) else ""
             self.problem(node, key, f"expected a number, found {found(node)}{hint}")
         elif not math.isfinite(value):
             self.problem(node, key, f"expected a finite number, found {value}")
@@ -103,6 +108,11 @@ class Reader:
         else:
             return value
         return None
+
+    def real(self, node: Node | None, key: str) -> float | None:
+        """A finite number as a float; -0.0 becomes 0.0."""
+        value = self.number(node, key)
+        return None if value is None else float(value) + 0.0
 
     def whole(
         self, node: Node | None, key: str, low: float = -math.inf, high: float = math.inf, also: str = ""
@@ -115,25 +125,31 @@ class Reader:
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             other = f" or {also}" if also else ""
-            self.problem(node, key, f"expected a whole number{_range(low, high)}{other}, found {found(node)}")
+            hint = "; remove the quotes" if isinstance(value, str) and not node.plain and is_number(value) else ""
+            self.problem(node, key, f"expected a whole number{_range(low, high)}{other}, found {found(node)}{hint}")
             return None
         return value
 
     def override(self, root: Node, path: str, value: Node) -> Node:
         """The tree with value put at a dotted path; mappings on the way are made where they are missing."""
-        return self._put(root, path.split("."), value, "")
+        names = path.split(".")
+        if not all(names):
+            self.problem(value, path, "expected the dotted path of a key, such as train.epochs or space.dropout.high")
+            return root
+        return self._put(root, names, value, "")
 
     def _put(self, node: Node, path: Sequence[str], value: Node, above: str) -> Node:
         if not path:
             return value
-        key = f"{above}.{path[0]}" if above else path[0]
+        if node.value is None:
+            node = Node(node.place, {}, node.key_place, plain=True)
         if not isinstance(node.value, dict):
-            self.problem(
-                value, key, f"{above} is {found(node)} in the study file, not a mapping: set {above} as a whole"
-            )
+            if above:
+                message = f"{above} is {found(node)}, not a mapping: set {above} as a whole"
+                self.problem(value, f"{above}.{path[0]}", message)
             return node
         empty = Node(value.place, {}, value.place, plain=True)
-        below = self._put(node.value.get(path[0], empty), path[1:], value, key)
+        below = self._put(node.value.get(path[0], empty), path[1:], value, f"{above}.{path[0]}" if above else path[0])
         return Node(node.place, {**node.value, path[0]: below}, node.key_place, node.plain)
 
 
@@ -143,7 +159,7 @@ def _reading_order(problem: Problem) -> tuple[int, ...]:
     return tuple(int(number) for number in numbers.groups()) if numbers else (0,)
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
     try:
         float(text)
     except ValueError:
@@ -155,4 +171,4 @@ def _range(low: float, high: float) -> str:
     """A closed range in words; ends beyond 2^53 only keep numbers exact and go unsaid."""
     if abs(low) >= 2**53:
         return ""
-    return f" of at least {low:g}" if abs(high) >= 2**53 else f" from {low:g} to {high:,.12g}"
+    return f" of at least {low:,.15g}" if abs(high) >= 2**53 else f" from {low:,.15g} to {high:,.15g}"

@@ -6,6 +6,7 @@ hyperparameters in hptune.nn.hyperparameters, scales in hptune.domains, data set
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,8 +17,10 @@ import yaml
 
 from hptune.config import parameters, yaml_tree
 from hptune.config.reader import Reader
+from hptune.config.yaml_scalars import reads_as_text
 from hptune.config.yaml_tree import Node
 from hptune.data.settings import GENERATED, SOURCES, DataSettings
+from hptune.errors import StudyFileError
 from hptune.nn.hyperparameters import DEFAULTS, LEGAL
 from hptune.space import SearchSpace
 from hptune.trial import METRICS, MetricName, Value
@@ -26,6 +29,16 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """What a study or run may be called: it becomes a folder."""
 
 SECTIONS = ("name", "data", "train", "space", "search")
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes every text that hptune, but not PyYAML, would read back as something else, such as 1e5 or 08."""
+
+    def text(self, text: str) -> yaml.ScalarNode:
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style=None if reads_as_text(text) else '"')
+
+
+_Dumper.add_representer(str, _Dumper.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +90,7 @@ class StudyConfig:
 
     def to_yaml(self) -> str:
         """The study file that hptune search accepts as it is."""
-        return yaml.safe_dump(self.plain(), sort_keys=False, allow_unicode=True, width=10_000)
+        return yaml.dump(self.plain(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +111,7 @@ def parse(root: Node, overrides: Sequence[Override], *, default_name: str, folde
     """A study file's tree as a StudyConfig. Relative data paths are looked up in folder, then here."""
     reader = Reader()
     for override in overrides:
-        root = reader.override(root, override.key, yaml_tree.parse_value(override.text, override.place))
+        root = _overridden(reader, root, override)
     sections = reader.mapping(root, "", SECTIONS)
     name = _name(reader, sections.get("name"), default_name)
     data = _data(reader, sections.get("data"), folder, root)
@@ -113,13 +126,25 @@ def parse(root: Node, overrides: Sequence[Override], *, default_name: str, folde
     return StudyConfig(name, data, relevant, space, search)
 
 
-def stage_space(text: str, train: Mapping[str, Value]) -> SearchSpace:
-    """A search space read back from its JSON form, as a run folder keeps it for every stage."""
+def stage_space(text: str, train: Mapping[str, Value]) -> SearchSpace:  # noqa: ARG001  (what a stage fixes is checked)
+    """A search space read back from its JSON form, as a run folder keeps it for every stage.
+
+    A zoom may have narrowed away the optimizer that momentum goes with, or the value of a condition. That is no
+    mistake of anyone, and a later stage may have them back, so here nothing needs to have an effect.
+    """
     reader = Reader()
-    node = yaml_tree.parse(text, "stage")
-    found = parameters.space(reader, node, train, node)
+    found = parameters.searched(reader, yaml_tree.parse(text, "stage"))
     reader.finish()
     return found
+
+
+def _overridden(reader: Reader, root: Node, override: Override) -> Node:
+    try:
+        value = yaml_tree.parse_value(override.text, override.place)
+    except StudyFileError as error:
+        reader.include(error)
+        return root
+    return reader.override(root, override.key, value)
 
 
 def _name(reader: Reader, node: Node | None, default: str) -> str:
@@ -218,8 +243,10 @@ def _path(reader: Reader, node: Node | None, key: str, folder: Path) -> str | No
     text = reader.text(node, key)
     if text is None or re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text):
         return text  # an address is refused by the loader of data, which knows why
-    beside, here = (folder / Path(text).expanduser()).absolute(), Path(text).expanduser().absolute()
-    return str(here if here.exists() and not beside.exists() else beside)
+    # these two never raise, as those of Path do: for the home of nobody, a name too long, a folder kept shut
+    written = os.path.expanduser(text)  # noqa: PTH111
+    beside, here = (folder / written).absolute(), Path(written).absolute()
+    return str(here if os.path.exists(here) and not os.path.exists(beside) else beside)  # noqa: PTH110
 
 
 def _split(reader: Reader, node: Node | None, key: str) -> tuple[float, ...] | None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from hptune.domains import Border, Domain
+from hptune.domains import Border, Choice, Domain, can_be, show
 from hptune.errors import UsageError
 from hptune.space import Parameter, SearchSpace
 from hptune.trial import Value
@@ -29,9 +29,9 @@ class Around:
         """From "best", "17" or "top:5"."""
         if text == "best":
             return cls()
-        if found := re.fullmatch(r"top:([1-9]\d{0,5})", text):
+        if found := re.fullmatch(r"top:([1-9][0-9]{0,5})", text):
             return cls(top=int(found[1]))
-        if re.fullmatch(r"\d{1,9}", text):
+        if re.fullmatch(r"[0-9]{1,9}", text):
             return cls(number=int(text))
         raise UsageError(f'--around: expected best, a trial\'s number, or top:K as in top:5, found "{text}"')
 
@@ -66,6 +66,8 @@ def around(space: SearchSpace, centre: Configuration, best: Sequence[Configurati
     Where the centre lies in the outer 5 % of a range, that side is extended instead, as far as is legal: a best
     value at the border says that the range was too small. A parameter that the centre does not have stays.
     """
+    if not 0 < factor < 1:
+        raise UsageError(f"--factor: expected a number above 0 and below 1, found {factor:g}")
 
     def narrowed(parameter: Parameter) -> Change:
         name, old = parameter.name, parameter.domain
@@ -92,13 +94,27 @@ def enclosing(space: SearchSpace, best: Sequence[Configuration]) -> Zoom:
 
 
 def _zoom(space: SearchSpace, changes: Sequence[Change]) -> Zoom:
+    new = {change.name: change.new for change in changes}
     pairs = zip(space.parameters, changes, strict=True)
-    return Zoom(SearchSpace(tuple(replace(old, domain=change.new) for old, change in pairs)), tuple(changes))
+    notes = [_never_needed(parameter, new) or change.note for parameter, change in pairs]
+    return Zoom(
+        SearchSpace(tuple(replace(parameter, domain=new[parameter.name]) for parameter in space.parameters)),
+        tuple(replace(change, note=note) for change, note in zip(changes, notes, strict=True)),
+    )
+
+
+def _never_needed(parameter: Parameter, domains: Mapping[str, Domain]) -> str:
+    """Why a parameter plays no part any more: it stays in the space, for a later box may bring its reason back."""
+    needs = [*parameter.when, *([parameter.legal.only_with] if parameter.legal.only_with else [])]
+    for name, values in needs:
+        if name in domains and not any(can_be(domains[name], value) for value in values):
+            return f"no part in it: {name} is never {' or '.join(show(value) for value in values)}"
+    return ""
 
 
 def _note(border: Border | None, old: Domain, new: Domain) -> str:
     if border is None:
-        return ""
+        return "kept: it cannot be narrower" if new == old and not isinstance(old, Choice) else ""
     side = "lower" if border == "low" else "upper"
     if getattr(new, border) == getattr(old, border):
         return f"the trial lies at the {side} end, which is the legal limit"

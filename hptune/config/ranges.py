@@ -1,0 +1,197 @@
+"""One hyperparameter of a study file: a legal value, or a domain to search."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from hptune.config.reader import Reader, found, is_number
+from hptune.config.yaml_tree import Node
+from hptune.domains import LINEAR, LOG, ONE_MINUS, SCALES, Choice, Domain, Real, Scale, same
+from hptune.errors import did_you_mean
+from hptune.legal import Legal
+from hptune.levels import FAR, Grid, LogInteger, exact
+from hptune.trial import Value
+
+KEYS = ("type", "scale", "low", "high", "step", "choices", "when")
+OTHER_NAMES = {
+    "min": "low", "max": "high", "lower": "low", "upper": "high", "minval": "low", "maxval": "high",
+    "values": "choices", "categories": "choices", "vals": "choices",
+    "distribution": "scale", "sampling": "scale", "q": "step", "condition": "when", "if": "when",
+}  # fmt: skip
+OTHER_TYPES = {"integer": "int", "float": "real", "double": "real", "number": "real"}
+OTHER_SCALES = {
+    "uniform": "write linear (or leave scale out)",
+    "log_uniform": "write log; bounds are values here, never exponents",
+    "loguniform": "write log; bounds are values here, never exponents",
+    "one_minus_log": "write 1-beta",
+    "reverse_log": "elsewhere that mirrors a log scale inside its range, which is nearly linear on [0.9, 0.999]; "
+    "write 1-beta for values near 1",
+    "inv_log_uniform": "that is the same as log; write 1-beta for values near 1",
+    "logit": "write 1-beta for values near 1",
+}
+MAX_CHOICES = 1000
+
+
+def legal_value(reader: Reader, node: Node, key: str, legal: Legal) -> Value | None:
+    """One legal value: whole numbers in any notation where a whole number is due, reals always as floats."""
+    value = node.value
+    if legal.kind == "int" and isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        value = int(value)
+    elif legal.kind == "real" and isinstance(value, int | float) and not isinstance(value, bool):
+        value = float(value) + 0.0  # -0.0 becomes 0.0
+    if not isinstance(value, dict | list) and value is not None and legal.admits(value):
+        return value
+    advice = ""
+    if isinstance(value, str):
+        advice = did_you_mean(value, legal.choices)
+        if legal.kind != "choice" and not node.plain and is_number(value):
+            advice = " Remove the quotes"
+    message = f"expected {legal.describe()}, found {found(node)}"
+    reader.problem(node, key, f"{message}.{advice}" if advice else message)
+    return None
+
+
+def domain(reader: Reader, node: Node, key: str, legal: Legal) -> Domain | None:
+    """A constant, choices or a range."""
+    if isinstance(node.value, list):
+        reader.problem(node, key, "a list of values is written {choices: [...]}")
+        return None
+    if not isinstance(node.value, dict):
+        value = legal_value(reader, node, key, legal)
+        return None if value is None else Choice((value,), constant=True)
+    keys = reader.mapping(node, key, KEYS, OTHER_NAMES)
+    if "choices" in keys:
+        for other in ("type", "scale", "low", "high", "step"):
+            if other in keys:
+                reader.problem(keys[other], f"{key}.{other}", "does not go with choices", at_key=True)
+        return _choices(reader, keys["choices"], f"{key}.choices", legal)
+    if legal.kind == "choice":
+        reader.problem(node, key, f"expected {{choices: [...]}} with {legal.describe()}")
+        return None
+    return _range(reader, node, key, keys, legal)
+
+
+def _choices(reader: Reader, node: Node, key: str, legal: Legal) -> Domain | None:
+    items = reader.items(node, key)
+    if not items or len(items) > MAX_CHOICES:
+        if isinstance(node.value, list):
+            reader.problem(node, key, f"expected 1 to {MAX_CHOICES} values, found {len(items)}")
+        return None
+    values: list[Value] = []
+    for item in items:
+        value = legal_value(reader, item, key, legal)
+        if value is not None and any(same(value, other) for other in values):
+            reader.problem(item, key, f"{found(item)} is there twice")
+        elif value is not None:
+            values.append(value)
+    return Choice(tuple(values)) if len(values) == len(items) else None
+
+
+def _range(reader: Reader, node: Node, key: str, keys: Mapping[str, Node], legal: Legal) -> Domain | None:
+    """A range from low to high: real or whole numbers, on a scale, perhaps in steps."""
+    kind = _kind(reader, keys.get("type"), f"{key}.type", legal)
+    scale = _scale(reader, keys.get("scale"), f"{key}.scale", kind)
+    low, high = [_bound(reader, node, keys.get(end), f"{key}.{end}", kind) for end in ("low", "high")]
+    step_node = keys.get("step")
+    step = _step(reader, step_node, f"{key}.step", kind, scale)
+    if scale is None or low is None or high is None or (step_node is not None and step is None):
+        return None
+    if not _bounds_fit(reader, node, key, (low, high), scale, legal):
+        return None
+    if step_node is not None and step is not None:
+        return _grid(reader, step_node, f"{key}.step", (low, high, step))
+    if kind == "int":
+        return LogInteger(int(low), int(high)) if scale is LOG else Grid(int(low), 1, int(high) - int(low) + 1)
+    return Real(low, high, scale)
+
+
+def _kind(reader: Reader, node: Node | None, key: str, legal: Legal) -> str:
+    if node is None:
+        return legal.kind
+    if isinstance(node.value, str) and node.value in OTHER_TYPES:
+        reader.problem(node, key, f"expected int or real, found {found(node)}. Write {OTHER_TYPES[node.value]}")
+        return legal.kind
+    kind = reader.one_of(node, key, ("int", "real")) or legal.kind
+    if kind == "real" and legal.kind == "int":
+        reader.problem(node, key, f"expected int: it is {legal.describe()}")
+        return legal.kind
+    return kind
+
+
+def _scale(reader: Reader, node: Node | None, key: str, kind: str) -> Scale | None:
+    if node is None:
+        return LINEAR
+    if isinstance(node.value, str) and node.value.removesuffix("_values") in OTHER_SCALES:
+        advice = OTHER_SCALES[node.value.removesuffix("_values")]
+        reader.problem(node, key, f"expected {', '.join(SCALES)}, found {found(node)}: {advice}")
+        return None
+    name = reader.one_of(node, key, tuple(SCALES))
+    if kind == "int" and name == ONE_MINUS.name:
+        reader.problem(node, key, "1-beta is for real numbers below 1, not for whole ones")
+        return None
+    return None if name is None else SCALES[name]
+
+
+def _bound(reader: Reader, node: Node, bound: Node | None, key: str, kind: str) -> float | int | None:
+    if bound is None:
+        reader.problem(node, key, "missing: a range needs low and high (several values are written {choices: [...]})")
+        return None
+    return reader.whole(bound, key, low=-FAR, high=FAR) if kind == "int" else reader.real(bound, key)
+
+
+def _step(reader: Reader, node: Node | None, key: str, kind: str, scale: Scale | None) -> float | int | None:
+    step = reader.whole(node, key) if kind == "int" else reader.real(node, key)
+    if node is not None and scale is not None and scale is not LINEAR:
+        reader.problem(node, key, f"steps go with a linear scale, not with {scale.name}", at_key=True)
+        return None
+    return step
+
+
+def _bounds_fit(reader: Reader, node: Node, key: str, bounds: tuple[float, float], scale: Scale, legal: Legal) -> bool:
+    """Whether low < high, both are on the scale, and both are legal; the first rule an end breaks is its problem."""
+    low, high = bounds
+    ends = f"low {_said(low)} and high {_said(high)}"
+    single = f"; a single value is written {key.removeprefix('space.')}: {_said(low)}" if low == high else ""
+    beta = "1-beta needs 0 <= low < high < 1"
+    rules = [
+        ("high", low < high, f"low must be below high, found {ends}{single}"),
+        ("low", scale is not LOG or low > 0, f"a log scale needs low above 0, found {_said(low)}"),
+        ("low", scale is not ONE_MINUS or low >= 0, f"{beta}, found low {_said(low)}"),
+        ("high", scale is not ONE_MINUS or high < 1, f"{beta}, found high {_said(high)}"),
+    ]
+    for end, value in (("low", low), ("high", high)):
+        rules.append((end, legal.admits(value), f"expected {legal.describe()}, found {_said(value)}"))
+        rules.append((end, scale.lowest <= value <= scale.highest, f"{_said(value)} is too large to be computed with"))
+    broken: dict[str, str] = {}
+    for end, holds, message in rules:
+        if not holds:
+            broken.setdefault(end, message)
+    if not broken and not scale.tells_apart(low, high):
+        broken["high"] = f"{ends} are too close to be told apart on a {scale.name} scale"
+    assert isinstance(node.value, dict)
+    for end, message in broken.items():
+        reader.problem(node.value[end], f"{key}.{end}", message)
+    return not broken
+
+
+def _grid(reader: Reader, node: Node, key: str, numbers: tuple[float, float, float]) -> Domain | None:
+    low, high, step = numbers
+    width = exact(high) - exact(low)
+    said, bounds = _said(step), f"{_said(low)} .. {_said(high)}"
+    if step <= 0 or exact(step) > width:
+        reader.problem(node, key, f"expected a step above 0 and at most high - low = {float(width):.12g}, found {said}")
+    elif max(abs(low), abs(high)) / step > FAR:
+        reader.problem(node, key, f"{said} is too small beside {bounds}: at most {FAR:,} steps from 0")
+    elif width % exact(step) != 0:
+        reached = Grid(low, step, math.floor(width / exact(step)) + 1).high
+        message = f"{said} does not divide {bounds}: the last value would be {_said(reached)}; set high to it"
+        reader.problem(node, key, message)
+    else:
+        return Grid(low, step, int(width / exact(step)) + 1)
+    return None
+
+
+def _said(number: float) -> str:
+    """A number with all of its digits, and as it would be written: 2 and not 2.0."""
+    return repr(number).removesuffix(".0")

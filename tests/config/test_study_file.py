@@ -1,0 +1,736 @@
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hptune.config import yaml_tree
+from hptune.config.study_file import Override, SearchSettings, load, parse, stage_space
+from hptune.config.yaml_tree import plain_tree
+from hptune.data.settings import GENERATED, SOURCES
+from hptune.domains import LOG, ONE_MINUS, Choice, Real
+from hptune.errors import StudyFileError
+from hptune.levels import FAR, Grid, LogInteger
+from hptune.nn.hyperparameters import DEFAULTS, LEGAL
+
+EXAMPLE = """\
+# configs/digits.yaml: a small network on handwritten digits
+name: digits
+data: {source: digits}              # built in; or {path: train.csv, target: label}
+train: {epochs: 30, optimizer: adam, activation: relu}      # fixed hyperparameters; the rest have defaults
+space:
+  learning_rate: {scale: log, low: 1e-4, high: 1}
+  beta1:         {scale: 1-beta, low: 0.9, high: 0.999}     # 1-beta is log-uniform in [0.001, 0.1]
+  hidden_layers: {type: int, low: 1, high: 3}
+  hidden_units:  {type: int, scale: log, low: 16, high: 256}
+  batch_size:    {choices: [32, 64, 128, 256]}
+  dropout:       {low: 0.0, high: 0.5}
+  beta2:         {scale: 1-beta, low: 0.9, high: 0.9999, when: {optimizer: adam}}
+search: {mode: caviar, trials: 60, seed: 0, metric: dev_error, goal: minimize}
+"""
+HERE = Path("/somewhere")
+
+
+def parsed(text, *overrides, name="s"):
+    given_outside = [Override(key, value, f"--set {key}={value}") for key, value in overrides]
+    return parse(yaml_tree.parse(text, "s.yaml"), given_outside, default_name=name, folder=HERE)
+
+
+def problems_of(text, *overrides):
+    with pytest.raises(StudyFileError) as caught:
+        parsed(text, *overrides)
+    assert caught.value.exit_code == 3
+    return caught.value.problems
+
+
+def with_space(space):
+    return f"data: {{source: digits}}\nspace:\n  {space}\n"
+
+
+def domain_of(space, name=None):
+    parameters = {p.name: p.domain for p in parsed(with_space(space)).space.parameters}
+    return parameters[name or space.split(":")[0]]
+
+
+# what loads
+
+
+def test_the_example_of_the_design_loads(tmp_path):
+    path = tmp_path / "digits.yaml"
+    path.write_text(EXAMPLE)
+    config = load(path)
+    assert config.name == "digits"
+    assert config.data.source == "digits"
+    assert config.search == SearchSettings(trials=60)
+    assert {p.name: p.domain for p in config.space.parameters} == {
+        "learning_rate": Real(1e-4, 1.0, LOG),
+        "beta1": Real(0.9, 0.999, ONE_MINUS),
+        "hidden_layers": Grid(1, 1, 3),
+        "hidden_units": LogInteger(16, 256),
+        "batch_size": Choice((32, 64, 128, 256)),
+        "dropout": Real(0.0, 0.5),
+        "beta2": Real(0.9, 0.9999, ONE_MINUS),
+    }
+    assert config.space.parameters[-1].when == (("optimizer", ("adam",)),)
+    assert config.train == {
+        "epochs": 30,
+        "activation": "relu",
+        "init": "auto",
+        "optimizer": "adam",
+        "learning_rate_decay": 0.0,
+        "epsilon": 1e-8,
+        "l2": 0.0,
+    }
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_example_in_the_repository_loads():
+    for path in (Path(__file__).parents[2] / "configs").glob("*.yaml"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("space", "domain"),
+    [
+        ("learning_rate: {scale: log, low: 1E-4, high: 1e5}", Real(1e-4, 1e5, LOG)),
+        ("learning_rate: {low: 1, high: 2}", Real(1.0, 2.0)),
+        ("learning_rate: {type: real, low: 1, high: 2}", Real(1.0, 2.0)),
+        ("learning_rate: {type: int, low: 1, high: 3}", Grid(1, 1, 3)),
+        ("learning_rate: 1", Choice((1.0,), constant=True)),
+        ("learning_rate: {choices: [1, 0.1]}", Choice((1.0, 0.1))),
+        ("l2: {low: -0.0, high: 1}", Real(0.0, 1.0)),
+        ("l2: {low: 0, high: 0.3, step: 0.1}", Grid(0.0, 0.1, 4)),
+        ("l2: {low: 0.1, high: 0.3, step: 0.2}", Grid(0.1, 0.2, 2)),  # 0.3 - 0.1 < 0.2 in floats
+        ("l2: {low: 0, high: 10, step: 5}", Grid(0.0, 5.0, 3)),
+        ("l2: {type: int, low: 0, high: 10, step: 5}", Grid(0, 5, 3)),
+        ("epochs: {low: 1e1, high: 3e1, step: 1e1}", Grid(10, 10, 3)),
+        ("epochs: {low: 1, high: 1e9}", Grid(1, 1, 10**9)),
+        ("epochs: {scale: log, low: 1, high: 1e9}", LogInteger(1, 10**9)),
+        ("epochs: 1e3", Choice((1000,), constant=True)),
+        ("batch_size: {choices: [32.0, 64]}", Choice((32, 64))),
+        ("activation: {choices: [relu]}", Choice(("relu",))),
+        ("activation: {choices: ['relu', \"tanh\"]}", Choice(("relu", "tanh"))),
+        ("beta1: {scale: 1-beta, low: 0, high: 0.9999999999999999}", Real(0.0, math.nextafter(1, 0), ONE_MINUS)),
+        ("learning_rate: {scale: log, low: 5e-324, high: 1.7e308}", Real(5e-324, 1.7e308, LOG)),
+    ],
+)
+def test_domains_as_written(space, domain):
+    found = domain_of(space)
+    assert found == domain
+    kept = [found.low, found.high] if not isinstance(found, Choice) else list(found.values)
+    wanted = [domain.low, domain.high] if not isinstance(domain, Choice) else list(domain.values)
+    assert [repr(value) for value in kept] == [repr(value) for value in wanted]
+
+
+def test_conditions_in_any_order_nested_and_on_fixed_values():
+    text = """\
+data: {source: digits}
+train: {activation: tanh, hidden_layers: 2}
+space:
+  dropout: {low: 0, high: 0.5, when: {beta1: [0.9, 0.95], activation: tanh}}
+  beta1: {choices: [0.9, 0.95, 0.99], when: {optimizer: adam}}
+  momentum: {low: 0.5, high: 0.9, when: {optimizer: momentum}}
+  optimizer: {choices: [adam, momentum, gradient_descent]}
+  l2: {low: 0, high: 1, when: {hidden_layers: [2, 3]}}
+"""
+    config = parsed(text)
+    assert [p.when for p in config.space.parameters] == [
+        (("beta1", (0.9, 0.95)), ("activation", ("tanh",))),
+        (("optimizer", ("adam",)),),
+        (("optimizer", ("momentum",)),),
+        (),
+        (("hidden_layers", (2, 3)),),
+    ]
+    assert parsed(config.to_yaml()) == config
+
+
+@pytest.mark.parametrize(
+    ("stem", "name"),
+    [
+        ("digits", "digits"),
+        ("my study", "my-study"),
+        ("ü", "study"),
+        ("--", "study"),
+        ("..", "study"),
+        ("a" * 99, "a" * 64),
+    ],
+)
+def test_a_study_without_a_name_is_called_after_its_file(stem, name):
+    config = parsed(with_space("dropout: {low: 0, high: 0.5}"), name=stem)
+    assert config.name == name
+    assert parsed(config.to_yaml()) == config
+
+
+def test_data_paths_lie_beside_the_study_file_or_else_here(tmp_path, monkeypatch):
+    study = tmp_path / "studies" / "s.yaml"
+    study.parent.mkdir()
+    study.write_text("data: {path: a.csv, target: y}\nspace: {dropout: {low: 0, high: 0.5}}\n")
+    monkeypatch.chdir(tmp_path)
+    assert load(study).data.path == str(study.parent / "a.csv")
+    (tmp_path / "a.csv").touch()
+    assert load(study).data.path == str(tmp_path / "a.csv")
+    (study.parent / "a.csv").touch()
+    assert load(study).data.path == str(study.parent / "a.csv")
+
+
+@pytest.mark.parametrize("path", ["~nobody_has_this_name/a.npz", "a" * 5000 + ".npz", "a/" * 3000 + "a.npz", "'~'"])
+def test_strange_paths_are_left_to_the_loader_of_data(path):
+    assert parsed(f"data: {{path: {path}}}\nspace: {{dropout: {{low: 0, high: 0.5}}}}\n").data.path.startswith("/")
+
+
+def test_addresses_are_passed_on_for_a_better_message():
+    config = parsed("data: {path: 'https://x.y/a.csv', target: t}\nspace: {dropout: {low: 0, high: 0.5}}\n")
+    assert config.data.path == "https://x.y/a.csv"
+
+
+# what does not load: one mistake each, its place, key and the words that matter
+
+IN_SPACE = [
+    (
+        "learning_rate: {scale: log, lwo: 1, low: 1, high: 2}",
+        "3:31",
+        "learning_rate.lwo",
+        'unknown key. Did you mean "low"?',
+    ),
+    ("learning_rate: {min: 1, low: 1, high: 2}", "3:19", "learning_rate.min", "unknown key. Write low."),
+    ("lr: {low: 1, high: 2}", "3:3", "lr", "unknown key. Write learning_rate."),
+    ("droput: {low: 0, high: 0.1}", "3:3", "droput", 'Did you mean "dropout"?'),
+    ("keep_prob: 0.5", "3:3", "keep_prob", "1 - keep_prob"),
+    ("dropout:", "3:11", "dropout", "expected a number of at least 0 and below 1, found nothing"),
+    ("dropout: 1", "3:12", "dropout", "below 1, found 1"),
+    ("dropout: [0.1, 0.2]", "3:12", "dropout", "a list of values is written {choices: [...]}"),
+    ("dropout: {low: 0.1}", "3:12", "dropout.high", "missing: a range needs low and high"),
+    ("dropout: {high: 0.1}", "3:12", "dropout.low", "missing"),
+    ("dropout: {low: 0.3, high: 0.1}", "3:29", "dropout.high", "low must be below high, found low 0.3 and high 0.1"),
+    ("dropout: {low: 0.3, high: 0.3}", "3:29", "dropout.high", "a single value is written dropout: 0.3"),
+    ("dropout: {low: 0.3, high: 1}", "3:29", "dropout.high", "expected a number of at least 0 and below 1, found 1"),
+    ("dropout: {low: -1, high: 0.5}", "3:18", "dropout.low", "at least 0"),
+    ("dropout: {low: true, high: 0.5}", "3:18", "dropout.low", "expected a number, found true"),
+    ("dropout: {low: '0.1', high: 0.5}", "3:18", "dropout.low", "expected a number, found '0.1'; remove the quotes"),
+    ("dropout: {low: '1e-1', high: 0.5}", "3:18", "dropout.low", "remove the quotes"),
+    ("dropout: {low: small, high: 0.5}", "3:18", "dropout.low", "expected a number, found 'small'"),
+    ("dropout: {low: 50%, high: 0.5}", "3:18", "dropout.low", "expected a number, found '50%'"),
+    ("dropout: {low: 10**-3, high: 0.5}", "3:18", "dropout.low", "found '10**-3'"),
+    ("dropout: {low: [0], high: 0.5}", "3:18", "dropout.low", "expected a number, found a list"),
+    ("dropout: {low: .nan, high: 0.5}", "3:18", "dropout.low", "expected a finite number, found nan"),
+    ("learning_rate: {low: 1, high: .inf}", "3:33", "learning_rate.high", "expected a finite number, found inf"),
+    ("learning_rate: {low: 0, high: 1}", "3:24", "learning_rate.low", "expected a number above 0, found 0"),
+    ("learning_rate: {scale: log, low: 0, high: 1}", "3:36", "learning_rate.low", "a log scale needs low above 0"),
+    ("learning_rate: {scale: log, low: -1, high: 1}", "3:36", "learning_rate.low", "a log scale needs low above 0"),
+    ("learning_rate: {low: 1, high: 1e308}", "3:33", "learning_rate.high", "too large to be computed with"),
+    (
+        "learning_rate: {scale: log, low: 1e300, high: 1.00000000000001e300}",
+        "3:49",
+        "learning_rate.high",
+        "too close to be told apart on a log scale",
+    ),
+    (
+        "beta1: {scale: 1-beta, low: 0.9, high: 1}",
+        "3:42",
+        "beta1.high",
+        "1-beta needs 0 <= low < high < 1, found high 1",
+    ),
+    (
+        "beta1: {scale: 1-beta, low: -0.1, high: 0.9}",
+        "3:31",
+        "beta1.low",
+        "1-beta needs 0 <= low < high < 1, found low",
+    ),
+    ("l2: {scale: 1-beta, low: 0.9, high: 7}", "3:39", "l2.high", "found high 7"),
+    ("hidden_units: {scale: 1-beta, low: 1, high: 9}", "3:25", "hidden_units.scale", "not for whole ones"),
+    ("beta1: {scale: reverse_log, low: 0.9, high: 0.99}", "3:18", "beta1.scale", "write 1-beta for values near 1"),
+    ("beta1: {scale: inv_log_uniform_values, low: 0.9, high: 0.99}", "3:18", "beta1.scale", "same as log"),
+    ("l2: {scale: loguniform, low: 0.9, high: 0.99}", "3:15", "l2.scale", "never exponents"),
+    ("l2: {scale: lgo, low: 0.9, high: 0.99}", "3:15", "l2.scale", 'Did you mean "log"?'),
+    ("l2: {scale: 3, low: 0.9, high: 0.99}", "3:15", "l2.scale", "expected linear or log or 1-beta, found 3"),
+    ("epochs: {low: 1.5, high: 3}", "3:17", "epochs.low", "expected a whole number"),
+    ("epochs: {low: '1', high: 3}", "3:17", "epochs.low", "remove the quotes"),
+    ("epochs: {low: 0, high: 3}", "3:17", "epochs.low", "at least 1"),
+    ("epochs: {low: 1, high: 1e300}", "3:26", "epochs.high", "to 1,000,000,000,000, found 1e+300"),
+    ("epochs: {low: 1, high: 1e10}", "3:26", "epochs.high", "at most 1,000,000,000, found 10000000000"),
+    ("epochs: {scale: log, low: 0, high: 3}", "3:29", "epochs.low", "a log scale needs low above 0, found 0"),
+    ("epochs: {type: real, low: 1, high: 3}", "3:18", "epochs.type", "expected int: it is a whole number"),
+    ("l2: {type: float, low: 1, high: 3}", "3:14", "l2.type", "expected int or real, found 'float'. Write real"),
+    ("l2: {type: itn, low: 1, high: 3}", "3:14", "l2.type", 'Did you mean "int"?'),
+    ("l2: {type: lognormal, low: 1, high: 3}", "3:14", "l2.type", "expected int or real, found 'lognormal'"),
+    (
+        "l2: {low: 0, high: 1, step: 0}",
+        "3:31",
+        "l2.step",
+        "expected a step above 0 and at most high - low = 1, found 0",
+    ),
+    ("l2: {low: 0, high: 1, step: -0.1}", "3:31", "l2.step", "above 0"),
+    ("l2: {low: 0, high: 1, step: 2}", "3:31", "l2.step", "at most high - low = 1, found 2"),
+    ("l2: {low: 0, high: 1, step: 0.3}", "3:31", "l2.step", "0.3 does not divide 0 .. 1: the last value would be 0.9;"),
+    (
+        "epochs: {low: 1, high: 10, step: 4}",
+        "3:36",
+        "epochs.step",
+        "does not divide 1 .. 10: the last value would be 9;",
+    ),
+    ("epochs: {low: 1, high: 10, step: 1.5}", "3:36", "epochs.step", "expected a whole number, found 1.5"),
+    ("l2: {low: 0, high: 1, step: 1e-300}", "3:31", "l2.step", "too small beside 0 .. 1"),
+    ("l2: {low: 1e20, high: 1.1e20, step: 5e-324}", "3:39", "l2.step", "too small beside"),
+    ("l2: {scale: log, low: 1, high: 10, step: 1}", "3:38", "l2.step", "steps go with a linear scale, not with log"),
+    ("l2: {choices: []}", "3:17", "l2.choices", "expected 1 to 1000 values, found 0"),
+    ("l2: {choices: 1}", "3:17", "l2.choices", "expected a list, as [a, b], found 1"),
+    ("l2: {choices: }", "3:16", "l2.choices", "found nothing"),
+    ("l2: {choices: [1, 2, 1.0]}", "3:24", "l2.choices", "1.0 is there twice"),
+    ("l2: {choices: [0, -0.0]}", "3:21", "l2.choices", "is there twice"),
+    ("l2: {choices: [1, true]}", "3:21", "l2.choices", "found true"),
+    ("l2: {choices: [1, '1']}", "3:21", "l2.choices", "found '1'. Remove the quotes"),
+    ("l2: {choices: [[1]]}", "3:18", "l2.choices", "found a list"),
+    ("l2: {choices: [{a: 1}]}", "3:18", "l2.choices", "found a mapping"),
+    ("l2: {choices: [null]}", "3:18", "l2.choices", "found nothing"),
+    ("l2: {choices: [.inf]}", "3:18", "l2.choices", "found inf"),
+    ("l2: {choices: [1], low: 0}", "3:22", "l2.low", "does not go with choices"),
+    ("activation: {choices: [relu, yes]}", "3:32", "", "'yes' is a boolean in some YAML"),
+    (
+        "activation: {choices: [relu, tahn]}",
+        "3:32",
+        "activation.choices",
+        "expected one of relu, tanh, found 'tahn'. Did",
+    ),
+    ("activation: {choices: ['yes']}", "3:26", "activation.choices", "one of relu, tanh, found 'yes'"),
+    ("activation: {low: 1, high: 2}", "3:15", "activation", "expected {choices: [...]} with one of relu, tanh"),
+    ("activation: sigmoid", "3:15", "activation", "one of relu, tanh, found 'sigmoid'"),
+    ("l2: {low: 0, high: 1, low: 0.5}", "3:25", "l2", "'low' is given twice"),
+    ("epochs: {low: 010, high: 20}", "3:17", "epochs", "leading zero"),
+    ("epochs: {low: 1:30, high: 20}", "3:17", "epochs", "base 60"),
+    ("epochs: {low: !!int 1, high: 20}", "3:17", "epochs", "tags"),
+    ("epochs: {low: &a 1, high: 20}", "3:17", "epochs", "anchors"),
+    ("epochs: {<<: {low: 1}, high: 20}", "3:12", "epochs", "merge keys"),
+    ("no: 1", "3:3", "space", "quote it"),
+    ("l2: {low: 0, high: 1, when: }", "3:30", "l2.when", "expected keys"),
+    ("l2: {low: 0, high: 1, when: {optimzer: adam}}", "3:32", "l2.when.optimzer", 'Did you mean "optimizer"?'),
+    ("l2: {low: 0, high: 1, when: {optimizer: sgd}}", "3:43", "l2.when.optimizer", "expected one of gradient_descent"),
+    (
+        "l2: {low: 0, high: 1, when: {optimizer: momentum}}",
+        "3:43",
+        "l2.when.optimizer",
+        "optimizer is adam (its default)",
+    ),
+    ("l2: {low: 0, high: 1, when: {optimizer: []}}", "3:43", "l2.when.optimizer", "at least one value"),
+    ("l2: {low: 0, high: 1, when: {momentum: 0.9}}", "3:32", "l2.when.momentum", "goes with optimizer: momentum"),
+    ("momentum: {low: 0, high: 0.9}", "3:3", "momentum", "has no effect: momentum goes with optimizer: momentum"),
+    ("l2: {choices: [0.1], when: {l2: 0.1}}", "3:24", "l2.when", "conditions go in a circle (l2)"),
+    ("dropout: {lo: 0.1, high: x}", "3:13", "dropout.lo", "unknown key"),
+]
+
+
+def say(problems):
+    return "\n".join(map(str, problems))
+
+
+@pytest.mark.parametrize(("space", "place", "key", "words"), IN_SPACE, ids=[case[0] for case in IN_SPACE])
+def test_mistakes_in_space(space, place, key, words):
+    problems = problems_of(with_space(space))
+    full = f"space.{key}" if key and key != "space" else key
+    found = [p for p in problems if p.place == f"s.yaml:{place}" and words in p.message and p.key.startswith(full)]
+    assert found, say(problems)
+    allowed = 3 if "dropout.lo" in key else 1
+    assert len(problems) <= allowed, say(problems)
+
+
+IN_FILE = [
+    ("[1, 2]", "1:1", "", "expected keys (name, data, train, space, search), found a list"),
+    ("just text", "1:1", "", "found 'just text'"),
+    ("{}", "1:1", "space", "nothing to search"),
+    ("data: {source: digits}", "1:1", "space", "nothing to search: name at least one hyperparameter"),
+    ("data: {source: digits}\nspace: {}", "2:8", "space", "nothing to search"),
+    ("data: {source: digits}\nspace: 5", "2:8", "space", "expected keys"),
+    ("space: {l2: 1}", "1:1", "data", "missing: name a built-in set"),
+    ("dat: 1\nspace: {l2: 1}", "1:1", "dat", 'unknown key. Did you mean "data"?'),
+    ("data:\nspace: {l2: 1}", "1:6", "data", "expected keys"),
+    ("data: {}\nspace: {l2: 1}", "1:7", "data", "neither source nor path"),
+    ("data: {source: digits, path: a.npz}\nspace: {l2: 1}", "1:7", "data", "both source and path"),
+    ("data: {source: digit}\nspace: {l2: 1}", "1:16", "data.source", 'Did you mean "digits"?'),
+    ("data: {path: a.csv}\nspace: {l2: 1}", "1:7", "data.target", "which column of the CSV holds the labels?"),
+    ("data: {path: 7}\nspace: {l2: 1}", "1:14", "data.path", "expected text, found 7; put it in quotes"),
+    ("data: {path: ''}\nspace: {l2: 1}", "1:14", "data.path", "found an empty text"),
+    ("data: {path: a.npz, target: y}\nspace: {l2: 1}", "1:21", "data.target", "goes only with a CSV file"),
+    ("data: {source: digits, noise: 1}\nspace: {l2: 1}", "1:24", "data.noise", "goes only with a generated set"),
+    ("data: {source: moons, classes: 3}\nspace: {l2: 1}", "1:23", "data.classes", "spirals or blobs"),
+    ("data: {source: moons, examples: 9}\nspace: {l2: 1}", "1:33", "data.examples", "from 10 to 10,000,000, found 9"),
+    ("data: {source: moons, dev: a}\nspace: {l2: 1}", "1:23", "data.dev", "goes only with path"),
+    ("data: {source: moons, split: [1]}\nspace: {l2: 1}", "1:30", "data.split", "adding up to 1"),
+    ("data: {source: moons, split: []}\nspace: {l2: 1}", "1:30", "data.split", "adding up to 1"),
+    ("data: {source: moons, split: [0.5, 0.6]}\nspace: {l2: 1}", "1:30", "data.split", "adding up to 1"),
+    ("data: {source: moons, split: [1, 0]}\nspace: {l2: 1}", "1:30", "data.split", "each above 0"),
+    ("data: {source: moons, split: [a, 1]}\nspace: {l2: 1}", "1:31", "data.split", "expected a number, found 'a'"),
+    ("data: {source: moons, split: 0.8}\nspace: {l2: 1}", "1:30", "data.split", "expected a list"),
+    ("data: {source: moons, bayes_error: 2}\nspace: {l2: 1}", "1:36", "data.bayes_error", "from 0 to 1, found 2"),
+    ("data: {source: moons, seed: -1}\nspace: {l2: 1}", "1:29", "data.seed", "whole number"),
+    ("data: {path: a.csv, target: y, ignore: [1]}\nspace: {l2: 1}", "1:41", "data.ignore", "put it in quotes"),
+    ("data: {source: digits}\ntrain: {epochs: 0}\nspace: {l2: 1}", "2:17", "train.epochs", "at least 1"),
+    ("data: {source: digits}\ntrain: {epochs: 1.5}\nspace: {l2: 1}", "2:17", "train.epochs", "found 1.5"),
+    ("data: {source: digits}\ntrain: {epochs: [1]}\nspace: {l2: 1}", "2:17", "train.epochs", "belongs under space:"),
+    (
+        "data: {source: digits}\ntrain: {epochs: {low: 1}}\nspace: {l2: 1}",
+        "2:17",
+        "train.epochs",
+        "belongs under space",
+    ),
+    ("data: {source: digits}\ntrain: {epoch: 1}\nspace: {l2: 1}", "2:9", "train.epoch", 'Did you mean "epochs"?'),
+    ("data: {source: digits}\ntrain: 5\nspace: {l2: 1}", "2:8", "train", "expected keys"),
+    ("data: {source: digits}\ntrain: {momentum: 0.9}\nspace: {l2: 1}", "2:9", "train.momentum", "has no effect"),
+    ("data: {source: digits}\ntrain: {l2: 0.5}\nspace: {l2: 1}", "3:9", "space.l2", "also fixed under train (to 0.5)"),
+    (
+        "data: {source: digits}\nspace: {l2: 1}\nsearch: {trials: 0}",
+        "3:18",
+        "search.trials",
+        "from 1 to 1,000,000, found 0",
+    ),
+    ("data: {source: digits}\nspace: {l2: 1}\nsearch: {seed: x}", "3:16", "search.seed", "whole number"),
+    ("data: {source: digits}\nspace: {l2: 1}\nsearch: {mode: panda}", "3:16", "search.mode", "not there yet"),
+    ("data: {source: digits}\nspace: {l2: 1}\nsearch: {mode: x}", "3:16", "search.mode", "expected caviar"),
+    ("data: {source: digits}\nspace: {l2: 1}\nsearch: {method: bayes}", "3:18", "search.method", "expected random"),
+    ("data: {source: digits}\nspace: {l2: 1}\nsearch: {metric: dev_eror}", "3:18", "search.metric", '"dev_error"?'),
+    ("data: {source: digits}\nspace: {l2: 1}\nsearch: {goal: maximize}", "3:16", "search.goal", "better when lower"),
+    ("data: {source: digits}\nspace: {l2: 1}\nsearch: {workers: -1}", "3:19", "search.workers", "or auto, found -1"),
+    ("data: {source: digits}\nspace: {l2: 1}\nsearch: {workers: many}", "3:19", "search.workers", "or auto"),
+    ("name: a/b\ndata: {source: digits}\nspace: {l2: 1}", "1:7", "name", "cannot name a folder"),
+    ("name: 7\ndata: {source: digits}\nspace: {l2: 1}", "1:7", "name", "expected text, found 7; put it in quotes"),
+    ("name:\ndata: {source: digits}\nspace: {l2: 1}", "1:6", "name", "expected text, found nothing"),
+]
+
+
+@pytest.mark.parametrize(("text", "place", "key", "words"), IN_FILE, ids=[case[0] for case in IN_FILE])
+def test_mistakes_elsewhere(text, place, key, words):
+    problems = problems_of(text)
+    found = [p for p in problems if p.place == f"s.yaml:{place}" and words in p.message and p.key == key]
+    assert found, say(problems)
+    if text.startswith("data: {source: digits}\n"):
+        assert len(problems) == 1, say(problems)
+
+
+def test_more_than_a_thousand_choices_are_refused():
+    values = ", ".join(str(n) for n in range(1, 1002))
+    assert "expected 1 to 1000 values, found 1001" in say(problems_of(with_space(f"epochs: {{choices: [{values}]}}")))
+    values = ", ".join(str(n) for n in range(1, 1001))
+    assert domain_of(f"epochs: {{choices: [{values}]}}").size == 1000
+
+
+def test_all_problems_are_told_at_once_in_the_order_of_the_file():
+    text = """\
+nam: x
+data: {source: digit, examples: 5}
+train: {epochs: 0, optimizer: adma}
+space:
+  learning_rate: {scale: log, low: 0, high: abc}
+  momentum: {low: 0.5, high: 2, when: {optimizer: adm, epoch: 3}}
+  dropout: {choices: [0.1, 2, x]}
+search: {trials: -1, goal: maximize}
+"""
+    problems = problems_of(text)
+    places = [tuple(map(int, p.place.removeprefix("s.yaml:").split(":"))) for p in problems]
+    assert places == sorted(places)
+    assert places == [
+        (1, 1), (2, 16), (2, 33), (3, 17), (3, 31), (5, 45), (6, 30), (6, 51), (6, 56), (7, 28), (7, 31),
+        (8, 18), (8, 28),
+    ]  # fmt: skip
+
+
+def test_a_refused_value_raises_no_second_problem_about_its_consequences():
+    refused = "data: {source: digits}\ntrain: {optimizer: momentumm, momentum: 0.9}\nspace: {l2: 1}"
+    assert len(problems_of(refused)) == 1
+    refused = with_space("optimizer: {choices: [momentum, sdg]}\n  momentum: {low: 0, high: 0.9}")
+    assert len(problems_of(refused)) == 1
+    refused = with_space("batch_size: {low: 5}\n  dropout: {low: 0, high: 0.9, when: {batch_size: 5}}")
+    assert len(problems_of(refused)) == 1
+
+
+def test_a_condition_on_a_value_outside_of_a_range_is_marked_at_the_value():
+    text = with_space("hidden_layers: {low: 1, high: 3}\n  l2: {low: 0, high: 1, when: {hidden_layers: [2, 7]}}")
+    (problem,) = problems_of(text)
+    assert problem.place == "s.yaml:4:51"
+    assert problem.message == "can never be 7: its range is 1 .. 3"
+
+
+def test_a_condition_on_a_range_of_reals_is_explained():
+    text = with_space("dropout: {low: 0, high: 0.5}\n  l2: {low: 0, high: 1, when: {dropout: 0.5}}")
+    (problem,) = problems_of(text)
+    assert "its range 0 .. 0.5 is of real numbers, and conditions need separate values" in problem.message
+
+
+def test_conditions_in_a_circle_name_the_circle_and_not_those_that_hang_on_it():
+    text = with_space(
+        "hidden_layers: {low: 1, high: 3, when: {batch_size: 32}}\n"
+        "  batch_size: {choices: [32, 64], when: {epochs: 5}}\n"
+        "  epochs: {choices: [5, 6], when: {hidden_layers: 2}}\n"
+        "  l2: {low: 0, high: 1, when: {epochs: 5}}"
+    )
+    problems = problems_of(text)
+    assert [p.place for p in problems] == ["s.yaml:3:36", "s.yaml:4:35", "s.yaml:5:29"]
+    assert {p.message for p in problems} == {"conditions go in a circle (batch_size, epochs, hidden_layers)"}
+
+
+def test_nothing_is_created_on_disk(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "s.yaml"
+    path.write_text("data: {path: a.csv}\n")
+    with pytest.raises(StudyFileError):
+        load(path)
+    with pytest.raises(StudyFileError):
+        load(tmp_path / "missing.yaml")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+# overrides
+
+SMALL = "data: {source: digits}\nspace:\n  learning_rate: {scale: log, low: 1e-4, high: 1}\n  l2: 0.5\n"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "look"),
+    [
+        ("search.trials", "5", lambda c: c.search.trials == 5),
+        ("search.trials", "1e3", lambda c: c.search.trials == 1000),
+        ("train.epochs", "7", lambda c: c.train["epochs"] == 7),
+        ("name", "other", lambda c: c.name == "other"),
+        ("name", "'5'", lambda c: c.name == "5"),
+        ("data.source", "moons", lambda c: c.data.source == "moons"),
+        ("data.split", "[0.6, 0.2, 0.2]", lambda c: c.data.split == (0.6, 0.2, 0.2)),
+        ("space.l2", "{choices: [1, 2]}", lambda c: c.space.parameters[1].domain == Choice((1.0, 2.0))),
+        ("space.l2", "1e-3", lambda c: c.space.parameters[1].domain == Choice((1e-3,), constant=True)),
+        ("space.dropout", "{low: 0, high: 0.5}", lambda c: c.space.parameters[2].domain == Real(0.0, 0.5)),
+        ("space.learning_rate.low", "1e-3", lambda c: c.space.parameters[0].domain == Real(1e-3, 1.0, LOG)),
+    ],
+)
+def test_an_override_replaces_or_adds_a_value(key, value, look):
+    assert look(parsed(SMALL, (key, value)))
+
+
+def test_of_two_overrides_of_one_key_the_last_holds_and_they_can_build_on_each_other():
+    assert parsed(SMALL, ("search.trials", "5"), ("search.trials", "6")).search.trials == 6
+    config = parsed(SMALL, ("space.dropout.low", "0"), ("space.dropout.high", "0.5"))
+    assert config.space.parameters[2].domain == Real(0.0, 0.5)
+
+
+def test_an_override_into_an_empty_section_fills_it():
+    assert parsed(SMALL + "search:\n", ("search.trials", "5")).search.trials == 5
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("space.l2.low", "0", "space.l2.low: space.l2 is 0.5, not a mapping: set space.l2 as a whole"),
+        ("space.l2", "'0.1'", "space.l2: expected a number of at least 0, found '0.1'. Remove the quotes"),
+        ("space.l2", "[1, 2]", "a list of values is written {choices: [...]}"),
+        ("space.learning_rate.low", "0", "a log scale needs low above 0"),
+        ("space.learning_rate.low", "2", "low must be below high, found low 2 and high 1"),
+        ("serach.trials", "5", 'serach: unknown key. Did you mean "search"?'),
+        ("search.trial", "5", 'search.trial: unknown key. Did you mean "trials"?'),
+        ("search.trials", "x", "expected a whole number"),
+        ("search.trials", "", "found nothing"),
+        ("search.trials", "yes", "is a boolean in some YAML"),
+        ("search.trials", "010", "leading zero"),
+        ("search.trials", "[1", "--set search.trials=[1"),
+        ("search", "5", "search: expected keys"),
+        ("", "5", "expected the dotted path of a key"),
+        ("a..b", "5", "expected the dotted path of a key"),
+        ("search.", "5", "expected the dotted path of a key"),
+    ],
+)
+def test_mistakes_in_overrides_name_the_option(key, value, words):
+    problems = problems_of(SMALL, (key, value))
+    about = [p for p in problems if words in str(p)]
+    assert about, say(problems)
+    if "low must be" not in words:  # that one is marked at high, which stands in the file
+        assert all(p.place == f"--set {key}={value}" for p in about)
+
+
+def test_mistakes_of_options_and_file_are_told_together():
+    problems = problems_of(SMALL + "search: {trials: 0}\n", ("train.epochs", "[1"), ("data.source", "x"))
+    assert [p.place for p in problems] == ["--set train.epochs=[1", "--set data.source=x", "s.yaml:5:18"]
+
+
+def test_an_override_of_a_file_that_is_no_mapping_is_one_problem():
+    assert [p.key for p in problems_of("[1]", ("search.trials", "5"))] == ["", "data", "space"]
+
+
+# round trips of whole studies
+
+names = st.sampled_from(["digits", "1e5", "08", "0x1F", "null", "true", "no", "1_0", "12.5", "2024-01-01", "1e-3"])
+columns = st.text(
+    st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n\t"), min_size=1, max_size=12
+)  # fmt: skip
+finite = {"allow_nan": False, "allow_infinity": False}
+
+
+@st.composite
+def bounds(draw, low, high):
+    one, other = draw(st.floats(low, high, **finite)), draw(st.floats(low, high, **finite))
+    return {"low": min(one, other), "high": max(one, other)} if one != other else {"low": low, "high": high}
+
+
+@st.composite
+def number_of(draw, scale, low, high):
+    return {"scale": scale, **draw(bounds(low, high))}
+
+
+@st.composite
+def whole(draw, low, high):
+    one, other = draw(st.integers(low, high - 1)), draw(st.integers(1, 1000))
+    found = {"type": "int", "low": one, "high": min(one + other, high)}
+    return {**found, "scale": "log"} if one > 0 and draw(st.booleans()) else found
+
+
+DOMAINS = {
+    "learning_rate": st.one_of(number_of("log", 1e-300, 1e300), st.floats(1e-9, 1e9), number_of("linear", 1e-9, 1e9)),
+    "l2": st.integers(2, 99).map(lambda n: {"low": 0.1, "high": round(0.1 * n, 1), "step": 0.1}),
+    "dropout": number_of("1-beta", 0.0, math.nextafter(1, 0)),
+    "hidden_layers": whole(0, 100),
+    "hidden_units": whole(1, 100_000),
+    "epochs": whole(1, 10**9),
+    "batch_size": st.lists(st.integers(1, 512), min_size=1, max_size=9, unique=True).map(lambda v: {"choices": v}),
+    "activation": st.sampled_from(["relu", {"choices": ["tanh"]}, {"choices": ["tanh", "relu"]}]),
+    "beta1": number_of("1-beta", 0.0, 0.9999).map(lambda d: {**d, "when": {"optimizer": "adam"}}),
+    "optimizer": st.sampled_from(["adam", {"choices": ["adam", "momentum"]}]),
+}
+
+
+@st.composite
+def studies(draw):
+    chosen = draw(st.lists(st.sampled_from(sorted(DOMAINS)), min_size=1, unique=True))
+    space = {name: draw(DOMAINS[name]) for name in chosen}
+    if draw(st.booleans()):
+        source = draw(st.sampled_from(SOURCES))
+        data = {"source": source, **({"examples": draw(st.integers(10, 999))} if source in GENERATED else {})}
+    else:
+        data = {
+            "path": f"/data/{draw(names)}.csv",
+            "target": draw(columns),
+            "ignore": draw(st.lists(columns, max_size=3)),
+        }
+    search = {
+        "trials": draw(st.integers(1, 99)),
+        "seed": draw(st.integers(0, 2**53)),
+        "workers": draw(st.integers(0, 9)),
+    }
+    return {"name": draw(names), "data": data, "space": space, "search": search}
+
+
+def as_yaml(study):
+    """JSON is YAML; beyond ASCII it stays readable, for YAML has no surrogate pairs."""
+    return json.dumps(study, ensure_ascii=False).replace("\x7f", "").replace("\u2028", "").replace("\u2029", "")
+
+
+@settings(max_examples=200, deadline=None)
+@given(studies())
+def test_the_resolved_study_reloads_to_an_equal_one(study):
+    try:
+        config = parsed(as_yaml(study))
+    except StudyFileError as error:
+        found = error.problems
+    else:
+        found = ()
+    if found:  # bounds too close to be told apart are the one mistake that is drawn
+        assert {p.message.split()[-1] for p in found} == {"scale"}, say(found)
+        return
+    again = parsed(config.to_yaml())
+    assert again == config
+    assert again.to_yaml() == config.to_yaml()
+    assert stage_space(json.dumps(config.space.plain()), config.train) == config.space
+    assert {p.name for p in config.space.parameters} | config.train.keys() <= set(DEFAULTS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1e5",
+        "08",
+        "0o7",
+        "1_0",
+        "no",
+        "null",
+        "~",
+        "2024-01-01",
+        "50:70",
+        " a ",
+        "a: b",
+        "#",
+        "é\t",
+        "a\tb",
+        "\ta",
+        "a\n\tb",
+    ],
+)
+def test_texts_that_look_like_something_else_stay_texts(text):
+    config = parsed(
+        f"data: {{path: /a.csv, target: {json.dumps(text)}, ignore: [{json.dumps(text)}]}}\nspace: {{dropout: 0.5}}\n"
+    )
+    assert (config.data.target, config.data.ignore) == (text, (text,))
+    assert parsed(config.to_yaml()) == config
+
+
+# whatever comes
+
+
+JUNK = st.one_of(
+    st.none(), st.booleans(), st.integers(-(10**17), 10**17), st.floats(**finite),
+    st.sampled_from(["", "a", "1e5", "auto"]),
+    st.sampled_from([[], {}, [1, 2], {"low": 1}, {"low": 0, "high": 1}, {"choices": [1, "a", True, None]}]),
+    st.sampled_from([0, 1, -1, 1e-320, 1e308, -1e308, 5e-324, 1 - 1e-16, 10**12, 10**12 + 1, FAR * 10]),
+)  # fmt: skip
+
+junk = JUNK.map(json.dumps).map(json.loads)  # copies: later mutations reach into them
+
+
+@st.composite
+def mutated(draw):
+    tree = plain_tree(yaml_tree.parse(EXAMPLE, "s.yaml"))
+    for _ in range(draw(st.integers(1, 4))):
+        node = tree
+        while True:
+            key = draw(st.sampled_from(sorted(node)))
+            if not isinstance(node[key], dict) or not node[key] or draw(st.integers(0, 3)) == 0:
+                break
+            node = node[key]
+        action = draw(st.sampled_from(["drop", "junk", "add", "copy"]))
+        if action == "drop" and len(node) > 1:
+            del node[key]
+        elif action == "add":
+            node[
+                draw(st.sampled_from(["step", "type", "scale", "when", "choices", "momentum", "l2", "epochs", "zzz"]))
+            ] = draw(junk)
+        else:
+            node[key] = draw(junk)
+    return tree
+
+
+@settings(max_examples=500, deadline=None)
+@given(mutated())
+def test_only_study_file_errors_escape_and_what_loads_reloads(tree):
+    text = json.dumps(tree)
+    try:
+        config = parsed(text)
+    except StudyFileError as error:
+        problems = error.problems
+    else:
+        problems = ()
+    if problems:
+        assert all(re.fullmatch(r"s\.yaml:\d+:\d+", p.place) for p in problems)
+        assert all(p.message and "\n" not in p.message for p in problems)
+        return
+    assert parsed(config.to_yaml()) == config
+    for parameter in config.space.parameters:
+        assert all(LEGAL[parameter.name].admits(parameter.domain.from_unit(u)) for u in (0.0, 0.3, 1.0))
+
+
+@given(st.text("abc.=:[]{} ,'\"#&*!|>%@`1e-\n", max_size=12), st.text("abcspace.l2_\n", max_size=12))
+@settings(deadline=None)
+def test_only_study_file_errors_escape_from_overrides(value, key):
+    with contextlib.suppress(StudyFileError):
+        parsed(SMALL, (key, value))
+
+
+def test_a_stage_that_cannot_be_read_says_where():
+    with pytest.raises(StudyFileError, match=r"stage:1:\d+: space.l2.high: low must be below high"):
+        stage_space('{"l2": {"low": 1, "high": 0}}', {})
