@@ -33,9 +33,9 @@ def config_of(snapshot: Snapshot) -> StudyConfig:
         raise RunDamagedError(f"{folder.path}: its study file cannot be read:\n{error}") from error
 
 
-def spaces_of(snapshot: Snapshot, config: StudyConfig) -> tuple[SearchSpace, ...]:
+def spaces_of(snapshot: Snapshot) -> tuple[SearchSpace, ...]:
     """The search spaces of a run's stages, by number."""
-    return tuple(study_file.stage_space(stage.space, config.train) for stage in snapshot.stages)
+    return tuple(study_file.stage_space(stage.space) for stage in snapshot.stages)
 
 
 def complete(configuration: Mapping[str, Value], config: StudyConfig) -> dict[str, Value]:

@@ -142,14 +142,12 @@ def specs(snapshot: Snapshot, config: StudyConfig, only_stage: int | None = None
 
 def stage_specs(stage: Stage, config: StudyConfig) -> Iterator[TrialSpec]:
     """The specs of a stage's trials, by number."""
-    space = study_file.stage_space(stage.space, config.train)
+    space = study_file.stage_space(stage.space)
     for number in stage.trials:
         yield propose(space, config.train, seed=config.search.seed, stage=stage.number, number=number)
 
 
-def plan_zoom(
-    snapshot: Snapshot, config: StudyConfig, around: zoom.Around, factor: float, n_trials: int
-) -> tuple[Stage, zoom.Zoom]:
+def plan_zoom(snapshot: Snapshot, around: zoom.Around, factor: float, n_trials: int) -> tuple[Stage, zoom.Zoom]:
     """The next stage of a run: its space narrowed around what `around` names.
 
     A trial is zoomed in on within the space it was drawn from, so that zooms can be repeated and the box of each
@@ -162,12 +160,12 @@ def plan_zoom(
     stage_of = {trial.number: snapshot.stages[trial.stage] for trial in snapshot.trials}
     if around.top is not None:
         parents = [result.number for result in order[: around.top]]
-        space = study_file.stage_space(stage_of[parents[0]].space, config.train)
+        space = study_file.stage_space(stage_of[parents[0]].space)
         found = zoom.enclosing(space, [configurations[number] for number in parents])
         origin = f"box of the top {len(parents)}"
     else:
         parents = [_centre(snapshot, around, order)]
-        space = study_file.stage_space(stage_of[parents[0]].space, config.train)
+        space = study_file.stage_space(stage_of[parents[0]].space)
         best = [configurations[result.number] for result in order[: zoom.n_best(len(order))]]
         found = zoom.around(space, configurations[parents[0]], best, factor)
         origin = f"zoom around trial {parents[0]}, factor {factor:g}"

@@ -95,7 +95,7 @@ class Run:
     @cached_property
     def spaces(self) -> tuple[SearchSpace, ...]:
         """The search spaces of the stages, by number."""
-        return stored_config.spaces_of(self.snapshot, self.config)
+        return stored_config.spaces_of(self.snapshot)
 
     @cached_property
     def near_one(self) -> frozenset[str]:

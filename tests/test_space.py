@@ -97,4 +97,4 @@ def test_a_space_survives_its_plain_form():
     epsilon = parameter("epsilon", Choice((1e-8,)), optimizer=["adam"])
     epochs = parameter("epochs", Grid(10, 5, 3))
     space = SearchSpace((*FAMILY, rate, decay, l2, epsilon, epochs))
-    assert stage_space(json.dumps(space.plain()), {}) == space
+    assert stage_space(json.dumps(space.plain())) == space

@@ -159,7 +159,7 @@ def test_zooms_are_added_and_repeated(tmp_path):
     driver.train(tmp_path, 0)
     with driver.open_store(tmp_path) as opened:
         for number in (1, 2):
-            stage, found = study.plan_zoom(opened.snapshot(), driver.config(), Around(), 0.5, 4)
+            stage, found = study.plan_zoom(opened.snapshot(), Around(), 0.5, 4)
             assert (stage.number, stage.name, stage.first_trial, stage.n_trials) == (
                 number,
                 f"zoom-{number}",
@@ -184,4 +184,4 @@ def test_a_zoom_on_what_is_not_there_is_refused(around, phrase, tmp_path):
     driver.train(tmp_path, 0)
     snapshot = store.read(runs.find_all(tmp_path)[-1])
     with pytest.raises(UsageError, match=phrase):
-        study.plan_zoom(snapshot, driver.config(), Around.parse(around), 0.5, 4)
+        study.plan_zoom(snapshot, Around.parse(around), 0.5, 4)

@@ -135,7 +135,7 @@ def zoom(
     loaded = config_of(snapshot)
     n_trials = trials or loaded.search.trials
     if dry_run:
-        stage, found = study.plan_zoom(snapshot, loaded, centre, factor or zooming.FACTOR, n_trials)
+        stage, found = study.plan_zoom(snapshot, centre, factor or zooming.FACTOR, n_trials)
         _print_zoom(console, stage.origin, found)
         specs_table(console, study.stage_specs(stage, loaded), found.space)
         return
@@ -143,7 +143,7 @@ def zoom(
     _say_if_elsewhere(console, snapshot)
     with Store(folder) as store:
         snapshot = store.snapshot()  # again, now that nobody else can write
-        stage, found = study.plan_zoom(snapshot, loaded, centre, factor or zooming.FACTOR, n_trials)
+        stage, found = study.plan_zoom(snapshot, centre, factor or zooming.FACTOR, n_trials)
         store.add_stage(stage)
         _print_zoom(console, f"{folder.path}: {stage.name}, {stage.origin}, {n_trials} trials", found)
         if snapshot.n_unfinished:

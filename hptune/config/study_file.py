@@ -126,7 +126,7 @@ def parse(root: Node, overrides: Sequence[Override], *, default_name: str, folde
     return StudyConfig(name, data, relevant, space, search)
 
 
-def stage_space(text: str, train: Mapping[str, Value]) -> SearchSpace:  # noqa: ARG001  (what a stage fixes is checked)
+def stage_space(text: str) -> SearchSpace:
     """A search space read back from its JSON form, as a run folder keeps it for every stage.
 
     A zoom may have narrowed away the optimizer that momentum goes with, or the value of a condition. That is no

@@ -637,7 +637,7 @@ def test_the_resolved_study_reloads_to_an_equal_one(study):
     again = parsed(config.to_yaml())
     assert again == config
     assert again.to_yaml() == config.to_yaml()
-    assert stage_space(json.dumps(config.space.plain()), config.train) == config.space
+    assert stage_space(json.dumps(config.space.plain())) == config.space
     assert {p.name for p in config.space.parameters} | config.train.keys() <= set(DEFAULTS)
 
 
@@ -733,4 +733,4 @@ def test_only_study_file_errors_escape_from_overrides(value, key):
 
 def test_a_stage_that_cannot_be_read_says_where():
     with pytest.raises(StudyFileError, match=r"stage:1:\d+: space.l2.high: low must be below high"):
-        stage_space('{"l2": {"low": 1, "high": 0}}', {})
+        stage_space('{"l2": {"low": 1, "high": 0}}')

@@ -213,7 +213,7 @@ def test_a_condition_that_is_narrowed_away_stays_in_the_space_and_is_said():
     notes = {change.name: change.note for change in found.changes}
     assert notes["momentum"] == "no part in it: optimizer is never momentum"
     assert notes["dropout"] == "no part in it: hidden_layers is never 7 or 8"
-    again = stage_space(json.dumps(found.space.plain()), {})
+    again = stage_space(json.dumps(found.space.plain()))
     assert again == found.space
     drawn = [propose(again, {}, seed=0, stage=1, number=n).hyperparameters.keys() for n in range(50)]
     assert all(names == {"optimizer", "hidden_layers"} for names in drawn)
@@ -331,10 +331,10 @@ def test_ten_zooms_in_a_row_stay_sound(space, steps):
         for change, parameter in zip(found.changes, space.parameters, strict=True):
             is_sound(change.old, change.new, centre[change.name], parameter.legal)
             assert bool(change.note) or change.old.border(centre[change.name]) is None
-        assert stage_space(json.dumps(found.space.plain()), {}) == found.space
+        assert stage_space(json.dumps(found.space.plain())) == found.space
         space = found.space
     box = enclosing(space, history)
-    assert stage_space(json.dumps(box.space.plain()), {}) == box.space
+    assert stage_space(json.dumps(box.space.plain())) == box.space
     for parameter in box.space.parameters:
         assert all(holds(parameter.domain, trial[parameter.name]) for trial in history)
         drawn = [parameter.domain.from_unit(unit) for unit, _ in steps]
@@ -367,7 +367,7 @@ def test_a_thousand_zooms_towards_one_end_come_to_rest_at_a_limit(name, domain, 
         is_sound(domain, new, domain.from_unit(unit), legal)
         domain = new
     space = SearchSpace((Parameter(name, domain, legal),))
-    assert stage_space(json.dumps(space.plain()), {}) == space
+    assert stage_space(json.dumps(space.plain())) == space
     assert all(abs(end) <= FAR * getattr(domain, "step", 1) for end in (domain.low, domain.high)) or isinstance(
         domain, Real
     )
