@@ -9,7 +9,6 @@ import contextlib
 import signal
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from types import FrameType
 
 from rich.console import Console
@@ -17,6 +16,7 @@ from rich.console import Console
 from hptune import study, tables
 from hptune.config.study_file import StudyConfig
 from hptune.report.live import Display, Progress
+from hptune.report.outcome import Outcome
 from hptune.search.ranking import ranked
 from hptune.store import Snapshot, Store
 from hptune.trial import Job, Status, TrialSpec
@@ -26,15 +26,6 @@ from hptune.workers.inline import InlineWorker
 from hptune.workers.local import LocalWorkers
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a sitting ended."""
-
-    signal: int | None  # the signal that ended it early
-    n_unfinished: int  # planned trials of the run without a result
-    n_completed: int
 
 
 def train(

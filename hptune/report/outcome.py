@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from rich.console import Console
 
@@ -15,15 +15,13 @@ from hptune.report.safe_text import say
 from hptune.runs import RunFolder, find_all
 
 
-class Outcome(Protocol):
-    """What is told of a sitting (hptune.session.Outcome)."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a sitting of training ended."""
 
-    @property
-    def signal(self) -> int | None: ...
-    @property
-    def n_unfinished(self) -> int: ...
-    @property
-    def n_completed(self) -> int: ...
+    signal: int | None  # the signal that ended it early
+    n_unfinished: int  # planned trials of the run without a result
+    n_completed: int
 
 
 def print_outcome(console: Console, folder: RunFolder, outcome: Outcome, runs: Path) -> None:
