@@ -47,6 +47,11 @@ class RunFolder:
         return self.path / "best.yaml"
 
 
+def is_name(text: str) -> bool:
+    """Whether a study or run may be called so: it becomes a folder."""
+    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", text) is not None
+
+
 def create(runs: Path, name: str) -> RunFolder:
     """A new folder runs/NAME-001, or with the number after the highest there is.
 

@@ -13,6 +13,7 @@ import json
 import os
 import socket
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,6 +178,7 @@ class Snapshot:
     facts: Mapping[str, Any]
     stages: tuple[Stage, ...]
     trials: tuple[StoredTrial, ...]  # by number
+    writer: str | None  # who was writing to it, in words
 
     @property
     def results(self) -> list[TrialResult]:
@@ -186,6 +188,14 @@ class Snapshot:
     @property
     def n_planned(self) -> int:
         return sum(stage.n_trials for stage in self.stages)
+
+    def stage_to_narrow(self, parents: tuple[int, ...]) -> Stage:
+        """The stage whose space a zoom on these trials narrows.
+
+        It is the newest zoom on them, so that repeated zooms close in, or else the stage of the first of them.
+        """
+        zooms = [stage for stage in self.stages if stage.parents == parents]
+        return zooms[-1] if zooms else next(stage for stage in self.stages if parents[0] in stage.trials)
 
     @property
     def n_unfinished(self) -> int:
@@ -217,7 +227,7 @@ def _snapshot(folder: RunFolder, connection: sqlite3.Connection) -> Snapshot:
         )
     ]
     trials = [_stored_trial(row) for row in connection.execute("SELECT * FROM trials ORDER BY number")]
-    return Snapshot(folder, facts, tuple(stages), tuple(trials))
+    return Snapshot(folder, facts, tuple(stages), tuple(trials), holder(folder))
 
 
 def _stored_trial(row: Sequence[Any]) -> StoredTrial:
@@ -260,15 +270,38 @@ def _check_version(folder: RunFolder, connection: sqlite3.Connection) -> None:
         raise RunDamagedError(f"{folder.database}: not a database of hptune")
 
 
+def holder(folder: RunFolder) -> str | None:
+    """Who is writing to a run just now, in words; None if nobody is."""
+    try:
+        lock = os.open(folder.lock, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return _written_in(lock)
+    else:
+        return None
+    finally:
+        os.close(lock)
+
+
+def _written_in(lock: int) -> str:
+    return os.read(lock, 200).decode("utf-8", "replace").strip() or "another process"
+
+
 def _take_lock(folder: RunFolder) -> int:
     """The descriptor of the run's lock, which the kernel frees when this process ends, however it ends."""
     lock = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        holder = os.read(lock, 200).decode("utf-8", "replace").strip() or "another process"
+    for pause_s in (0.0, 0.02, 0.1):  # a reader that asks whether somebody writes has it for a moment
+        time.sleep(pause_s)
+        with contextlib.suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+    else:
+        who = _written_in(lock)
         os.close(lock)
-        raise RunInUseError(f"{folder.path}: in use by {holder}. Wait for it, or stop it.") from error
+        raise RunInUseError(f"{folder.path}: in use by {who}. Wait for it, or stop it.")
     os.ftruncate(lock, 0)
     os.write(lock, f"hptune, process {os.getpid()} on {socket.gethostname()}\n".encode())
     return lock

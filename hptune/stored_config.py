@@ -28,7 +28,7 @@ def config_of(snapshot: Snapshot) -> StudyConfig:
         raise RunDamagedError(f"{folder.path}: was stopped while it was being set up. Start anew with hptune search.")
     try:
         root = yaml_tree.parse(snapshot.facts["config"], str(folder.config))
-        return study_file.parse(root, (), default_name="", folder=folder.path)
+        return study_file.parse(root, (), default_name="", folder=None)
     except StudyFileError as error:
         raise RunDamagedError(f"{folder.path}: its study file cannot be read:\n{error}") from error
 

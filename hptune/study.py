@@ -148,30 +148,28 @@ def stage_specs(stage: Stage, config: StudyConfig) -> Iterator[TrialSpec]:
 
 
 def plan_zoom(snapshot: Snapshot, around: zoom.Around, factor: float, n_trials: int) -> tuple[Stage, zoom.Zoom]:
-    """The next stage of a run: its space narrowed around what `around` names.
+    """The next stage of a run: a space narrowed around what `around` names.
 
-    A trial is zoomed in on within the space it was drawn from, so that zooms can be repeated and the box of each
-    is a share of the box before.
+    It narrows the space that the trial was drawn from or, where that has been done before, the result of that.
     """
     order = ranked(snapshot.results)
     if not order:
         raise UsageError(f"{snapshot.folder.path}: no trial has completed, so there is nothing to zoom in on")
     configurations = {trial.number: trial.hyperparameters for trial in snapshot.trials}
-    stage_of = {trial.number: snapshot.stages[trial.stage] for trial in snapshot.trials}
     if around.top is not None:
-        parents = [result.number for result in order[: around.top]]
-        space = study_file.stage_space(stage_of[parents[0]].space)
+        parents = tuple(result.number for result in order[: around.top])
+        space = study_file.stage_space(snapshot.stage_to_narrow(parents).space)
         found = zoom.enclosing(space, [configurations[number] for number in parents])
         origin = f"box of the top {len(parents)}"
     else:
-        parents = [_centre(snapshot, around, order)]
-        space = study_file.stage_space(stage_of[parents[0]].space)
+        parents = (_centre(snapshot, around, order),)
+        space = study_file.stage_space(snapshot.stage_to_narrow(parents).space)
         best = [configurations[result.number] for result in order[: zoom.n_best(len(order))]]
         found = zoom.around(space, configurations[parents[0]], best, factor)
         origin = f"zoom around trial {parents[0]}, factor {factor:g}"
     number = len(snapshot.stages)
     text = json.dumps(found.space.plain())
-    return Stage(number, f"zoom-{number}", origin, text, snapshot.n_planned, n_trials, tuple(parents)), found
+    return Stage(number, f"zoom-{number}", origin, text, snapshot.n_planned, n_trials, parents), found
 
 
 def _centre(snapshot: Snapshot, around: zoom.Around, order: list[TrialResult]) -> int:

@@ -66,7 +66,8 @@ class Best:
     best_epoch: int
     hyperparameters: Mapping[str, Value]  # all that matter, fixed ones included
     train_error: float | None  # of the weights of the best epoch on the whole set, dropout off
-    test_error: float | None
+    dev_error: float  # likewise
+    test_error: float | None  # likewise
 
 
 @final
@@ -141,6 +142,7 @@ class Run:
             best_epoch=result.best_epoch,
             hyperparameters=hyperparameters,
             train_error=result.final.train_error,
+            dev_error=self._metrics_at_best_epoch()[result.number]["dev_error"],
             test_error=result.final.test_error,
         )
 

@@ -23,7 +23,7 @@ def test_leaderboard_ranks_completed_trials(run):
         (2, 0, "coarse"),
         (3, 1, "coarse"),
     ]
-    assert board.rows[0].dev_errors == (0.3, 0.08, 0.05)
+    assert board.rows[0].curve == (0.3, 0.08, 0.05)
     assert board.rows[1].metrics["train_error"] == 0.05
     assert board.searched == ("learning_rate", "optimizer", "beta1", "hidden_units", "hidden_layers", "batch_size")
     assert board.near_one == {"beta1"}
@@ -48,7 +48,7 @@ def test_sorting_by_a_column_that_is_not_there(run):
 
 def test_counts_and_lost_attempts(run):
     report = summarize(run)
-    assert report.counts == {"completed": 3, "diverged": 2, "failed": 1, "crashed": 1, "unfinished": 3}
+    assert report.counts == {"completed": 3, "diverged": 2, "failed": 1, "crashed": 1, "to_go": 3}
     assert report.n_planned == 10
     assert report.n_lost_attempts == 3 + 1
 
@@ -105,9 +105,17 @@ def test_verdicts(train, dev, bayes, verdict, remedies):
 
 
 def test_threshold():
-    assert diagnose(Errors(0.0, 0.1, n_dev=400)).threshold == pytest.approx(0.03, abs=1e-12)
+    # 40 errors of 400, with two errors and two others added: p = 42/404; 2 * sqrt(p * (1 - p) / 404) = 0.0303694
+    assert diagnose(Errors(0.0, 0.1, n_dev=400)).threshold == pytest.approx(0.0303694, abs=1e-7)
     assert diagnose(Errors(0.0, 0.1, n_dev=1_000_000)).threshold == 0.01
     assert diagnose(Errors(0.0, 0.1)).threshold == 0.01
+
+
+def test_a_dev_set_without_errors_proves_little():
+    # 0 of 120 against 4 of 120: one-sided p = 0.06 by Fisher's exact test
+    found = diagnose(Errors(0.02, 0.0, 4 / 120, n_dev=120, n_test=120))
+    assert found.verdict == "neither"
+    assert found.notes == ()
 
 
 def test_notes_on_the_dev_set():

@@ -14,7 +14,7 @@ import hptune
 PACKAGE = Path(hptune.__file__).parent
 # From the ground up: a module may import what stands in a line above its own, or beside it in its own package.
 FLOORS = [
-    ["errors", "trial", "randomness"],
+    ["errors", "trial", "randomness", "wording"],
     ["legal", "events"],
     ["domains", "nn.hyperparameters", "data.settings"],
     ["levels", "data", "runs"],

@@ -12,6 +12,7 @@ from hptune.search.ranking import ranked
 from hptune.space import SearchSpace
 from hptune.store import Snapshot
 from hptune.trial import Status, Value
+from hptune.wording import counted
 
 PATIENCE = 2  # zooms in a row without a better trial, after which more are not worth it
 ADVICE_FOR = {
@@ -55,9 +56,11 @@ def borders(space: SearchSpace, configuration: Mapping[str, Value]) -> tuple[Bor
 def next_steps(snapshot: Snapshot, hits: Sequence[BorderHit], failures: Sequence[tuple[str, str]]) -> tuple[Step, ...]:
     """What to do now. failures holds (status, reason) of the groups of failed trials, the largest first."""
     run = shlex.quote(str(snapshot.folder.path))
-    unfinished = snapshot.n_planned - len(snapshot.results)
-    if unfinished:
-        return (Step(f"{unfinished} of {snapshot.n_planned} trials have no result yet.", f"hptune resume {run}"),)
+    if snapshot.n_unfinished:
+        to_go = f"{snapshot.n_unfinished} of {counted(snapshot.n_planned, 'trial')} to go."
+        if snapshot.writer:
+            return (Step(f"{to_go} Being searched by {snapshot.writer}."),)
+        return (Step(to_go, f"hptune resume {run}"),)
     if not ranked(snapshot.results):
         return _all_failed(failures)
     if _zooms_without_gain(snapshot) >= PATIENCE:

@@ -1,7 +1,7 @@
 """What a network lacks, from its errors on train, dev and test: avoidable bias, variance, an overfitted dev set.
 
 avoidable bias = train error - Bayes error; variance = dev error - train error. Either counts as high where it is
-above 0.01 and above two standard errors of the dev error, sqrt(p (1 - p) / n): below that it may be chance.
+above 0.01 and above two standard errors of the dev error: below that it may be chance.
 """
 
 from __future__ import annotations
@@ -72,8 +72,14 @@ def _verdict(*, is_biased: bool, is_variable: bool) -> Verdict:
 
 
 def _standard_error(share: float, n: int) -> float:
-    """Of a share of n examples; 0 where n is not known."""
-    return math.sqrt(share * (1 - share) / n) if n else 0.0
+    """Of a share of n examples; 0 where n is not known.
+
+    Two successes and two failures are added (Agresti & Coull 1998): a set without errors proves no error rate of 0.
+    """
+    if not n:
+        return 0.0
+    adjusted = (share * n + 2) / (n + 4)
+    return math.sqrt(adjusted * (1 - adjusted) / (n + 4))
 
 
 def _notes(errors: Errors) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ class Row:
     epochs: int | None
     metrics: Mapping[str, float]  # at best_epoch; empty unless completed
     hyperparameters: Mapping[str, Value]  # those that were searched
-    dev_errors: tuple[float, ...]  # by epoch
+    curve: tuple[float, ...]  # the metric by epoch
     sort_value: Value | None = None  # in the column that the leaderboard is sorted by
 
 
@@ -76,7 +76,7 @@ def _rows(
     run: Run, numbers: Sequence[int], ranks: Mapping[int, int], searched: Sequence[str], sort: str | None
 ) -> tuple[Row, ...]:
     chosen = run.curves[run.curves["trial"].isin(numbers)]
-    curves = {number: tuple(curve.tolist()) for number, curve in chosen.groupby("trial")["dev_error"]}
+    curves = {number: tuple(curve.tolist()) for number, curve in chosen.groupby("trial")[run.config.search.metric]}
     trials = {trial.number: trial for trial in run.snapshot.trials}
     records = {record["trial"]: record for record in run.trials[run.trials["trial"].isin(numbers)].to_dict("records")}
 
@@ -92,7 +92,7 @@ def _rows(
             epochs=result.epochs if result else None,
             metrics={name: record[name] for name in METRICS} if number in ranks else {},
             hyperparameters={name: trial.hyperparameters[name] for name in searched if name in trial.hyperparameters},
-            dev_errors=curves.get(number, ()),
+            curve=curves.get(number, ()),
             sort_value=None if sort is None or pd.isna(record[sort]) else record[sort],
         )
 

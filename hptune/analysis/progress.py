@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hptune import store, stored_config
 from hptune.domains import Domain
@@ -13,7 +13,7 @@ from hptune.errors import HptuneError
 from hptune.runs import RunFolder
 from hptune.search.ranking import ranked
 from hptune.store import Snapshot, Stage
-from hptune.tables import UNFINISHED, Run
+from hptune.tables import Run
 from hptune.trial import Status, TrialResult
 
 NUMBER = re.compile(r"(?<![\w.:])-?(0x[0-9a-f]+|\d+(\.\d+)?(e[-+]?\d+)?)(?!\w)", re.IGNORECASE)
@@ -56,7 +56,7 @@ class RunLine:
     """A run in a list of runs."""
 
     name: str
-    state: str  # finished, unfinished; damaged where it cannot be read
+    state: str  # running, finished, unfinished; damaged where it cannot be read
     created: str = ""
     n_done: int = 0
     n_planned: int = 0
@@ -66,10 +66,9 @@ class RunLine:
 
 
 def counts(snapshot: Snapshot) -> dict[str, int]:
-    """Trials by status, in the order of Status, then those without a result."""
+    """Trials by status, in the order of Status, then those to go."""
     found = Counter(result.status.value for result in snapshot.results)
-    unfinished = snapshot.n_planned - len(snapshot.results)
-    return {**{status.value: found[status.value] for status in Status}, UNFINISHED: unfinished}
+    return {**{status.value: found[status.value] for status in Status}, "to_go": snapshot.n_unfinished}
 
 
 def n_lost_attempts(snapshot: Snapshot) -> int:
@@ -98,7 +97,7 @@ def stage_summary(run: Run, stage: Stage) -> StageSummary:
     best = next(iter(ranked(results)), None)
     old: dict[str, Domain] = {}
     if stage.parents:
-        grew_from = next(other for other in snapshot.stages if stage.parents[0] in other.trials)
+        grew_from = replace(snapshot, stages=snapshot.stages[: stage.number]).stage_to_narrow(stage.parents)
         old = {parameter.name: parameter.domain for parameter in run.spaces[grew_from.number].parameters}
     ranges = tuple(Range(p.name, old.get(p.name), p.domain) for p in run.spaces[stage.number].parameters)
     score, number = (best.score, best.number) if best else (None, None)
@@ -116,7 +115,7 @@ def run_line(folder: RunFolder) -> RunLine:
     best = next(iter(ranked(snapshot.results)), None)
     return RunLine(
         name=folder.name,
-        state="finished" if n_done == n_planned else "unfinished",
+        state="running" if snapshot.writer else "finished" if n_done == n_planned else "unfinished",
         created=snapshot.facts.get("created", ""),
         n_done=n_done,
         n_planned=n_planned,

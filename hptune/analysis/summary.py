@@ -13,6 +13,7 @@ from hptune.analysis.advice import BorderHit, Step
 from hptune.analysis.diagnosis import Diagnosis, Errors
 from hptune.analysis.leaderboard import TOP, Leaderboard, leaderboard
 from hptune.analysis.progress import Failure, StageSummary, counts, failures, n_lost_attempts, stage_summary
+from hptune.search.ranking import ranked
 from hptune.tables import Run
 from hptune.trial import Value
 
@@ -30,6 +31,7 @@ class BestTrial:
     train_error: float | None  # whole set, dropout off
     dev_error: float
     test_error: float | None
+    ties: tuple[int, ...]  # other trials with the same score; the one with the lowest number leads
     bayes_error: float
     diagnosis: Diagnosis | None  # None without a train error
     borders: tuple[BorderHit, ...]
@@ -46,7 +48,8 @@ class Report:
     hptune: str  # version
     data: Mapping[str, int]  # train, dev, test: examples; features; classes
     n_planned: int
-    counts: Mapping[str, int]  # trials by status, unfinished ones included
+    writer: str | None  # who is searching it just now
+    counts: Mapping[str, int]  # trials by status, and those to go
     n_lost_attempts: int  # at trials whose worker died
     stages: tuple[StageSummary, ...]
     leaderboard: Leaderboard
@@ -68,6 +71,7 @@ def summarize(run: Run, *, top: int = TOP, sort: str | None = None, bayes_error:
         hptune=facts.get("environment", {}).get("hptune", ""),
         data={key: data[key] for key in ("train", "dev", "test", "features", "classes") if key in data},
         n_planned=snapshot.n_planned,
+        writer=snapshot.writer,
         counts=counts(snapshot),
         n_lost_attempts=n_lost_attempts(snapshot),
         stages=tuple(stage_summary(run, stage) for stage in snapshot.stages),
@@ -86,12 +90,11 @@ def _best(run: Run, bayes_error: float) -> BestTrial | None:
         return None
     trial = next(trial for trial in run.snapshot.trials if trial.number == best.trial)
     assert trial.result is not None
-    dev_error = float(run.trials.set_index("trial").loc[best.trial, "dev_error"])  # type: ignore[arg-type]
     data = run.snapshot.facts.get("data", {})
     found = None
     if best.train_error is not None:
         errors = Errors(
-            best.train_error, dev_error, best.test_error, bayes_error, data.get("dev", 0), data.get("test", 0)
+            best.train_error, best.dev_error, best.test_error, bayes_error, data.get("dev", 0), data.get("test", 0)
         )
         found = diagnosis.diagnose(errors)
     return BestTrial(
@@ -102,10 +105,11 @@ def _best(run: Run, bayes_error: float) -> BestTrial | None:
         best_epoch=best.best_epoch,
         epochs=trial.result.epochs,
         train_error=best.train_error,
-        dev_error=dev_error,
+        dev_error=best.dev_error,
         test_error=best.test_error,
+        ties=tuple(r.number for r in ranked(run.snapshot.results) if r.score == best.score and r.number != best.trial),
         bayes_error=bayes_error,
         diagnosis=found,
-        borders=advice.borders(run.spaces[trial.stage], trial.hyperparameters),
+        borders=advice.borders(run.spaces[run.snapshot.stage_to_narrow((best.trial,)).number], trial.hyperparameters),
         hyperparameters=best.hyperparameters,
     )

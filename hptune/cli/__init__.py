@@ -29,16 +29,21 @@ class Commands(click.Group):
         return list(self.commands)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+HELP = """Tune hyperparameters from one YAML file.
+
+\b
+hptune search config.yaml      random search, many networks in parallel
+hptune zoom --around best      narrow the space around the best trial, sample it again
+hptune report                  leaderboard, curves, diagnosis, what to do next
+"""
+
+
+@click.group(
+    cls=Commands, help=HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name="hptune")
 def cli() -> None:
-    r"""Tune hyperparameters from one YAML file.
-
-    \b
-    hptune search config.yaml      random search, many networks in parallel
-    hptune zoom --around best      narrow the space around the best trial, sample it again
-    hptune report                  leaderboard, curves, diagnosis, what to do next
-    """
+    """Gather the commands."""
 
 
 for command in (search, resume, zoom, report, list_runs, export):

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from hptune.cli.options import new_console, runs_option
+from hptune.errors import UsageError
 
 
 @click.command(short_help="Show what was found and what to do next.")
@@ -40,6 +41,8 @@ def report(
     from hptune import tables
     from hptune.analysis import leaderboard, summary
 
+    if as_json and str(csv_file) == "-":
+        raise UsageError("--json and --csv - both write to standard output: give --csv a file")
     loaded = tables.load(run, runs)
     if csv_file is not None:
         text = tables.to_csv(leaderboard.ordered(loaded, sort).head(top))

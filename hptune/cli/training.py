@@ -13,6 +13,8 @@ import click
 
 from hptune.cli.options import N_TRIALS, new_console, one_blas_thread, runs_option, workers_option
 from hptune.errors import UsageError
+from hptune.runs import is_name
+from hptune.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,6 +27,13 @@ NOTHING_SUCCEEDED = 4  # exit code
 AROUND = 'Centre: "best", a trial\'s number, or "top:K" for the box of the K best.'
 
 
+def _name(_ctx: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    """A name that can be a folder's."""
+    if value is not None and not is_name(value):
+        raise click.BadParameter(f"{value!r} cannot name a folder: use letters, digits, '.', '_' and '-', at most 64")
+    return value
+
+
 @click.command(short_help="Start a run: random search in the space of CONFIG.")
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option("--trials", type=N_TRIALS, help="Number of trials.  [default: search.trials]")
@@ -33,7 +42,7 @@ AROUND = 'Centre: "best", a trial\'s number, or "top:K" for the box of the K bes
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Overrule the study file: --set train.epochs=5."
 )
-@click.option("--name", help="Name of the run.  [default: name in the study file]")
+@click.option("--name", callback=_name, help="Name of the run.  [default: name in the study file]")
 @runs_option
 @click.option("--dry-run", is_flag=True, help="Print the exact configurations that would run; write nothing.")
 def search(
@@ -90,7 +99,7 @@ def resume(run: str | None, workers: int | Literal["auto"] | None, runs: Path) -
         else:
             study.check_data(loaded, snapshot)
             _say_if_elsewhere(console, snapshot)
-            text = f"{store.folder.path}: {snapshot.n_unfinished} of {snapshot.n_planned} trials to go."
+            text = f"{store.folder.path}: {snapshot.n_unfinished} of {counted(snapshot.n_planned, 'trial')} to go."
             console.print(text, markup=False, highlight=False, soft_wrap=True)
         _train(store, loaded, console, workers, runs)
 
@@ -145,9 +154,11 @@ def zoom(
         snapshot = store.snapshot()  # again, now that nobody else can write
         stage, found = study.plan_zoom(snapshot, centre, factor or zooming.FACTOR, n_trials)
         store.add_stage(stage)
-        _print_zoom(console, f"{folder.path}: {stage.name}, {stage.origin}, {n_trials} trials", found)
+        _print_zoom(console, f"{folder.path}: {stage.name}, {stage.origin}, {counted(n_trials, 'trial')}", found)
         if snapshot.n_unfinished:
-            text = f"{snapshot.n_unfinished} earlier trials are unfinished; hptune resume {folder.path} runs them."
+            text = (
+                f"Unfinished: {counted(snapshot.n_unfinished, 'earlier trial')}; hptune resume {folder.path} runs them."
+            )
             say(console, text)
         _train(store, loaded, console, workers, runs, only_stage=stage.number)
 
@@ -178,7 +189,8 @@ def _headline(config: StudyConfig, data: dict[str, Any], store: Store) -> str:
     """What is about to happen, in a line."""
     counts = ", ".join(f"{data[name]:,} {name}" for name in ("train", "dev", "test") if data[name])
     source = config.data.source or Path(config.data.path or "").name
-    return f"{store.folder.path}: {config.search.trials} trials on {source} ({counts}), seed {config.search.seed}"
+    trials = counted(config.search.trials, "trial")
+    return f"{store.folder.path}: {trials} on {source} ({counts}), seed {config.search.seed}"
 
 
 def _say_if_small(console: Console, config: StudyConfig) -> None:
@@ -186,7 +198,8 @@ def _say_if_small(console: Console, config: StudyConfig) -> None:
 
     size = config.space.size
     if size < config.search.trials:
-        text = f"Note: the space has only {size:,.0f} configurations, so the {config.search.trials} trials repeat some."
+        there_are = counted(int(size), "configuration")
+        text = f"Note: the space has only {there_are}; {counted(config.search.trials, 'trial')} repeat some."
         say(console, text, "yellow")
 
 

@@ -92,12 +92,12 @@ def _range(reader: Reader, node: Node, key: str, keys: Mapping[str, Node], legal
     """A range from low to high: real or whole numbers, on a scale, perhaps in steps."""
     kind = _kind(reader, keys.get("type"), f"{key}.type", legal)
     scale = _scale(reader, keys.get("scale"), f"{key}.scale", kind)
-    low, high = [_bound(reader, node, keys.get(end), f"{key}.{end}", kind) for end in ("low", "high")]
+    low, high = [_bound(reader, node, keys.get(end), f"{key}.{end}", kind, legal) for end in ("low", "high")]
     step_node = keys.get("step")
     step = _step(reader, step_node, f"{key}.step", kind, scale)
-    if scale is None or low is None or high is None or (step_node is not None and step is None):
+    if scale is None or not _bounds_fit(reader, node, key, (low, high), scale, legal):
         return None
-    if not _bounds_fit(reader, node, key, (low, high), scale, legal):
+    if low is None or high is None or (step_node is not None and step is None):
         return None
     if step_node is not None and step is not None:
         return _grid(reader, step_node, f"{key}.step", (low, high, step))
@@ -133,11 +133,13 @@ def _scale(reader: Reader, node: Node | None, key: str, kind: str) -> Scale | No
     return None if name is None else SCALES[name]
 
 
-def _bound(reader: Reader, node: Node, bound: Node | None, key: str, kind: str) -> float | int | None:
+def _bound(reader: Reader, node: Node, bound: Node | None, key: str, kind: str, legal: Legal) -> float | int | None:
     if bound is None:
         reader.problem(node, key, "missing: a range needs low and high (several values are written {choices: [...]})")
         return None
-    return reader.whole(bound, key, low=-FAR, high=FAR) if kind == "int" else reader.real(bound, key)
+    if kind == "real":
+        return reader.real(bound, key)
+    return reader.whole(bound, key, low=max(legal.low, -FAR), high=min(legal.high, FAR))
 
 
 def _step(reader: Reader, node: Node | None, key: str, kind: str, scale: Scale | None) -> float | int | None:
@@ -148,31 +150,36 @@ def _step(reader: Reader, node: Node | None, key: str, kind: str, scale: Scale |
     return step
 
 
-def _bounds_fit(reader: Reader, node: Node, key: str, bounds: tuple[float, float], scale: Scale, legal: Legal) -> bool:
-    """Whether low < high, both are on the scale, and both are legal; the first rule an end breaks is its problem."""
+def _bounds_fit(
+    reader: Reader, node: Node, key: str, bounds: tuple[float | None, float | None], scale: Scale, legal: Legal
+) -> bool:
+    """Whether the ends that are known are on the scale and legal, and in order; the first rule broken is said."""
     low, high = bounds
-    ends = f"low {_said(low)} and high {_said(high)}"
-    single = f"; a single value is written {key.removeprefix('space.')}: {_said(low)}" if low == high else ""
-    beta = "1-beta needs 0 <= low < high < 1"
-    rules = [
-        ("high", low < high, f"low must be below high, found {ends}{single}"),
-        ("low", scale is not LOG or low > 0, f"a log scale needs low above 0, found {_said(low)}"),
-        ("low", scale is not ONE_MINUS or low >= 0, f"{beta}, found low {_said(low)}"),
-        ("high", scale is not ONE_MINUS or high < 1, f"{beta}, found high {_said(high)}"),
-    ]
-    for end, value in (("low", low), ("high", high)):
-        rules.append((end, legal.admits(value), f"expected {legal.describe()}, found {_said(value)}"))
-        rules.append((end, scale.lowest <= value <= scale.highest, f"{_said(value)} is too large to be computed with"))
-    broken: dict[str, str] = {}
-    for end, holds, message in rules:
-        if not holds:
-            broken.setdefault(end, message)
-    if not broken and not scale.tells_apart(low, high):
-        broken["high"] = f"{ends} are too close to be told apart on a {scale.name} scale"
+    broken = {end: why for end, value in (("low", low), ("high", high)) if (why := _misfit(end, value, scale, legal))}
+    if low is not None and high is not None and not broken:
+        ends = f"low {_said(low)} and high {_said(high)}"
+        if low >= high:
+            single = f"; a single value is written {key.removeprefix('space.')}: {_said(low)}" if low == high else ""
+            broken["high"] = f"low must be below high, found {ends}{single}"
+        elif not scale.tells_apart(low, high):
+            broken["high"] = f"{ends} are too close to be told apart on a {scale.name} scale"
     assert isinstance(node.value, dict)
     for end, message in broken.items():
         reader.problem(node.value[end], f"{key}.{end}", message)
     return not broken
+
+
+def _misfit(end: str, value: float | None, scale: Scale, legal: Legal) -> str:
+    """Why a value cannot be an end of a range on a scale; empty where it can."""
+    if value is None:
+        return ""
+    if scale is LOG and value <= 0:
+        return f"a log scale needs low above 0, found {_said(value)}"
+    if scale is ONE_MINUS and not 0 <= value < 1:
+        return f"1-beta needs 0 <= low < high < 1, found {end} {_said(value)}"
+    if not legal.admits(value):
+        return f"expected {legal.describe()}, found {_said(value)}"
+    return "" if scale.lowest <= value <= scale.highest else f"{_said(value)} is too large to be computed with"
 
 
 def _grid(reader: Reader, node: Node, key: str, numbers: tuple[float, float, float]) -> Domain | None:

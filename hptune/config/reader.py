@@ -33,6 +33,9 @@ class Reader:
         self._problems: list[Problem] = []
 
     def problem(self, node: Node, key: str, message: str, *, at_key: bool = False) -> None:
+        """Remember a problem; about a value whose notation is one already there is nothing more to say."""
+        if node.refused and not at_key:
+            return
         self._problems.append(Problem(node.key_place if at_key else node.place, key, message))
 
     def include(self, error: StudyFileError) -> None:

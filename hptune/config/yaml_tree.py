@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,15 @@ class Node:
     value: Scalar | dict[str, Node] | list[Node]
     key_place: str  # where its key stands, for a value of a mapping; else the same as place
     plain: bool  # a scalar written without quotes
+    refused: bool = False  # its notation is a problem already, so that nothing more is to be said about its value
+
+
+class NotationError(StudyFileError):
+    """What is wrong with the notation of a file whose structure is sound; root is its tree all the same."""
+
+    def __init__(self, problems: Sequence[Problem], root: Node) -> None:
+        super().__init__(problems)
+        self.root = root
 
 
 def read(path: Path) -> Node:
@@ -108,12 +117,16 @@ class _Builder:
         self.values = 0
         self.documents = 0
         self.halted = False  # what follows would only repeat the problem, or take long
+        self.is_sound = True  # the tree has the shape that was meant, whatever some of its values are
 
     def build(self) -> Node | None:
         for event in self._events():
             self._take(event)
             if self.halted or len(self.problems) >= MAX_PROBLEMS:
+                self.is_sound = False
                 break
+        if self.problems and self.root is not None and self.is_sound:
+            raise NotationError(self.problems, self.root)
         if self.problems:
             raise StudyFileError(self.problems)
         return self.root
@@ -128,12 +141,17 @@ class _Builder:
             breaks = LINE_BREAK.split(self.text[: error.position])
             character = ascii(self.text[error.position])
             message = f"character {character} cannot stand in a study file: remove it, and save the file as UTF-8 text"
-            self._report((len(breaks) - 1, len(breaks[-1])), message, path="")
+            self._report((len(breaks) - 1, len(breaks[-1])), message, path="", is_sound=False)
         except yaml.MarkedYAMLError as error:
             self._syntax(error)
         except (ValueError, OverflowError):  # "\UFFFFFFFF" and a %YAML of 5,000 digits
             mark = loader.get_mark() if loader else None
-            self._report(_spot(mark), "not valid YAML: the number in this escape or directive is too large", path="")
+            self._report(
+                _spot(mark),
+                "not valid YAML: the number in this escape or directive is too large",
+                path="",
+                is_sound=False,
+            )
 
     def _take(self, event: yaml.Event) -> None:
         match event:
@@ -144,7 +162,7 @@ class _Builder:
                     _spot(event.start_mark),
                     f"aliases (*{_cut(event.anchor or '')}) are not supported: write the value out",
                 )
-                self._attach(self._node(event, None, plain=False), event)
+                self._attach(replace(self._node(event, None, plain=False), refused=True), event)
             case yaml.ScalarEvent():
                 self._refuse_properties(event)
                 self._attach(self._node(event, event.value, plain=event.style is None), event)
@@ -214,20 +232,20 @@ class _Builder:
                 value = resolve(event.value)
             except ValueError as reason:
                 self._report(_spot(event.start_mark), f"{_shown(event.value)} {reason}")
-        if isinstance(value, str):
-            self._refuse_unwritable(value, event)
-        return Node(node.place, value, node.key_place, node.plain)
+                return replace(node, refused=True)
+        is_refused = isinstance(value, str) and self._refuse_unwritable(value, event)
+        return replace(node, value=value, refused=is_refused or event.tag is not None)
 
     def _key(self, node: Node, event: yaml.Event, parent: _Open) -> str | None:
         """The name a key gives, or None where it gives none and its value is only looked through."""
         spot = _spot(event.start_mark)
         if not isinstance(event, yaml.ScalarEvent):
             if not isinstance(event, yaml.AliasEvent):
-                self._report(spot, "names must be text, found a list or a mapping")
+                self._report(spot, "names must be text, found a list or a mapping", is_sound=False)
             return None
         name: str = event.value
         if node.plain and name == "<<":
-            self._report(spot, "merge keys (<<) are not supported: write the values out")
+            self._report(spot, "merge keys (<<) are not supported: write the values out", is_sound=False)
         elif not name.strip():
             self._report(spot, 'expected a name before ":", found none')
         elif node.plain and not reads_as_text(name):
@@ -246,28 +264,30 @@ class _Builder:
         if not (parent and parent.is_flow and parent.key and parent.key.plain and node.plain):
             return
         if node.value == "" and ":" in (parent.name or ""):
-            self._report(_spot(event.start_mark), f'write a space after ":" in {_shown(parent.name or "")}')
+            what = f'write a space after ":" in {_shown(parent.name or "")}'
+            self._report(_spot(event.start_mark), what, is_sound=False)
 
-    def _refuse_unwritable(self, text: str, event: yaml.Event) -> None:
+    def _refuse_unwritable(self, text: str, event: yaml.Event) -> bool:
         """Escapes in double quotes can make characters that no terminal or file should get."""
         found = re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]", text)
         if found:
             self._report(_spot(event.start_mark), f"{_shown(text)} holds the control character {found[0]!a}")
+        return found is not None
 
     def _syntax(self, error: yaml.MarkedYAMLError) -> None:
         said = f"{error.context or ''} {error.problem or ''}"
         spot = _spot(error.problem_mark or error.context_mark)
         start = _spot(error.context_mark or error.problem_mark)
         if "mapping values are not allowed" in said:
-            self._report(spot, self._second_colon(spot), path="")
+            self._report(spot, self._second_colon(spot), path="", is_sound=False)
             return
         for pattern, message, at_start in SYNTAX:
             if found := re.search(pattern, said):
                 words = [TOKENS.get(word, f'"{word}"') for word in found.groups()]
                 at = f" before line {spot[0] + 1}, column {spot[1] + 1}" if self.is_file else ""
-                self._report(start if at_start else spot, message.format(*words, at=at), path="")
+                self._report(start if at_start else spot, message.format(*words, at=at), path="", is_sound=False)
                 return
-        self._report(spot, f"not valid YAML: {_printable(_cut(said.strip(), 200))}", path="")
+        self._report(spot, f"not valid YAML: {_printable(_cut(said.strip(), 200))}", path="", is_sound=False)
 
     def _second_colon(self, spot: tuple[int, int]) -> str:
         lines = LINE_BREAK.split(self.text)
@@ -285,7 +305,8 @@ class _Builder:
         self._report(_spot(event.start_mark), message)
         self.halted = True
 
-    def _report(self, spot: tuple[int, int], message: str, *, path: str | None = None) -> None:
+    def _report(self, spot: tuple[int, int], message: str, *, path: str | None = None, is_sound: bool = True) -> None:
+        self.is_sound = self.is_sound and is_sound
         self.problems.append(Problem(self._place(spot), self._path() if path is None else path, message))
 
     def _path(self) -> str:

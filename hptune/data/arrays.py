@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from hptune.data.dataset import Examples
 from hptune.data.files import SIZE_LIMIT, SIZE_LIMIT_NAME
 from hptune.data.labels import Classes, Labels, class_numbers, find_classes
-from hptune.data.problems import FileProblems, counted, listed
+from hptune.data.problems import FileProblems, listed
 from hptune.errors import DataError
+from hptune.wording import counted
 
 NEEDED = ("X", "y")
 NUMBERS = "biuf"  # dtype kinds: bool, integers, floats

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hptune.data.numbers import finite_numbers, is_missing, meant_as_number, parse_number
-from hptune.data.problems import FileProblems, counted, quoted
+from hptune.data.problems import FileProblems, quoted
+from hptune.wording import counted
 
 MOST_CATEGORIES = 200  # of a column of text
 MOST_CATEGORIES_ASKED = 1000  # of a column under data.categorical
@@ -57,11 +58,10 @@ def find_column(cells: Cells, *, categorical: bool) -> Column:
     if not categorical and finite_numbers(cells.texts) is not None:
         return Column(cells.name)
     counts = Counter(cells.texts)
-    present = [text for text in counts if not is_missing(text)]
-    total = sum(counts[text] for text in present)
-    if not categorical and 2 * sum(counts[text] for text in present if meant_as_number(text)) >= total:
+    total = sum(counts[text] for text in counts if not is_missing(text, number=True))
+    if not categorical and 2 * sum(counts[text] for text in counts if meant_as_number(text)) >= total:
         return Column(cells.name)
-    categories = tuple(sorted({text.strip() for text in present}))
+    categories = tuple(sorted({text.strip() for text in counts if not is_missing(text)}))
     most = MOST_CATEGORIES_ASKED if categorical else MOST_CATEGORIES
     if len(categories) > most:
         what = f"{len(categories):,} different texts, at most {most:,} expected"
@@ -77,7 +77,7 @@ def encode(column: Column, cells: Cells, out: NDArray[np.float64]) -> None:
     elif (values := finite_numbers(cells.texts)) is not None:
         out[:, 0] = values
     else:
-        _report_missing(cells)
+        _report_missing(cells, number=True)
         _report_not_numbers(cells)
 
 
@@ -90,8 +90,8 @@ def _encode_categories(categories: tuple[str, ...], texts: Sequence[str], out: N
     out[known, codes[known]] = 1.0
 
 
-def _report_missing(cells: Cells) -> None:
-    missing = [position for position, text in enumerate(cells.texts) if is_missing(text)]
+def _report_missing(cells: Cells, *, number: bool = False) -> None:
+    missing = [position for position, text in enumerate(cells.texts) if is_missing(text, number=number)]
     if missing:
         what = f"{counted(len(missing), 'cell')} missing, the first one here ({quoted(cells.texts[missing[0]])})"
         cells.report(f"{what}: fill them in, remove the rows, or put the column under data.ignore", missing[0])
@@ -100,12 +100,12 @@ def _report_missing(cells: Cells) -> None:
 def _report_not_numbers(cells: Cells) -> None:
     for position, text in enumerate(cells.texts):
         value = parse_number(text)
-        if is_missing(text) or (value is not None and np.isfinite(value)):
+        if is_missing(text, number=True) or (value is not None and np.isfinite(value)):
             continue
         if value is not None:
             cells.report(f"found {quoted(text)}, expected a finite number: correct it or remove the row", position)
         elif meant_as_number(text):
-            hint = "write 1000.5, with a decimal point and no separators, or put the column under data.categorical"
+            hint = "numbers have a decimal point and no separators; or put the column under data.categorical"
             cells.report(f"found {quoted(text)}, expected a number: {hint}", position)
         else:
             hint = "correct it, or put the column under data.categorical if its values are names"

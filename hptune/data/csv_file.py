@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from hptune.data.files import read_bytes
 from hptune.data.numbers import parse_number
-from hptune.data.problems import FileProblems, counted, listed, quoted
+from hptune.data.problems import FileProblems, listed, quoted
+from hptune.wording import counted
 
 SEPARATORS = {";": '";"', "\t": "a tab", "|": '"|"'}
 

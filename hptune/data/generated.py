@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hptune.data.dataset import Examples
-from hptune.data.settings import DataSettings
-from hptune.data.split import FEWEST_PER_CLASS
+from hptune.data.settings import CLASSES, FEWEST_PER_CLASS, DataSettings
 from hptune.errors import DataError
 from hptune.randomness import Purpose, generator
 
@@ -29,14 +28,13 @@ class Recipe:
 
     shape: Shape
     noise: float  # standard deviation of the normal noise on both features
-    classes: int = 2
     classes_can_change: bool = False
 
 
 def generate(settings: DataSettings) -> Examples:
     """The generated set that settings.source names, sorted by class."""
     recipe = RECIPES[settings.source or ""]
-    classes = recipe.classes if settings.classes is None else settings.classes
+    classes = CLASSES[settings.source or ""] if settings.classes is None else settings.classes
     noise = recipe.noise if settings.noise is None else settings.noise
     _check(settings, recipe, classes, noise)
     random = generator(settings.seed, Purpose.EXAMPLES)
@@ -48,8 +46,8 @@ def generate(settings: DataSettings) -> Examples:
 
 def _check(settings: DataSettings, recipe: Recipe, classes: int, noise: float) -> None:
     name = settings.source
-    if classes != recipe.classes and not recipe.classes_can_change:
-        raise DataError(f"data.classes: {name} has {recipe.classes} classes, found {classes}")
+    if classes != CLASSES[name or ""] and not recipe.classes_can_change:
+        raise DataError(f"data.classes: {name} has {CLASSES[name or '']} classes, found {classes}")
     if classes < 2:
         raise DataError(f"data.classes: {name} needs at least 2 classes, found {classes}")
     if settings.examples < FEWEST_PER_CLASS * classes:
@@ -92,6 +90,6 @@ def _polar(radius: NDArray[np.float64], angle: NDArray[np.float64]) -> Points:
 RECIPES: Mapping[str, Recipe] = {
     "moons": Recipe(_moons, noise=0.2),
     "circles": Recipe(_circles, noise=0.1),
-    "spirals": Recipe(_spirals, noise=0.06, classes=2, classes_can_change=True),
-    "blobs": Recipe(_blobs, noise=1.0, classes=3, classes_can_change=True),
+    "spirals": Recipe(_spirals, noise=0.06, classes_can_change=True),
+    "blobs": Recipe(_blobs, noise=1.0, classes_can_change=True),
 }

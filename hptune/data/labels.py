@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hptune.data.numbers import is_missing, parse_number, whole_number
-from hptune.data.problems import counted, listed, quoted
+from hptune.data.problems import listed, quoted
+from hptune.wording import counted
 
 MOST_CLASSES = 1000
 NEARLY_ALL = 0.5  # of the examples having a label of their own

@@ -11,12 +11,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-MISSING = frozenset(("", "na", "n/a", "nan", "null"))
+MISSING = frozenset(("", "na", "n/a", "#n/a", "nan", "null"))
+MISSING_NUMBERS = MISSING | {"?", ".", "-", "none"}  # in a column of numbers; among texts they may be names
 _MEANT_AS_NUMBER = re.compile(r"[+-]?\d+([_,']\d+)+(\.\d+)?", re.ASCII)
 
 
-def is_missing(text: str) -> bool:
-    return text.strip().lower() in MISSING
+def is_missing(text: str, *, number: bool = False) -> bool:
+    """Whether a cell stands for a missing value, in a column of texts or of numbers."""
+    return text.strip().lower() in (MISSING_NUMBERS if number else MISSING)
 
 
 def parse_number(text: str) -> float | None:

@@ -45,8 +45,3 @@ def listed(names: Iterable[str], most: int = 12) -> str:
     names = tuple(names)
     rest = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(map(quoted, names[:most])) + rest
-
-
-def counted(number: int, noun: str) -> str:
-    """'1 cell', '2,000 cells'."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")

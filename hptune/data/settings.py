@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-GENERATED = ("moons", "circles", "spirals", "blobs")
-SOURCES = ("digits", *GENERATED)
+CLASSES: Mapping[str, int] = {"moons": 2, "circles": 2, "spirals": 2, "blobs": 3}
+"""The generated sets, and how many classes they have unless told otherwise."""
+
+SOURCES = ("digits", *CLASSES)
+FEWEST_PER_CLASS = 3  # one each for train, dev and test
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hptune.data.problems import counted, quoted
+from hptune.data.problems import quoted
+from hptune.data.settings import FEWEST_PER_CLASS
 from hptune.errors import DataError
 from hptune.randomness import Purpose, generator
+from hptune.wording import counted
 
-FEWEST_PER_CLASS = 3  # one each for train, dev and test
 NAMES = ("train", "dev", "test")
 
 Indices = NDArray[np.int64]

@@ -12,6 +12,7 @@ from hptune.analysis.progress import Failure
 from hptune.analysis.summary import BestTrial
 from hptune.domains import show
 from hptune.report.safe_text import heading, plain, say
+from hptune.wording import counted
 
 SHOWN_TRIALS = 8  # numbers of failed trials listed one by one
 SHOWN_FAILURES = 8
@@ -22,6 +23,8 @@ def print_best(console: Console, best: BestTrial) -> None:
     """The best trial's errors, what they mean, and where it lies in its space."""
     heading(console, f"Best trial: {best.trial} ({best.stage})")
     say(console, f"{best.metric} {show(best.score)} at epoch {best.best_epoch} of {best.epochs}")
+    if best.ties:
+        say(console, f"the same in {counted(len(best.ties), 'other trial')}: {_numbers(best.ties)}")
     named = {"train": best.train_error, "dev": best.dev_error, "test": best.test_error, "Bayes": best.bayes_error}
     errors = [f"{name} {show(error)}" for name, error in named.items() if error is not None]
     say(console, f"errors, dropout off: {', '.join(errors)}")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from rich.console import Console, JustifyMethod
 from rich.table import Table
+from rich.text import Text
 
 from hptune.report.safe_text import plain, safe, say
 
@@ -64,13 +65,34 @@ def _blocks(console: Console, first: Group, key: Column, groups: Sequence[Group]
 
 
 def _width(console: Console, block: Group) -> int:
-    def width(column: Column) -> int:
-        return max(cell_len(safe(text, console.encoding)) for text in (column.header, *column.cells))
+    return sum(_column_width(console, column) for column in block) + GAP * (len(block) - 1)
 
-    return sum(map(width, block)) + GAP * (len(block) - 1)
+
+def _column_width(console: Console, column: Column) -> int:
+    return max(cell_len(safe(text, console.encoding)) for text in (column.header, *column.cells))
 
 
 def _print_block(console: Console, block: Group) -> None:
+    if _width(console, block) > console.width:
+        _print_folded(console, block)
+        return
+    columns = [_padded(console, column) for column in block]
+    console.print(Text((" " * GAP).join(column[0] for column in columns).rstrip(), style="bold"), soft_wrap=True)
+    lines = ((" " * GAP).join(cells).rstrip() for cells in zip(*(column[1:] for column in columns), strict=True))
+    console.out("\n".join(lines), highlight=False)
+
+
+def _padded(console: Console, column: Column) -> list[str]:
+    """The header and the cells, all as wide as the widest."""
+    width = _column_width(console, column)
+    texts = [safe(text, console.encoding) for text in (column.header, *column.cells)]
+    gaps = [" " * (width - cell_len(text)) for text in texts]
+    pairs = zip(texts, gaps, strict=True)
+    return [text + gap if column.justify == "left" else gap + text for text, gap in pairs]
+
+
+def _print_folded(console: Console, block: Group) -> None:
+    """A block of which one column alone is wider than the console: its cells go over several lines."""
     table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
     for column in block:
         table.add_column(plain(console, column.header), justify=column.justify, overflow="fold")

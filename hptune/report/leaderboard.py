@@ -10,10 +10,11 @@ from hptune.analysis import leaderboard as leaders
 from hptune.analysis.leaderboard import TOP, Leaderboard, Row
 from hptune.domains import show
 from hptune.report.columns import MISSING, Column, Group, print_differing
-from hptune.report.safe_text import heading, say
+from hptune.report.safe_text import heading
 from hptune.report.sparkline import sparkline
 from hptune.tables import Run, complement
 from hptune.trial import Value
+from hptune.wording import counted
 
 
 def leaderboard(console: Console, run: Run, top: int = TOP) -> None:
@@ -23,10 +24,10 @@ def leaderboard(console: Console, run: Run, top: int = TOP) -> None:
 
 def print_leaderboard(console: Console, board: Leaderboard) -> None:
     """Print a leaderboard made before."""
-    heading(console, _title(board))
     if not board.rows:
-        say(console, "No trial has completed yet.")
+        heading(console, "Leaderboard: no trial has completed")
         return
+    heading(console, _title(board))
     rank = _column(board, "rank", lambda row: _optional(row.rank))
     trial = _column(board, "trial", lambda row: str(row.trial))
     groups = [*_results(board), (_curve(console, board),), *(_hyperparameter(board, name) for name in board.searched)]
@@ -38,8 +39,8 @@ def print_leaderboard(console: Console, board: Leaderboard) -> None:
 
 def _title(board: Leaderboard) -> str:
     order = f"best by {board.metric}" if board.sort is None else f"first by {board.sort}"
-    kind = "completed trials" if board.sort is None else "trials"
-    return f"Leaderboard: the {len(board.rows)} {order} of {board.n_trials} {kind}"
+    trials = counted(board.n_trials, "completed trial" if board.sort is None else "trial")
+    return f"Leaderboard: the {len(board.rows)} {order} of {trials}"
 
 
 def _column(board: Leaderboard, header: str, text: Callable[[Row], str], *, always: bool = False) -> Column:
@@ -66,8 +67,8 @@ def _metric(board: Leaderboard, name: str) -> Column:
 
 def _curve(console: Console, board: Leaderboard) -> Column:
     unicode = console.encoding.startswith("utf")
-    lines = tuple(sparkline(row.dev_errors, unicode=unicode) for row in board.rows)
-    return Column("dev_error curve", lines, "left", always=True)
+    lines = tuple(sparkline(row.curve, unicode=unicode) for row in board.rows)
+    return Column(f"{board.metric} curve", lines, "left", always=True)
 
 
 def _hyperparameter(board: Leaderboard, name: str) -> Group:

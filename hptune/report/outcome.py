@@ -13,6 +13,7 @@ from hptune import tables
 from hptune.report.leaderboard import leaderboard
 from hptune.report.safe_text import say
 from hptune.runs import RunFolder, find_all
+from hptune.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ def print_outcome(console: Console, folder: RunFolder, outcome: Outcome, runs: P
     files = ["trials.csv", "curves.csv", *(["best.yaml"] if outcome.n_completed else [])]
     say(console, f"In {folder.path}{os.sep}: {', '.join(files)}, config.yaml, run.db")
     if outcome.signal is not None and outcome.n_unfinished:
-        say(console, f"Interrupted with {outcome.n_unfinished} trials to go.", "yellow")
+        say(console, f"Interrupted with {counted(outcome.n_unfinished, 'trial')} to go.", "yellow")
     for command, purpose in _next_commands(folder, outcome, runs):
         say(console, f"  {command:<34}  {purpose}")
 

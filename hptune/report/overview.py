@@ -12,6 +12,7 @@ from hptune.analysis.summary import Report
 from hptune.domains import show
 from hptune.report.columns import Column, print_columns
 from hptune.report.safe_text import heading, plain
+from hptune.wording import counted
 
 
 def print_overview(console: Console, report: Report) -> None:
@@ -20,6 +21,8 @@ def print_overview(console: Console, report: Report) -> None:
     if report.data:
         lines.append(("data", _data_text(report)))
     lines.append(("trials", _trials_text(report)))
+    if report.writer:
+        lines.append(("running", report.writer))
     lines.extend(("stage", _stage_text(stage)) for stage in report.stages)
     _print_labelled(console, lines)
 
@@ -48,8 +51,8 @@ def _data_text(report: Report) -> str:
 
 
 def _trials_text(report: Report) -> str:
-    states = ", ".join(f"{n} {status}" for status, n in report.counts.items() if n)
-    lost = f"; {report.n_lost_attempts} attempts lost to dead workers" if report.n_lost_attempts else ""
+    states = ", ".join(f"{n} {status.replace('_', ' ')}" for status, n in report.counts.items() if n)
+    lost = f"; {counted(report.n_lost_attempts, 'attempt')} lost to dead workers" if report.n_lost_attempts else ""
     return f"{report.n_planned} planned: {states}{lost}"
 
 

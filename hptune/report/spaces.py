@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from rich.console import Console
 
-from hptune.report.columns import MISSING, Column, print_columns, print_differing
+from hptune.report.columns import MISSING, Column, print_columns
 from hptune.report.safe_text import say
 from hptune.search.zoom import Zoom
 from hptune.space import SearchSpace
@@ -33,7 +33,12 @@ def specs_table(console: Console, specs: Iterable[TrialSpec], space: SearchSpace
         (Column(parameter.name, tuple(_exact(spec.hyperparameters.get(parameter.name)) for spec in planned)),)
         for parameter in space.parameters
     ]
-    print_differing(console, (trial,), trial, groups)
+    print_columns(_unfolded(console), (trial,), trial, groups)
+
+
+def _unfolded(console: Console) -> Console:
+    """Where output is piped into a program, one row is one line however long."""
+    return console if console.is_terminal else Console(file=console.file, width=10_000, highlight=False)
 
 
 def _exact(value: Value | None) -> str:

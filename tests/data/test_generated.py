@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hptune.data.generated import RECIPES, generate
-from hptune.data.settings import GENERATED, DataSettings
+from hptune.data.settings import CLASSES, DataSettings
 from hptune.errors import DataError
 
 
@@ -17,10 +17,10 @@ def radius(x):
 
 
 def test_there_is_a_recipe_for_every_generated_set():
-    assert set(RECIPES) == set(GENERATED)
+    assert set(RECIPES) == set(CLASSES)
 
 
-@pytest.mark.parametrize("source", GENERATED)
+@pytest.mark.parametrize("source", CLASSES)
 @pytest.mark.parametrize("examples", [9, 100, 1001])
 def test_sets_are_balanced_finite_and_of_the_asked_size(source, examples):
     made = make(source, examples=examples)
@@ -33,14 +33,14 @@ def test_sets_are_balanced_finite_and_of_the_asked_size(source, examples):
     assert len(np.unique(made.x, axis=0)) == examples
 
 
-@pytest.mark.parametrize("source", GENERATED)
+@pytest.mark.parametrize("source", CLASSES)
 def test_seed_decides(source):
     first, again, other = (make(source, seed=seed).x for seed in (3, 3, 4))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
 
 
-@pytest.mark.parametrize("source", GENERATED)
+@pytest.mark.parametrize("source", CLASSES)
 def test_noise_moves_the_same_positions(source):
     still, once, twice = (make(source, noise=noise).x for noise in (0.0, 0.01, 0.02))
     np.testing.assert_allclose(twice - still, 2 * (once - still), atol=1e-12)  # rounding of numbers up to 5
@@ -81,7 +81,7 @@ def nearest_neighbour_error(made):
     return (made.y[distance.argmin(axis=1)] != made.y).mean()
 
 
-@pytest.mark.parametrize("source", GENERATED)
+@pytest.mark.parametrize("source", CLASSES)
 def test_default_noise_leaves_something_to_learn_and_something_to_miss(source):
     assert nearest_neighbour_error(make(source, noise=0.0)) < 0.01
     assert 0.0 < nearest_neighbour_error(make(source)) < 0.12

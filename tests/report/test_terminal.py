@@ -92,7 +92,7 @@ def test_the_whole_report(run):
     for expected in (
         "run      made-001",
         "800 train, 400 dev, 400 test examples; 64 features, 10 classes",
-        "10 planned: 3 completed, 2 diverged, 1 failed, 1 crashed, 3 unfinished; 4 attempts lost",
+        "10 planned: 3 completed, 2 diverged, 1 failed, 1 crashed, 3 to go; 4 attempts lost",
         "coarse (random): 5 of 6, best 0.1 (trial 0)",
         "zoom-1 (zoom around trial 0): 2 of 4, best 0.05 (trial 8)",
         "learning_rate   0.0001 .. 1 (log)      0.1 .. 1 (log)",
@@ -160,7 +160,7 @@ def test_plain_when_piped_and_without_colour_on_request(run, monkeypatch):
 def test_a_run_without_trials(tmp_path):
     made = FabricatedRun(tmp_path / "run")
     text = printed(print_report, summarize(tables.load(made.path)), width=40)
-    assert "No trial has completed yet." in text
+    assert "Leaderboard: no trial has completed" in text
     assert "hptune resume" in text
 
 
@@ -169,18 +169,18 @@ def test_json_is_complete_and_has_no_nan(run):
     text = json.dumps(report, allow_nan=False)
     assert json.loads(text) == report
     assert report["best"]["diagnosis"]["verdict"] == "high variance"
-    assert report["leaderboard"]["rows"][2]["dev_errors"] == [0.3, 0.08, 0.05]
+    assert report["leaderboard"]["rows"][2]["curve"] == [0.3, 0.08, 0.05]
     assert report["stages"][1]["ranges"][0]["new"] == {"scale": "log", "low": 0.1, "high": 1.0}
     assert report["failures"][0]["trials"] == [2, 3]
     assert report["next_steps"][0]["command"].startswith("hptune resume")
-    assert report["counts"]["unfinished"] == 3
+    assert report["counts"]["to_go"] == 3
 
 
 def test_json_of_curves_that_are_not_finite(tmp_path):
     made = FabricatedRun(tmp_path / "run", n_trials=1)
     made.complete(0, errors=(float("inf"), 0.1))
     report = to_json(summarize(tables.load(made.path)))
-    assert report["leaderboard"]["rows"][0]["dev_errors"] == [None, 0.1]
+    assert report["leaderboard"]["rows"][0]["curve"] == [None, 0.1]
     json.dumps(report, allow_nan=False)
 
 
@@ -216,10 +216,23 @@ def test_changes_of_a_zoom(width):
 def test_specs_are_exact():
     specs = iter([TrialSpec(0, 0, ADAM, 0), TrialSpec(1, 0, MOMENTUM, 0)])
     lines = printed(specs_table, specs, parsed().space).splitlines()
-    assert lines[0].split() == ["trial", "learning_rate", "optimizer", "beta1", "hidden_units", "batch_size"]
-    assert lines[1].split() == ["0", "0.30000000000000004", "adam", "0.9871234567890123", "64", "-"]
-    assert lines[2].split() == ["1", "0.001", "momentum", "-", "128", "64"]
-    assert lines[3] == "the same in all: hidden_layers 3"
+    assert lines[0].split() == [
+        "trial",
+        "learning_rate",
+        "optimizer",
+        "beta1",
+        "hidden_layers",
+        "hidden_units",
+        "batch_size",
+    ]
+    assert lines[1].split() == ["0", "0.30000000000000004", "adam", "0.9871234567890123", "3", "64", "-"]
+    assert lines[2].split() == ["1", "0.001", "momentum", "-", "3", "128", "64"]
+
+
+def test_piped_specs_have_one_row_a_trial_however_long():
+    console = Console(file=io.StringIO(), width=40)
+    specs_table(console, [TrialSpec(0, 0, ADAM, 0)], parsed().space)
+    assert console.file.getvalue().count("\n") == 2
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,108 @@
+"""The data section of a study file: which data, and whether its files are there. What is in them is read elsewhere."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from hptune.config.reader import Reader
+from hptune.config.yaml_tree import Node
+from hptune.data.settings import CLASSES, FEWEST_PER_CLASS, SOURCES, DataSettings
+
+KEYS = tuple(DataSettings().to_json())
+CHANGEABLE_CLASSES = ("spirals", "blobs")
+
+
+def read(reader: Reader, node: Node | None, root: Node, folder: Path | None) -> DataSettings:
+    """The section, checked; root is where it is missed. folder is as in study_file.parse."""
+    if node is None:
+        what = "name a built-in set ({source: digits}) or a file ({path: train.csv, target: label})"
+        reader.problem(root, "data", f"missing: {what}")
+        return DataSettings()
+    keys = reader.mapping(node, "data", KEYS)
+
+    def of(key: str) -> tuple[Node | None, str]:
+        return keys.get(key), f"data.{key}"
+
+    settings = DataSettings(
+        source=reader.one_of(*of("source"), SOURCES),
+        path=_path(reader, *of("path"), folder),
+        target=reader.text(*of("target")),
+        dev=_path(reader, *of("dev"), folder),
+        test=_path(reader, *of("test"), folder),
+        ignore=tuple(reader.texts(*of("ignore"))),
+        categorical=tuple(reader.texts(*of("categorical"))),
+        split=_split(reader, *of("split")),
+        examples=reader.whole(*of("examples"), low=10, high=10_000_000) or DataSettings().examples,
+        noise=reader.number(*of("noise"), low=0, high=1e6),
+        classes=reader.whole(*of("classes"), low=2, high=100),
+        seed=reader.whole(*of("seed"), low=0, high=2**63 - 1) or 0,
+        bayes_error=reader.number(*of("bayes_error"), low=0, high=1) or 0.0,
+    )
+    _check_together(reader, node, keys, settings)
+    return settings
+
+
+def _check_together(reader: Reader, node: Node, keys: Mapping[str, Node], settings: DataSettings) -> None:
+    """Which keys go with which."""
+    source, path = settings.source, settings.path
+    if ("source" in keys) == ("path" in keys):
+        found = "both source and path" if "source" in keys else "neither source nor path"
+        reader.problem(node, "data", f"{found}: give one of them (sources: {', '.join(SOURCES)})")
+    is_csv = path is not None and path.lower().endswith(".csv")
+    if is_csv and "target" not in keys:
+        reader.problem(node, "data.target", "missing: which column of the CSV holds the labels?")
+    # a source or path that is wrong itself says nothing about its companions
+    is_file, is_generated = "path" in keys, source is None or source in CLASSES
+    can_have_classes = source is None or source in CHANGEABLE_CLASSES
+    for names, holds, what in (
+        (("target", "ignore", "categorical"), is_csv or (is_file and path is None), "a CSV file"),
+        (("dev", "test"), is_file, "path"),
+        (("examples", "noise"), is_generated and not is_file, f"a generated set ({', '.join(CLASSES)})"),
+        (("classes",), can_have_classes and not is_file, f"source: {' or '.join(CHANGEABLE_CLASSES)}"),
+    ):
+        for name in names:
+            if name in keys and not holds:
+                reader.problem(keys[name], f"data.{name}", f"goes only with {what}", at_key=True)
+    if source is not None and source in CLASSES:
+        classes = (settings.classes if can_have_classes else None) or CLASSES[source]
+        if settings.examples < FEWEST_PER_CLASS * classes:
+            least = f"{FEWEST_PER_CLASS * classes} for {classes} classes"
+            reader.problem(keys.get("examples", node), "data.examples", f"too few: expected at least {least}")
+
+
+def _path(reader: Reader, node: Node | None, key: str, folder: Path | None) -> str | None:
+    """An absolute path: of a file beside the study file or, failing that, in the current folder."""
+    text = reader.text(node, key)
+    if node is None or text is None or folder is None:
+        return text
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text):
+        reader.problem(node, key, "an address; only files of this machine can be read: download it first")
+        return None
+    # these never raise, as those of Path do: for the home of nobody, a name too long, a folder kept shut
+    written = os.path.expanduser(text)  # noqa: PTH111
+    beside, here = (folder / written).absolute(), Path(written).absolute()
+    found = next((place for place in (beside, here) if os.path.exists(place)), None)  # noqa: PTH110
+    if found is None:
+        places = f"{beside}" if beside == here else f"{beside} and {here}"
+        reader.problem(node, key, f"no such file: looked for {places}")
+    return None if found is None else str(found)
+
+
+def _split(reader: Reader, node: Node | None, key: str) -> tuple[float, ...] | None:
+    what = "shares of train, dev and (if wanted) test, each above 0, adding up to 1, as [0.6, 0.2, 0.2]"
+    if node is None:
+        return None
+    if not isinstance(node.value, list):
+        reader.problem(node, key, f"expected {what}")
+        return None
+    parts = [reader.number(part, key, low=0, high=1) for part in node.value]
+    shares = tuple(part for part in parts if part is not None)
+    if len(shares) != len(parts):
+        return None
+    if len(shares) not in (2, 3) or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-9:
+        reader.problem(node, key, f"expected {what}")
+        return None
+    return shares
