@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from hptune.errors import RunDamagedError, StorageError, UsageError, did_you_mean
+
+DRAFT = ".new-"
+"""Prefix of a run folder that is still being made, by the process whose number follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +57,8 @@ def is_name(text: str) -> bool:
     return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", text) is not None
 
 
-def create(runs: Path, name: str) -> RunFolder:
-    """A new folder runs/NAME-001, or with the number after the highest there is.
+def create(runs: Path, name: str, fill: Callable[[RunFolder], None]) -> RunFolder:
+    """A new folder runs/NAME-001, or with the number after the highest there is; it appears when fill has filled it.
 
     Raises:
         StorageError: the folder cannot be made.
@@ -61,19 +66,43 @@ def create(runs: Path, name: str) -> RunFolder:
     """
     try:
         runs.mkdir(parents=True, exist_ok=True)
-        number = 1 + max((_number(path, name) for path in runs.iterdir()), default=0)
-        while True:
-            path = runs / f"{name}-{number:03d}"
-            try:
-                path.mkdir()
-            except FileExistsError:  # another search was faster
-                number += 1
-            else:
-                return RunFolder(path)
+        for stale in runs.glob(f"{DRAFT}*"):
+            if not is_alive(stale.name.removeprefix(DRAFT)):  # its maker was killed
+                shutil.rmtree(stale, ignore_errors=True)
+        draft = runs / f"{DRAFT}{os.getpid()}"
+        draft.mkdir()
+        try:
+            fill(RunFolder(draft))
+            return RunFolder(_into_place(draft, name))
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
     except OSError as error:
-        raise StorageError(
-            f"{runs}: cannot make a run folder here: {error.strerror}. Choose another with --runs."
-        ) from error
+        what = f"{runs}: cannot make a run folder here: {error.strerror}"
+        raise StorageError(f"{what}. Choose another with --runs.") from error
+
+
+def _into_place(draft: Path, name: str) -> Path:
+    """Rename a finished folder to the next free number."""
+    number = 1 + max((_number(path, name) for path in draft.parent.iterdir()), default=0)
+    while True:
+        path = draft.with_name(f"{name}-{number:03d}")
+        try:
+            return draft.rename(path)
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+                raise
+            number += 1  # another search was faster
+
+
+def is_alive(pid: str) -> bool:
+    """Whether there is a process of that number."""
+    try:
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except PermissionError:
+        pass  # somebody else's
+    return True
 
 
 def _number(path: Path, name: str) -> int:
@@ -89,7 +118,7 @@ def find_all(runs: Path) -> list[RunFolder]:
 
 def _subfolders(runs: Path) -> Iterator[Path]:
     try:
-        yield from (path for path in runs.iterdir() if path.is_dir())
+        yield from (path for path in runs.iterdir() if path.is_dir() and not path.name.startswith("."))
     except OSError:
         return
 

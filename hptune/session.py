@@ -40,7 +40,7 @@ def train(
     stop = study.Stop()
     with contextlib.suppress(study.StopNow), _heeded_signals(stop):
         if n_trials:
-            job, progress = study.job_of(config), _progress(config, snapshot, n_trials)
+            job, progress = study.job_of(config, snapshot), _progress(config, snapshot, n_trials)
             workers = _workers(job, n_workers, n_trials)
             with contextlib.closing(workers), Display(console, progress) as display:
                 _consume(store, workers, study.specs(snapshot, config, only_stage), stop, display)
@@ -87,7 +87,9 @@ def _heeded_signals(stop: study.Stop) -> Iterator[None]:
             raise study.StopNow
         stop.request(number)
 
-    before = {number: signal.signal(number, handle) for number in SIGNALS}
+    # what was ignored when we were started, as by nohup, stays ignored
+    heeded = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handle) for number in heeded}
     try:
         yield
     finally:

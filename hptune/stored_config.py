@@ -6,11 +6,13 @@ A run's database holds the resolved study file as text and the search space of e
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from hptune.config import parameters, study_file, yaml_tree
 from hptune.config.study_file import StudyConfig
 from hptune.errors import RunDamagedError, StudyFileError
 from hptune.nn.hyperparameters import DEFAULTS, LEGAL  # names and rules, standard library only
+from hptune.runs import RunFolder
 from hptune.space import SearchSpace
 from hptune.store import Snapshot
 from hptune.trial import Value
@@ -20,14 +22,16 @@ def config_of(snapshot: Snapshot) -> StudyConfig:
     """The study file that a run was started with.
 
     Raises:
-        RunDamagedError: there is none, or it cannot be read.
+        RunDamagedError: it cannot be read.
 
     """
-    folder = snapshot.folder
-    if "config" not in snapshot.facts:
-        raise RunDamagedError(f"{folder.path}: was stopped while it was being set up. Start anew with hptune search.")
+    return config_in(snapshot.folder, snapshot.facts)
+
+
+def config_in(folder: RunFolder, facts: Mapping[str, Any]) -> StudyConfig:
+    """The same from the run's facts alone."""
     try:
-        root = yaml_tree.parse(snapshot.facts["config"], str(folder.config))
+        root = yaml_tree.parse(facts.get("config", ""), str(folder.config))
         return study_file.parse(root, (), default_name="", folder=None)
     except StudyFileError as error:
         raise RunDamagedError(f"{folder.path}: its study file cannot be read:\n{error}") from error

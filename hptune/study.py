@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_info
 
 import hptune
-from hptune import runs
 from hptune.config import study_file
 from hptune.config.study_file import StudyConfig
 from hptune.data.loading import load as load_data
-from hptune.errors import DataError, StorageError, UsageError
+from hptune.errors import DataError, UsageError
 from hptune.events import AttemptLost, Event, Stopping, TrialEnded, TrialStarted
 from hptune.search import zoom
 from hptune.search.propose import propose
@@ -61,9 +61,10 @@ class Stop:
         return time.monotonic() - self.since > GRACE_S
 
 
-def job_of(config: StudyConfig) -> Job:
-    """What the workers of a study are prepared with."""
-    settings = {"data": config.data.to_json(), "train": dict(config.train)}
+def job_of(config: StudyConfig, snapshot: Snapshot) -> Job:
+    """What the workers of a run are prepared with."""
+    fingerprint = snapshot.facts["data"]["fingerprint"]
+    settings = {"data": config.data.to_json(), "fingerprint": fingerprint, "train": dict(config.train)}
     return Job(TRAINER, config.search.metric, settings)
 
 
@@ -86,20 +87,12 @@ def data_facts(config: StudyConfig) -> dict[str, Any]:
 
 def create(config: StudyConfig, folder: Path, data: dict[str, Any]) -> Store:
     """A new run below folder, open for writing."""
-    run = runs.create(folder, config.name)
     facts = {
-        "config": config.to_yaml(),
         "data": data,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "environment": environment(),
     }
-    store = Store(run, create=True)
-    try:
-        store.set_facts(facts, coarse_stage(config))
-        run.config.write_text(config.to_yaml(), encoding="utf-8")
-    except OSError as error:
-        raise StorageError(f"{run.path}: {error.strerror}") from error
-    return store
+    return Store.new(folder, config.name, config.to_yaml(), facts, coarse_stage(config))
 
 
 def environment() -> dict[str, str]:
@@ -109,6 +102,11 @@ def environment() -> dict[str, str]:
         "python": platform.python_version(),
         "numpy": np.__version__,
         "machine": f"{platform.system()} {platform.machine()}",
+        "blas": ", ".join(
+            " ".join(str(pool.get(key)) for key in ("internal_api", "version", "architecture"))
+            for pool in threadpool_info()
+            if pool["user_api"] == "blas"
+        ),
     }
 
 

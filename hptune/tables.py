@@ -6,7 +6,6 @@ search is writing to it, and are never read back.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -232,15 +231,26 @@ def _best_yaml(best: Best, folder: RunFolder) -> str:
 
 
 def replace_file(path: Path, text: str) -> None:
-    """Write a file so that whoever reads it finds the old or the new content, whole."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    """Write a file so that whoever reads it finds the old or the new content, whole.
+
+    What is no regular file, such as a pipe, is written into; a link stays, and the file that it names is replaced.
+    """
     try:
-        with draft.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
+        place = path.resolve()
+        if place.exists() and not place.is_file():
+            place.write_text(text, encoding="utf-8")
+            return
+        for stale in place.parent.glob(f".{place.name}.*"):
+            if not run_folders.is_alive(stale.name.rpartition(".")[2]):  # its writer was killed
+                stale.unlink(missing_ok=True)
+        draft = place.with_name(f".{place.name}.{os.getpid()}")
+        try:
+            with draft.open("w", encoding="utf-8", newline="") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(place)
+        finally:
             draft.unlink(missing_ok=True)
+    except OSError as error:
         raise StorageError(f"{path}: cannot be written: {error.strerror}") from error

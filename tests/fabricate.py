@@ -6,6 +6,7 @@ from hptune.config import study_file, yaml_tree
 from hptune.events import EpochEnded, TrialEnded, TrialStarted
 from hptune.runs import RunFolder
 from hptune.store import Stage, Store
+from hptune.store.writer import set_up
 from hptune.trial import EpochMetrics, FinalCheck, Status, TrialResult, TrialSpec
 
 STUDY = """
@@ -56,11 +57,9 @@ class FabricatedRun:
         path.mkdir(parents=True, exist_ok=True)
         self.folder = RunFolder(path)
         config = parsed(text).to_yaml()
-        self.folder.config.write_text(config)
-        facts = {"config": config, "data": data, "created": "2026-03-04T05:06:07+00:00"}
+        facts = {"data": data, "created": "2026-03-04T05:06:07+00:00"}
         facts["environment"] = {"hptune": "0.1.0"}
-        with Store(self.folder, create=True) as store:
-            store.set_facts(facts, coarse(n_trials, text))
+        set_up(self.folder, config, facts, coarse(n_trials, text))
 
     @property
     def path(self):

@@ -177,6 +177,42 @@ def cannot_boot(job):
     raise RuntimeError("no library here")
 
 
+def boots_sometimes(job):
+    """Cannot be prepared at the attempts named in settings["failing"], counted in files; kills itself at others."""
+    folder = Path(job.settings["folder"])
+    attempt = len(list(folder.glob("boot-*")))
+    (folder / f"boot-{attempt}").touch()
+    if attempt in job.settings["failing"]:
+        raise RuntimeError("not this time")
+    if attempt in job.settings["killed"]:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def train(spec):
+        yield from curve(spec)
+        if spec.number in job.settings["dying"]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return FinalCheck(0.25, 0.5)
+
+    return train
+
+
+def endless_line(job):
+    """Writes megabytes that end no line to every descriptor above standard error."""
+    del job
+
+    def train(spec):
+        yield from curve(spec, 1)
+        for descriptor in range(3, 20):
+            try:
+                while True:
+                    os.write(descriptor, b"x" * 65536)
+            except OSError:
+                continue
+        return FinalCheck()
+
+    return train
+
+
 def bad_data(job):
     from hptune.errors import DataError
 

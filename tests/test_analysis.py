@@ -1,3 +1,5 @@
+import os
+
 import pytest
 from fabricate import ADAM, DATA, MOMENTUM, STUDY, FabricatedRun, mixed, zoomed
 
@@ -8,6 +10,7 @@ from hptune.analysis.leaderboard import leaderboard, ordered
 from hptune.analysis.progress import RunLine, run_line
 from hptune.analysis.summary import summarize
 from hptune.errors import UsageError
+from hptune.store import Store
 from hptune.trial import Status, TrialResult
 
 
@@ -224,3 +227,23 @@ def test_lines_of_runs(tmp_path):
     done.folder.database.write_bytes(b"not a database, however long it may be" * 100)
     assert run_line(done.folder).state == "damaged"
     assert str(done.path) in run_line(done.folder).problem
+
+
+def test_a_run_that_is_being_searched_is_said_to_run(tmp_path):
+    made = mixed(tmp_path / "made-001")
+    with Store(made.folder):
+        assert run_line(made.folder).state == "running"
+        report = summarize(tables.load(made.path))
+        assert f"process {os.getpid()}" in report.writer
+        (step,) = report.next_steps
+        assert "Being searched by" in step.text
+        assert step.command == ""
+    assert run_line(made.folder).state == "unfinished"
+
+
+def test_ties_are_told(tmp_path):
+    made = FabricatedRun(tmp_path / "made-001", n_trials=3)
+    for number, error in enumerate((0.25, 0.5, 0.25)):
+        made.complete(number, errors=[error])
+    report = summarize(tables.load(made.path))
+    assert (report.best.trial, report.best.ties) == (0, (2,))

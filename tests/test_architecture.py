@@ -138,7 +138,9 @@ def test_workers_load_only_what_trains():
         "from hptune import trainers\n"
         "from hptune.data.settings import DataSettings\n"
         "from hptune.trial import Job\n"
-        "settings = {'data': DataSettings(source='digits').to_json(), 'train': {}}\n"
+        "from hptune.data.loading import load\n"
+        "data = DataSettings(source='digits')\n"
+        "settings = {'data': data.to_json(), 'fingerprint': load(data).fingerprint(), 'train': {}}\n"
         "trainers.prepare(Job('hptune.trainers.network:prepare', 'dev_error', settings))"
     )
     loaded = loaded_by(code)

@@ -205,7 +205,7 @@ WRONG = {  # arguments: (exit code, phrases)
     ("search", "toy.yaml", "--set", "train.epoch=3"): (3, ["--set train.epoch=3", 'Did you mean "epochs"?']),
     ("search", "toy.yaml", "--set", "train.epochs=0"): (3, ["--set train.epochs=0", "at least 1"]),
     ("search", "toy.yaml", "--set", "data.source=digitz"): (3, ['Did you mean "digits"?']),
-    ("search", "toy.yaml", "--name", "../out"): (3, ["--name", "cannot name a folder"]),
+    ("search", "toy.yaml", "--name", "../out"): (2, ["--name", "cannot name a folder"]),
     ("resume",): (2, ["No runs in runs/", "hptune search CONFIG"]),
     ("report", "nothing"): (2, ['No run "nothing"']),
     ("zoom",): (2, ["No runs"]),
@@ -213,6 +213,7 @@ WRONG = {  # arguments: (exit code, phrases)
     ("zoom", "--factor", "1.5"): (2, ["--factor"]),
     ("zoom", "--around", "top:3", "--factor", "0.5"): (2, ["does not go with"]),
     ("report", "--top", "0"): (2, ["--top"]),
+    ("report", "--json", "--csv", "-"): (2, ["both write to standard output"]),
 }
 
 
@@ -360,6 +361,96 @@ def test_an_interrupted_search_resumes_to_the_tables_of_an_undisturbed_one(numbe
     assert "nothing to resume" in run(home, "resume")
     run(home, "search", "long.yaml", "--workers", 2, "--runs", "undisturbed")
     assert tables_of(home / "runs" / "toy-001") == tables_of(home / "undisturbed" / "toy-001")
+
+
+def test_data_that_change_during_a_search_are_noticed_by_the_next_worker(home):
+    """Workers read the data themselves: one that finds other data than the run was started with refuses."""
+    from hptune import trainers
+    from hptune.config import study_file
+    from hptune.errors import DataError
+    from hptune.study import data_facts, job_of
+
+    lines = ["size,kind", *(f"{i},{'ab'[i % 2]}" for i in range(40))]
+    (home / "mine.csv").write_text("\n".join(lines))
+    (home / "mine.yaml").write_text(STUDY.replace("{source: moons, examples: 200}", "{path: mine.csv, target: kind}"))
+    run(home, "search", "mine.yaml", "--workers", 1)
+    config = study_file.load(home / "mine.yaml")
+    job = job_of(config, store.read(runs.find(home / "runs")))
+    trainers.prepare(job)
+    (home / "mine.csv").write_text("\n".join([*lines[:-1], "38.5,b"]))
+    assert data_facts(config)["fingerprint"] != job.settings["fingerprint"]
+    with pytest.raises(DataError, match="has changed since the run was started"):
+        trainers.prepare(job)
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT])
+def test_what_was_ignored_at_the_start_stays_ignored(number, home):
+    """As by nohup, or for background jobs of a script."""
+    (home / "long.yaml").write_text(STUDY.replace("epochs: 3", "epochs: 300"))
+    process = subprocess.Popen(
+        [*PROGRAM, "search", "long.yaml", "--workers", "2"], cwd=home, stdout=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_IGN),  # noqa: PLW1509  (no threads here)
+    )  # fmt: skip
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(number)
+    assert "6/6 trials" in process.stdout.read()
+    process.stdout.close()
+    assert process.wait(30) == 0
+
+
+def test_a_reader_that_leaves_ends_no_search(home):
+    command = f"{sys.executable} -m hptune search toy.yaml --workers 1 | head -n 1"
+    ended = subprocess.run(command, shell=True, cwd=home, capture_output=True, text=True, check=True)
+    assert ended.stderr == ""
+    assert store.read(runs.find(home / "runs")).n_unfinished == 0
+    assert (home / "runs" / "toy-001" / "trials.csv").exists()
+
+
+def test_output_onto_a_full_disk_ends_no_search(home):
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [*PROGRAM, "search", "toy.yaml", "--workers", "0"],
+            cwd=home,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert store.read(runs.find(home / "runs")).n_unfinished == 0
+
+
+def test_a_terminal_that_is_closed_drains_the_search(home):
+    (home / "slow.yaml").write_text(SLOW)
+    process, terminal = start(home, "search", "slow.yaml", "--workers", "1")
+    read_until(terminal, "epoch")
+    os.close(terminal)
+    assert process.wait(30) == 128 + signal.SIGHUP
+    assert (home / "runs" / "toy-001" / "trials.csv").exists()
+
+
+def test_the_next_commands_work_as_they_are_printed_for_a_run_given_by_its_path(home):
+    run(home, "search", "toy.yaml", "--workers", 0, "--runs", "deep/down")
+    (home / "x").mkdir()
+    shown = run(home / "x", "zoom", "--run", "../deep/down/toy-001", "--trials", 1, "--workers", 0)
+    command = next(line.split("  ")[1] for line in shown.splitlines() if line.startswith("  hptune report"))
+    assert command == "hptune report ../deep/down/toy-001"
+    run(home / "x", *command.split()[1:])
+    shown = run(home, "search", "toy.yaml", "--workers", 0, "--runs", "deep/down")
+    assert "hptune report --runs deep/down " in shown
+
+
+def test_repeated_zooms_on_the_same_trial_close_in(home):
+    run(home, "search", "toy.yaml", "--workers", 0)
+    first = run(home, "zoom", "--around", 2, "--trials", 1, "--workers", 0)
+    second = run(home, "zoom", "--around", 2, "--trials", 1, "--workers", 0)
+
+    def ranges(shown):
+        (row,) = [line for line in shown.splitlines() if line.startswith("beta1 ") and ".." in line]
+        return [part.strip() for part in row.removeprefix("beta1").split(")")[:2]]
+
+    assert ranges(second)[0] == ranges(first)[1]
+    assert ranges(second)[1] != ranges(first)[1]
 
 
 def test_help_of_every_command_names_its_options(home):

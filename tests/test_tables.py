@@ -13,6 +13,7 @@ import hptune
 from hptune import tables
 from hptune.config import study_file, yaml_tree
 from hptune.errors import RunDamagedError, StorageError, UsageError
+from hptune.store import database
 
 HYPERPARAMETERS = ["learning_rate", "optimizer", "beta1", "1-beta1", "hidden_units", "hidden_layers", "batch_size"]
 METRICS = ["train_loss", "train_error", "dev_loss", "dev_error"]
@@ -74,7 +75,7 @@ def test_hyperparameters_keep_their_types(run):
 
 
 def test_curves(run):
-    assert list(run.curves["trial"]) == [0] * 3 + [1] * 3 + [2] * 2 + [6] + [7] * 2 + [8] * 3
+    assert list(run.curves["trial"]) == [0] * 3 + [1] * 3 + [2] * 2 + [7] * 2 + [8] * 3  # 6 crashed
     assert list(run.curves.loc[run.curves["trial"] == 8, "dev_error"]) == [0.3, 0.08, 0.05]
     assert list(run.curves.dtypes.astype(str)) == ["int64", "int64", *["float64"] * 6]
 
@@ -196,14 +197,32 @@ def test_load_by_name_by_path_and_the_newest(tmp_path):
         hptune.load("a-002", runs)
 
 
-def test_a_run_that_was_never_set_up_is_damaged(tmp_path):
-    from hptune.store import Store
-
+def test_a_database_without_a_study_file_is_damaged(tmp_path):
     made = FabricatedRun(tmp_path / "run")
     made.folder.database.unlink()
-    Store(made.folder, create=True).__exit__(None, None, None)
-    with pytest.raises(RunDamagedError, match="being set up"):
+    database.create(made.folder)
+    with pytest.raises(RunDamagedError, match="study file cannot be read"):
         tables.load(made.path).config  # noqa: B018
+
+
+def test_what_is_no_regular_file_is_written_into_and_a_link_stays(tmp_path):
+    (tmp_path / "real.csv").write_text("old")
+    (tmp_path / "link.csv").symlink_to("real.csv")
+    tables.replace_file(tmp_path / "link.csv", "new")
+    assert (tmp_path / "link.csv").is_symlink()
+    assert (tmp_path / "real.csv").read_text() == "new"
+    tables.replace_file(Path("/dev/null"), "gone")
+    assert Path("/dev/null").is_char_device()
+    assert {path.name for path in tmp_path.iterdir()} == {"real.csv", "link.csv"}
+
+
+def test_drafts_of_killed_writers_are_swept_up(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    (tmp_path / f".a.csv.{dead.pid}").write_text("half")
+    (tmp_path / f".a.csv.{os.getppid()}").write_text("somebody is at it")
+    tables.replace_file(tmp_path / "a.csv", "whole")
+    assert {path.name for path in tmp_path.iterdir()} == {"a.csv", f".a.csv.{os.getppid()}"}
 
 
 def test_pandas_is_loaded_only_for_tables():

@@ -107,18 +107,16 @@ def stage_summary(run: Run, stage: Stage) -> StageSummary:
 def run_line(folder: RunFolder) -> RunLine:
     """A run for a list; one that cannot be read is a line as well, not an error."""
     try:
-        snapshot = store.read(folder)
-        metric = stored_config.config_of(snapshot).search.metric
-    except (HptuneError, ValueError) as error:
+        found = store.read_overview(folder)
+        metric = stored_config.config_in(folder, found.facts).search.metric
+    except HptuneError as error:
         return RunLine(folder.name, "damaged", problem=str(error).partition("\n")[0])
-    n_done, n_planned = len(snapshot.results), snapshot.n_planned
-    best = next(iter(ranked(snapshot.results)), None)
     return RunLine(
         name=folder.name,
-        state="running" if snapshot.writer else "finished" if n_done == n_planned else "unfinished",
-        created=snapshot.facts.get("created", ""),
-        n_done=n_done,
-        n_planned=n_planned,
+        state="running" if found.writer else "finished" if found.n_done == found.n_planned else "unfinished",
+        created=found.facts.get("created", ""),
+        n_done=found.n_done,
+        n_planned=found.n_planned,
         metric=metric,
-        best_score=best.score if best else None,
+        best_score=found.best_score,
     )

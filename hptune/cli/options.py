@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import click
 
@@ -38,9 +40,36 @@ N_TRIALS = click.IntRange(min=1, max=1_000_000)
 
 
 def new_console() -> Console:
+    """A console on standard output that outlives it: a reader that leaves or a closed terminal ends no search."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    return Console(file=cast("TextIO", _Lasting(sys.stdout)), highlight=False)
+
+
+class _Lasting:
+    """A stream that goes on into nothing once it cannot be written to."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with self._into_nothing():
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with self._into_nothing():
+            self._stream.flush()
+
+    @contextlib.contextmanager
+    def _into_nothing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def one_blas_thread() -> None:

@@ -40,11 +40,14 @@ def print_outcome(console: Console, folder: RunFolder, outcome: Outcome, runs: P
 
 
 def _next_commands(folder: RunFolder, outcome: Outcome, runs: Path) -> list[tuple[str, str]]:
-    """What to type next, with the options that this run needs to be found."""
-    is_newest = find_all(runs)[-1:] == [folder]
-    where = "" if str(runs) == "runs" else f" --runs {shlex.quote(str(runs))}"
-    argument = "" if is_newest else f" {shlex.quote(folder.name)}"
-    option = "" if is_newest else f" --run {shlex.quote(folder.name)}"
+    """What to type next, with what this run needs to be found."""
+    where, name = "", ""
+    if folder.path.absolute().parent != runs.absolute():
+        name = shlex.quote(str(folder.path))
+    else:
+        where = "" if str(runs) == "runs" else f" --runs {shlex.quote(str(runs))}"
+        name = "" if find_all(runs)[-1:] == [folder] else shlex.quote(folder.name)
+    argument, option = (f" {name}", f" --run {name}") if name else ("", "")
     commands = [(f"hptune report{argument}{where}", "what was found, and what to do next")]
     if outcome.n_completed:
         commands.append((f"hptune zoom --around best{option}{where}", "narrow the space around the best trial"))

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from hptune.data.dataset import normalise
 from hptune.data.loading import load
 from hptune.data.settings import DataSettings
+from hptune.errors import DataError
 from hptune.nn.hyperparameters import Hyperparameters
 from hptune.nn.training import train
 from hptune.trainers import Train
@@ -16,8 +17,17 @@ TRAINER = f"{__name__}:prepare"
 
 
 def prepare(job: Job) -> Train:
-    """A Train for a job whose settings hold "data" (DataSettings) and "train" (fixed hyperparameters)."""
-    dataset = normalise(load(DataSettings.from_json(job.settings["data"])))
+    """A Train for a job whose settings hold "data" (DataSettings), its fingerprint, and "train" (fixed values).
+
+    Raises:
+        DataError: the data cannot be used, or are not those with that fingerprint.
+
+    """
+    settings = DataSettings.from_json(job.settings["data"])
+    loaded = load(settings)
+    if loaded.fingerprint() != job.settings["fingerprint"]:
+        raise DataError(f"{settings.path or settings.source}: has changed since the run was started. Put it back.")
+    dataset = normalise(loaded)
     fixed = job.settings["train"]
 
     def train_one(spec: TrialSpec) -> Generator[EpochMetrics, None, FinalCheck]:

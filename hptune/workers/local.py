@@ -22,7 +22,7 @@ from hptune.trial import EpochMetrics, Job, TrialResult, TrialSpec
 from hptune.workers import messages
 from hptune.workers.blas import ONE_THREAD
 
-MAX_BOOTS = 3  # consecutive workers that died before they were ready
+MAX_BOOTS = 3  # consecutive workers that ended by themselves before they were ready
 STDERR_TAIL = 1500  # bytes of a dead worker's last words
 
 
@@ -136,7 +136,8 @@ class LocalWorkers:
         self._processes.remove(process)
         _kill(process)
         words = self._reap(process)
-        if process.is_ready:
+        # one that was killed says nothing about the next one; one that ended by itself before it was ready does
+        if process.is_ready or process.popen.returncode < 0:
             if process.spec is not None:
                 events.append(AttemptLost(process.spec, f"its worker process {words}"))
             return

@@ -103,7 +103,7 @@ def test_the_whole_report(run):
         "overfitted to the dev set",
         "2 diverged: train_loss became nan in epoch N (trials 2, 3)",
         "1 crashed: the worker was killed by signal 9 (SIGKILL) (trial 6)",
-        "3 of 10 trials have no result yet",
+        "3 of 10 trials to go",
     ):
         assert expected in text
 
@@ -221,12 +221,12 @@ def test_specs_are_exact():
         "learning_rate",
         "optimizer",
         "beta1",
-        "hidden_layers",
         "hidden_units",
+        "hidden_layers",
         "batch_size",
     ]
-    assert lines[1].split() == ["0", "0.30000000000000004", "adam", "0.9871234567890123", "3", "64", "-"]
-    assert lines[2].split() == ["1", "0.001", "momentum", "-", "3", "128", "64"]
+    assert lines[1].split() == ["0", "0.30000000000000004", "adam", "0.9871234567890123", "64", "3", "-"]
+    assert lines[2].split() == ["1", "0.001", "momentum", "-", "128", "3", "64"]
 
 
 def test_piped_specs_have_one_row_a_trial_however_long():

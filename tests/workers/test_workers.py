@@ -176,6 +176,26 @@ def test_workers_that_cannot_start_end_the_run_with_their_last_words():
         train(LocalWorkers(job("cannot_boot"), 2))
 
 
+def test_only_boots_that_fail_one_after_the_other_end_the_run(tmp_path):
+    """Boots 0, 1 fail, 2 works and its worker dies in trial 0; boots 3, 4 fail, 5 works, and so on."""
+    settings = {"failing": [0, 1, 3, 4], "killed": [], "dying": [0], "folder": str(tmp_path)}
+    found = results(train(LocalWorkers(job("boots_sometimes", **settings), 1), SPECS[:2]))
+    assert [found[number].status for number in (0, 1)] == [Status.CRASHED, Status.COMPLETED]
+
+
+def test_workers_killed_while_they_boot_cost_attempts_and_not_the_run(tmp_path):
+    settings = {"failing": [], "killed": [0, 1, 2, 3], "dying": [], "folder": str(tmp_path)}
+    events = train(LocalWorkers(job("boots_sometimes", **settings), 1), SPECS[:3])
+    assert sum(isinstance(event, AttemptLost) for event in events) == 4
+    statuses = sorted(result.status for result in results(events).values())
+    assert statuses == [Status.COMPLETED, Status.COMPLETED, Status.CRASHED]
+
+
+def test_a_worker_that_ends_no_line_is_replaced():
+    events = train(LocalWorkers(job("endless_line"), 1), SPECS[:1])
+    assert results(events)[0].status is Status.CRASHED
+
+
 def test_data_that_a_worker_cannot_use_are_the_users_to_mend():
     with pytest.raises(DataError, match=r"data\.csv:3: gone"):
         train(LocalWorkers(job("bad_data"), 2))

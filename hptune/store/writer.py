@@ -1,0 +1,158 @@
+"""The one writer of a run. What append() has returned for is never lost.
+
+Curves are rows of their own, written as they come and deleted when their trial starts anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from hptune import runs
+from hptune.errors import StorageError
+from hptune.events import EpochEnded, Event, TrialEnded, TrialStarted
+from hptune.runs import RunFolder
+from hptune.store import database, snapshot
+from hptune.store.snapshot import Snapshot, Stage
+from hptune.trial import Status, TrialResult, TrialSpec
+
+
+class Store:
+    """The writing end of a run's database; a context manager that holds the run's lock."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        with database.errors(folder.path):
+            self._lock = database.take_lock(folder)
+            try:
+                self._connection = database.connect(folder)
+                self._identity = _identity(folder.database)
+            except BaseException:
+                os.close(self._lock)
+                raise
+
+    @classmethod
+    def new(cls, parent: Path, name: str, config: str, facts: Mapping[str, Any], stage: Stage) -> Self:
+        """A new run below parent: its folder appears whole, with its study file, its facts and its first stage."""
+        return cls(runs.create(parent, name, lambda folder: set_up(folder, config, facts, stage)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # a run at rest is one file that can be copied; with a reader at work it stays in WAL mode, which is as well
+        with contextlib.suppress(sqlite3.Error, StorageError):
+            self._require_place()
+            self._connection.execute("PRAGMA journal_mode = DELETE")
+        self._connection.close()
+        os.close(self._lock)
+
+    def add_facts(self, facts: Mapping[str, Any]) -> None:
+        """What is true of the whole run, as plain JSON values."""
+        with self._transaction() as connection:
+            rows = [(name, json.dumps(value)) for name, value in facts.items()]
+            connection.executemany("INSERT INTO facts VALUES (?, ?)", rows)
+
+    def add_stage(self, stage: Stage) -> None:
+        with self._transaction() as connection:
+            _insert_stage(connection, stage)
+
+    def append(self, events: Iterable[Event]) -> None:
+        """Write events in one durable transaction; when this returns, they stay.
+
+        Raises:
+            StorageError: nothing of them was written.
+
+        """
+        with self._transaction() as connection:
+            for event in events:
+                match event:
+                    case TrialStarted(spec, attempt):
+                        _start(connection, spec, attempt)
+                    case EpochEnded(number, metrics):
+                        connection.execute(
+                            "INSERT INTO epochs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (number, *metrics.to_json())
+                        )
+                    case TrialEnded(result):
+                        _end(connection, result)
+
+    def snapshot(self) -> Snapshot:
+        """What is stored now, curves left out."""
+        with database.errors(self.folder.path):
+            return snapshot.from_connection(self.folder, self._connection)
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with database.errors(self.folder.path), self._connection:
+            self._require_place()
+            self._connection.execute("BEGIN IMMEDIATE")
+            yield self._connection
+
+    def _require_place(self) -> None:
+        """Writing to a file that was moved away or deleted would lose what is written."""
+        with contextlib.suppress(OSError):
+            if _identity(self.folder.database) == self._identity:
+                return
+        raise StorageError(
+            f"{self.folder.path}: the run folder was moved or deleted while it was being written to. "
+            "If it was moved, go on with: hptune resume PATH"
+        )
+
+
+def set_up(folder: RunFolder, config: str, facts: Mapping[str, Any], stage: Stage) -> None:
+    """Fill an empty folder: study file, facts and first stage."""
+    database.create(folder)
+    with Store(folder) as store:
+        store.add_facts({**facts, "config": config})
+        store.add_stage(stage)
+    folder.config.write_text(config, encoding="utf-8")
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
+
+
+def _start(connection: sqlite3.Connection, spec: TrialSpec, attempt: int) -> None:
+    _forget_curve(connection, spec.number)
+    connection.execute(
+        "INSERT OR REPLACE INTO trials (number, stage, hyperparameters, attempts) VALUES (?, ?, ?, ?)",
+        (spec.number, spec.stage, json.dumps(dict(spec.hyperparameters)), attempt),
+    )
+
+
+def _end(connection: sqlite3.Connection, result: TrialResult) -> None:
+    if result.status is Status.CRASHED:  # how much of its last attempt had come through is chance
+        _forget_curve(connection, result.number)
+    connection.execute(
+        "UPDATE trials SET status = ?, reason = ?, epochs = ?, best_epoch = ?, score = ?, full_train_error = ?,"
+        " test_error = ?, seconds = ? WHERE number = ? AND status IS NULL",
+        (
+            result.status.value,
+            result.reason,
+            result.epochs,
+            result.best_epoch,
+            result.score,
+            result.final.train_error,
+            result.final.test_error,
+            result.seconds,
+            result.number,
+        ),
+    )
+
+
+def _forget_curve(connection: sqlite3.Connection, number: int) -> None:
+    connection.execute("DELETE FROM epochs WHERE trial = ?", (number,))
+
+
+def _insert_stage(connection: sqlite3.Connection, stage: Stage) -> None:
+    values = (stage.number, stage.name, stage.origin, stage.space, stage.first_trial, stage.n_trials)
+    connection.execute("INSERT INTO stages VALUES (?, ?, ?, ?, ?, ?, ?)", (*values, json.dumps(stage.parents)))
