@@ -196,23 +196,6 @@ def boots_sometimes(job):
     return train
 
 
-def endless_line(job):
-    """Writes megabytes that end no line to every descriptor above standard error."""
-    del job
-
-    def train(spec):
-        yield from curve(spec, 1)
-        for descriptor in range(3, 20):
-            try:
-                while True:
-                    os.write(descriptor, b"x" * 65536)
-            except OSError:
-                continue
-        return FinalCheck()
-
-    return train
-
-
 def bad_data(job):
     from hptune.errors import DataError
 

@@ -191,9 +191,30 @@ def test_workers_killed_while_they_boot_cost_attempts_and_not_the_run(tmp_path):
     assert statuses == [Status.COMPLETED, Status.COMPLETED, Status.CRASHED]
 
 
-def test_a_worker_that_ends_no_line_is_replaced():
-    events = train(LocalWorkers(job("endless_line"), 1), SPECS[:1])
-    assert results(events)[0].status is Status.CRASHED
+def test_a_worker_that_ends_no_line_is_killed_and_its_bytes_are_forgotten(monkeypatch):
+    killed = []
+    monkeypatch.setattr(local, "_kill", killed.append)
+    process = local._Process(popen=None, stderr=None, spec=SPECS[0], is_ready=True)
+    workers = LocalWorkers(job("steady"), 1)
+    for _ in range(messages.MAX_LINE // 65536):
+        workers._receive(process, b"x" * 65536, [])
+    assert not killed
+    workers._receive(process, b"x", [])
+    assert killed == [process]
+    assert process.unread == b""
+    workers.close()
+
+
+def test_a_worker_ends_when_its_input_does_though_its_parent_lives(tmp_path):
+    settings = {"fault": "hang", "trials": [0], "folder": str(tmp_path)}
+    workers = LocalWorkers(job("faulty", **settings), 1)
+    workers.submit(SPECS[0])
+    while not workers.poll(5):
+        pass
+    (process,) = workers._processes
+    process.popen.stdin.close()
+    assert ended_within(process.popen.pid, 1)
+    workers.close()
 
 
 def test_data_that_a_worker_cannot_use_are_the_users_to_mend():
