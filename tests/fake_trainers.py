@@ -101,6 +101,12 @@ def _wait_for_ever():
     signal.pause()
 
 
+def _wait_without_giving_others_a_turn():
+    import ctypes
+
+    ctypes.PyDLL(None).pause()  # keeps Python's lock, so that no other thread runs
+
+
 FAULTS = {
     "sigkill": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "segfault": _segfault,
@@ -114,6 +120,7 @@ FAULTS = {
     "diverge": _diverge,
     "flood": _flood,
     "hang": _wait_for_ever,
+    "hang in C": _wait_without_giving_others_a_turn,
 }
 
 

@@ -393,6 +393,7 @@ def test_what_was_ignored_at_the_start_stays_ignored(number, home):
     )  # fmt: skip
     assert process.stdout is not None
     process.stdout.readline()
+    process.stdout.readline()  # the first trial has ended
     process.send_signal(number)
     assert "6/6 trials" in process.stdout.read()
     process.stdout.close()

@@ -72,7 +72,6 @@ def _serve(descriptor: int, lines: queue.SimpleQueue[bytes], out: BinaryIO) -> N
 
 def _die_with_parent() -> None:
     """Ask Linux for SIGKILL when the parent dies: it works even where Python code gets no turn."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform != "linux":
         return
     import ctypes  # noqa: PLC0415

@@ -246,18 +246,20 @@ workers = LocalWorkers(Job("fake_trainers:faulty", "dev_error", {settings}), 2)
 for number in range(2):
     workers.submit(TrialSpec(number, 0, {{}}, 0))
 if {wait}:
-    while not workers.poll(5):
+    while not ({struck} or workers.poll(0.1)):
         pass
 print(*workers.pids.values(), flush=True)
 os.kill(os.getpid(), {signal})
 """
 
 
+@pytest.mark.parametrize("fault", ["hang", "hang in C"])
 @pytest.mark.parametrize("wait", [True, False], ids=["training", "booting"])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_workers_are_gone_a_second_after_their_parent(number, wait, tmp_path):
-    settings = {"fault": "hang", "trials": [0, 1], "folder": str(tmp_path)}
-    program = PARENT.format(settings=settings, wait=wait, signal=int(number))
+def test_workers_are_gone_a_second_after_their_parent(number, wait, fault, tmp_path):
+    settings = {"fault": fault, "epoch": 0 if fault == "hang in C" else 1, "trials": [0, 1], "folder": str(tmp_path)}
+    struck = f"len(list(__import__('pathlib').Path({str(tmp_path)!r}).glob('strike-*'))) == 2"
+    program = PARENT.format(settings=settings, wait=wait, struck=struck, signal=int(number))
     parent = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=30)
     assert parent.returncode == -number
     pids = [int(word) for word in parent.stdout.split()]
