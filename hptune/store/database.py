@@ -54,10 +54,14 @@ def connect(folder: RunFolder) -> sqlite3.Connection:
     if not folder.database.is_file():
         raise RunDamagedError(f"{folder.path}: has no run.db")
     connection = sqlite3.connect(folder.database, isolation_level=None)
-    _check_version(folder, connection)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA fullfsync = ON")  # macOS: fsync alone leaves data in the drive's cache
+    try:
+        _check_version(folder, connection)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA fullfsync = ON")  # macOS: fsync alone leaves data in the drive's cache
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
