@@ -19,6 +19,7 @@ def _legal(default: Value, doc: str, legal: Legal) -> Any:
     return dataclasses.field(default=default, metadata={"doc": doc, "legal": legal})
 
 
+_RANDOM = ("he", "xavier", "xavier_average", "large")
 _MOMENTUM = ("optimizer", ("momentum",))
 _ADAM = ("optimizer", ("adam",))
 
@@ -31,11 +32,19 @@ class Hyperparameters:
     batch_size: int = _legal(64, "examples in a mini-batch", Legal("int", low=1, high=10**9))
     hidden_layers: int = _legal(1, "hidden layers; 0 is logistic or softmax regression", Legal("int", low=0, high=100))
     hidden_units: int = _legal(32, "units in each hidden layer", Legal("int", low=1, high=100_000))
-    activation: str = _legal("relu", "of the hidden layers", Legal("choice", choices=("relu", "tanh")))
+    activation: str = _legal(
+        "relu", "of the hidden layers", Legal("choice", choices=("relu", "leaky_relu", "tanh", "sigmoid"))
+    )
     init: str = _legal(
         "auto",
-        "initial weights: he (variance 2/n_in), xavier (1/n_in), auto (he for relu, xavier for tanh)",
-        Legal("choice", choices=("auto", "he", "xavier")),
+        "initial weights: their variance is he 2/n_in, xavier 1/n_in, xavier_average 2/(n_in + n_out), zeros 0, "
+        "large 100; auto is he for relu and leaky_relu, xavier for tanh and sigmoid",
+        Legal("choice", choices=("auto", *_RANDOM, "zeros")),
+    )
+    init_scale: float = _legal(
+        1.0,
+        "factor of the initial weights",
+        Legal("real", low=0, low_open=True, only_with=("init", ("auto", *_RANDOM))),
     )
     optimizer: str = _legal("adam", "", Legal("choice", choices=("gradient_descent", "momentum", "adam")))
     learning_rate: float = _legal(0.01, "step size of the first epoch", Legal("real", low=0, low_open=True))

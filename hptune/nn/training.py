@@ -87,7 +87,7 @@ def _network(dataset: Dataset, h: Hyperparameters, rng: np.random.Generator, dty
     outputs = loss.outputs(len(dataset.classes))
     sizes = (features, *[h.hidden_units] * h.hidden_layers, outputs)
     network = Network(sizes, ACTIVATIONS[h.activation], loss, dtype)
-    initializers.initialize(network.weights, h.init, h.activation, rng)
+    initializers.initialize(network.weights, h.init, h.activation, rng, h.init_scale)
     return network
 
 
