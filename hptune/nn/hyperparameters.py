@@ -22,6 +22,7 @@ def _legal(default: Value, doc: str, legal: Legal) -> Any:
 _RANDOM = ("he", "xavier", "xavier_average", "large")
 _MOMENTUM = ("optimizer", ("momentum",))
 _ADAM = ("optimizer", ("adam",))
+_SQUARES = ("optimizer", ("rmsprop", "adam"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Hyperparameters:
         "factor of the initial weights",
         Legal("real", low=0, low_open=True, only_with=("init", ("auto", *_RANDOM))),
     )
-    optimizer: str = _legal("adam", "", Legal("choice", choices=("gradient_descent", "momentum", "adam")))
+    optimizer: str = _legal("adam", "", Legal("choice", choices=("gradient_descent", "momentum", "rmsprop", "adam")))
     learning_rate: float = _legal(0.01, "step size of the first epoch", Legal("real", low=0, low_open=True))
     learning_rate_decay: float = _legal(
         0.0, "inverse time: learning_rate / (1 + decay * epoch), epoch from 0", Legal("real", low=0)
@@ -58,9 +59,11 @@ class Hyperparameters:
         0.9, "Adam's average of gradients", Legal("real", low=0, high=1, high_open=True, only_with=_ADAM)
     )
     beta2: float = _legal(
-        0.999, "Adam's average of squared gradients", Legal("real", low=0, high=1, high_open=True, only_with=_ADAM)
+        0.999, "average of squared gradients", Legal("real", low=0, high=1, high_open=True, only_with=_SQUARES)
     )
-    epsilon: float = _legal(1e-8, "added to Adam's denominator", Legal("real", low=0, low_open=True, only_with=_ADAM))
+    epsilon: float = _legal(
+        1e-8, "added to the root of that average", Legal("real", low=0, low_open=True, only_with=_SQUARES)
+    )
     l2: float = _legal(0.0, "lambda of the penalty lambda/(2m) * ||W||^2", Legal("real", low=0))
     dropout: float = _legal(
         0.0, "share of the hidden units dropped in training", Legal("real", low=0, high=1, high_open=True)

@@ -48,6 +48,31 @@ def momentum(parameters: NDArray[Any], gradient: NDArray[Any], *, beta: float) -
     return step
 
 
+def rmsprop(parameters: NDArray[Any], gradient: NDArray[Any], *, beta2: float, epsilon: float) -> Step:
+    """Step p -= learning_rate * g / (sqrt(s) + epsilon) with s = beta2 s + (1 - beta2) g^2, from s = 0.
+
+    The form of Ng's Deep Learning Specialization (course 2, week 2), without bias correction, so that the
+    first steps are up to 1 / sqrt(1 - beta2) times as long. Kept is S = s / (1 - beta2); with
+    r = sqrt(1 - beta2) the step is (learning_rate / r) * g / (sqrt(S) + epsilon / r).
+    """
+    total_squares = np.zeros_like(parameters)  # S
+    scratch = np.empty_like(parameters)
+    root = math.sqrt(1 - beta2)
+    floor = max(epsilon / root, float(np.finfo(parameters.dtype).tiny))  # rounded to 0 it would make 0 / 0
+
+    def step(learning_rate: float) -> None:
+        np.multiply(total_squares, beta2, out=total_squares)
+        np.square(gradient, out=scratch)
+        np.add(total_squares, scratch, out=total_squares)
+        np.sqrt(total_squares, out=scratch)
+        np.add(scratch, floor, out=scratch)
+        np.divide(gradient, scratch, out=scratch)
+        np.multiply(scratch, learning_rate / root, out=scratch)
+        np.subtract(parameters, scratch, out=parameters)
+
+    return step
+
+
 def adam(parameters: NDArray[Any], gradient: NDArray[Any], *, beta1: float, beta2: float, epsilon: float) -> Step:
     """Step p -= learning_rate * m_hat / (sqrt(v_hat) + epsilon), with bias correction (Kingma and Ba 2015).
 
@@ -85,6 +110,8 @@ def build(hyperparameters: Hyperparameters, parameters: NDArray[Any], gradient: 
     h = hyperparameters
     if h.optimizer == "adam":
         return adam(parameters, gradient, beta1=h.beta1, beta2=h.beta2, epsilon=h.epsilon)
+    if h.optimizer == "rmsprop":
+        return rmsprop(parameters, gradient, beta2=h.beta2, epsilon=h.epsilon)
     if h.optimizer == "momentum":
         return momentum(parameters, gradient, beta=h.momentum)
     return gradient_descent(parameters, gradient)

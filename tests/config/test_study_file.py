@@ -429,6 +429,18 @@ IN_FILE = [
         "train.init_scale",
         "goes with init: auto or he or xavier or xavier_average or large",
     ),
+    (
+        "data: {source: digits}\ntrain: {optimizer: momentum, beta2: 0.9}\nspace: {l2: 1}",
+        "2:30",
+        "train.beta2",
+        "goes with optimizer: rmsprop or adam",
+    ),
+    (
+        "data: {source: digits}\ntrain: {optimizer: rmsprop, beta1: 0.9}\nspace: {l2: 1}",
+        "2:29",
+        "train.beta1",
+        "has no effect",
+    ),
     ("data: {source: digits}\ntrain: {l2: 0.5}\nspace: {l2: 1}", "3:9", "space.l2", "also fixed under train (to 0.5)"),
     (
         "data: {source: digits}\nspace: {l2: 1}\nsearch: {trials: 0}",
