@@ -49,8 +49,25 @@ class Hyperparameters:
     )
     optimizer: str = _legal("adam", "", Legal("choice", choices=("gradient_descent", "momentum", "rmsprop", "adam")))
     learning_rate: float = _legal(0.01, "step size of the first epoch", Legal("real", low=0, low_open=True))
+    schedule: str = _legal(
+        "inverse_time",
+        "how the learning rate falls from epoch to epoch",
+        Legal("choice", choices=("constant", "inverse_time", "exponential", "sqrt", "staircase")),
+    )
     learning_rate_decay: float = _legal(
-        0.0, "inverse time: learning_rate / (1 + decay * epoch), epoch from 0", Legal("real", low=0)
+        0.0,
+        "inverse time: learning_rate / (1 + decay * epoch), epoch from 0",
+        Legal("real", low=0, only_with=("schedule", ("inverse_time",))),
+    )
+    decay_factor: float = _legal(
+        0.95,
+        "exponential: learning_rate * factor^epoch",
+        Legal("real", low=0, high=1, low_open=True, only_with=("schedule", ("exponential",))),
+    )
+    decay_epochs: int = _legal(
+        10,
+        "staircase: epochs between two halvings",
+        Legal("int", low=1, high=10**9, only_with=("schedule", ("staircase",))),
     )
     momentum: float = _legal(
         0.9, "beta of the averaged gradient", Legal("real", low=0, high=1, high_open=True, only_with=_MOMENTUM)

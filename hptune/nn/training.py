@@ -15,11 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hptune.data.dataset import Dataset, Subset
-from hptune.nn import initializers, losses, optimizers
+from hptune.nn import initializers, losses, optimizers, schedules
 from hptune.nn.activations import ACTIVATIONS
 from hptune.nn.hyperparameters import Hyperparameters
 from hptune.nn.network import ForwardBuffers, Network, TrainingBuffers
-from hptune.nn.schedules import inverse_time
 from hptune.randomness import Purpose, generator
 from hptune.trial import DivergedError, EpochMetrics, FinalCheck, MetricName
 
@@ -62,7 +61,7 @@ def train(
     train_set = _examples(dataset.train, dataset, network)
     train_epoch = _trainer(network, train_set, h, seed, number)
     dev_chunks = _chunks(_examples(dataset.dev, dataset, network), network)
-    schedule = inverse_time(h.learning_rate, h.learning_rate_decay)
+    schedule = schedules.build(h)
     best_score, best_parameters = math.inf, network.parameters.copy()
     for epoch in range(h.epochs):
         learning_rate = schedule(epoch)

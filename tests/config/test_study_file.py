@@ -83,6 +83,7 @@ def test_the_example_of_the_design_loads(tmp_path):
         "init": "auto",
         "init_scale": 1.0,
         "optimizer": "adam",
+        "schedule": "inverse_time",
         "learning_rate_decay": 0.0,
         "epsilon": 1e-8,
         "l2": 0.0,
@@ -440,6 +441,30 @@ IN_FILE = [
         "2:29",
         "train.beta1",
         "has no effect",
+    ),
+    (
+        "data: {source: digits}\ntrain: {schedule: sqrt, learning_rate_decay: 1}\nspace: {l2: 1}",
+        "2:25",
+        "train.learning_rate_decay",
+        "goes with schedule: inverse_time",
+    ),
+    (
+        "data: {source: digits}\ntrain: {schedule: inverse_time, decay_factor: 1}\nspace: {l2: 1}",
+        "2:33",
+        "train.decay_factor",
+        "goes with schedule: exponential",
+    ),
+    (
+        "data: {source: digits}\ntrain: {schedule: constant, decay_epochs: 1}\nspace: {l2: 1}",
+        "2:29",
+        "train.decay_epochs",
+        "goes with schedule: staircase",
+    ),
+    (
+        "data: {source: digits}\ntrain: {schedule: exponential, decay_factor: 0}\nspace: {l2: 1}",
+        "2:46",
+        "train.decay_factor",
+        "above 0 and at most 1",
     ),
     ("data: {source: digits}\ntrain: {l2: 0.5}\nspace: {l2: 1}", "3:9", "space.l2", "also fixed under train (to 0.5)"),
     (
