@@ -82,8 +82,13 @@ class Hyperparameters:
         1e-8, "added to the root of that average", Legal("real", low=0, low_open=True, only_with=_SQUARES)
     )
     l2: float = _legal(0.0, "lambda of the penalty lambda/(2m) * ||W||^2", Legal("real", low=0))
+    l1: float = _legal(0.0, "lambda of the penalty lambda/m * sum |W|", Legal("real", low=0))
+    clip_norm: float = _legal(0.0, "largest norm of the gradient; 0 is no clipping", Legal("real", low=0))
     dropout: float = _legal(
         0.0, "share of the hidden units dropped in training", Legal("real", low=0, high=1, high_open=True)
+    )
+    input_dropout: float = _legal(
+        0.0, "share of the inputs dropped in training", Legal("real", low=0, high=1, high_open=True)
     )
 
 

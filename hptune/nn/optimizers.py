@@ -20,6 +20,18 @@ Step = Callable[[float], None]
 """One update at the learning rate given."""
 
 
+def clip(gradient: NDArray[Any], largest: float) -> None:
+    """Scale g (parameters,), in place, to the norm `largest` where its norm is above: g *= largest / ||g||.
+
+    Pascanu et al. 2013, On the difficulty of training recurrent neural networks.
+    """
+    norm = math.sqrt(np.vdot(gradient, gradient))
+    if norm == math.inf:  # the squares overflow long before the gradient does
+        norm = float(np.linalg.norm(gradient.astype(np.float64)))
+    if norm > largest:
+        np.multiply(gradient, largest / norm, out=gradient)
+
+
 def gradient_descent(parameters: NDArray[Any], gradient: NDArray[Any]) -> Step:
     """Step p -= learning_rate * g; both vectors are (parameters,)."""
     scratch = np.empty_like(parameters)

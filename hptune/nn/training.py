@@ -106,7 +106,7 @@ def _trainer(
     n = len(examples.x)
     batch_size = min(h.batch_size, n)
     sizes = {batch_size, n % batch_size or batch_size}  # the last batch may be a smaller one
-    buffers = {rows: TrainingBuffers.allocate(network, rows, h.dropout) for rows in sizes}
+    buffers = {rows: TrainingBuffers.allocate(network, rows, h.dropout, h.input_dropout) for rows in sizes}
 
     @np.errstate(all="ignore")  # a number that overflows shows in the loss, and the loss is checked
     def train_epoch(epoch: int, learning_rate: float) -> tuple[float, float]:
@@ -118,10 +118,11 @@ def _trainer(
             # mode "clip" writes straight into out, where the default goes through a copy
             examples.x.take(rows, axis=0, out=batch.inputs, mode="clip")
             examples.targets.take(rows, axis=0, out=batch.targets, mode="clip")
-            if batch.dropout is not None:
-                batch.dropout.draw(dropout_rng)
-            loss, errors = network.differentiate(batch, h.l2)
+            batch.draw(dropout_rng)
+            loss, errors = network.differentiate(batch, h.l2, h.l1)
             _require_finite("train_loss", loss, epoch)
+            if h.clip_norm:
+                optimizers.clip(network.gradient, h.clip_norm)
             step(learning_rate)
             total_loss += loss * len(rows)
             total_errors += errors

@@ -87,6 +87,9 @@ def test_the_example_of_the_design_loads(tmp_path):
         "learning_rate_decay": 0.0,
         "epsilon": 1e-8,
         "l2": 0.0,
+        "l1": 0.0,
+        "clip_norm": 0.0,
+        "input_dropout": 0.0,
     }
     assert list(tmp_path.iterdir()) == [path]
 

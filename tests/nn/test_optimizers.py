@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hptune.nn.hyperparameters import Hyperparameters
-from hptune.nn.optimizers import adam, build, gradient_descent, momentum, rmsprop
+from hptune.nn.optimizers import adam, build, clip, gradient_descent, momentum, rmsprop
 
 START = np.array([1.0, -2.0, 0.5])
 GRADIENTS = np.array([[0.1, -0.4, 2.0], [-0.3, 0.2, 1.0], [0.5, 0.0, -1.0]])
@@ -93,6 +93,23 @@ def test_rmsprop_takes_its_own_hyperparameters():
     assert np.all(plain != other_beta2)
     assert np.all(plain != other_epsilon)
     np.testing.assert_array_equal(plain, other_beta1)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_clipping_shortens_a_long_gradient_and_leaves_a_short_one_alone(dtype):
+    gradient = np.array([3.0, -4.0], dtype)
+    for largest in (5.5, 5.0):
+        clip(gradient, largest)
+        np.testing.assert_array_equal(gradient, [3, -4])
+    clip(gradient, 2.0)
+    np.testing.assert_allclose(gradient, [1.2, -1.6], rtol=1e-6)
+
+
+@np.errstate(over="ignore")
+def test_clipping_works_where_the_squares_overflow():
+    gradient = np.array([3e30, -4e30], np.float32)
+    clip(gradient, 2.0)
+    np.testing.assert_allclose(gradient, [1.2, -1.6], rtol=1e-6)
 
 
 def parabola(p):

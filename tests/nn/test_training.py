@@ -6,6 +6,7 @@ from nn.examples import BLOBS, SMALL, run
 
 from hptune.data.dataset import Subset
 from hptune.nn import training
+from hptune.nn.hyperparameters import Hyperparameters
 from hptune.nn.network import Network
 from hptune.trial import METRICS, FinalCheck
 
@@ -49,9 +50,9 @@ def watch_batches(monkeypatch):
     """The inputs of every mini-batch from now on."""
     seen, differentiate = [], Network.differentiate
 
-    def watched(network, batch, l2):
+    def watched(network, batch, l2, l1):
         seen.append(batch.inputs.copy())
-        return differentiate(network, batch, l2)
+        return differentiate(network, batch, l2, l1)
 
     monkeypatch.setattr(Network, "differentiate", watched)
     return seen
@@ -108,6 +109,29 @@ def test_of_equal_epochs_the_first_is_the_best():
     train_errors = [m.dev_error for m in run(dataclasses.replace(BLOBS, dev=BLOBS.train), h)[0]]
     assert train_errors[ties[0]] != train_errors[ties[-1]]  # so that the choice can be told
     assert final.train_error == train_errors[ties[0]]
+
+
+@pytest.mark.parametrize("changes", [{"l1": 0.5}, {"clip_norm": 0.1}, {"input_dropout": 0.3}], ids=str)
+def test_what_a_study_asks_for_reaches_the_training(changes):
+    plain, _ = run(BLOBS, dataclasses.replace(SMALL, optimizer="momentum"))
+    curve, _ = run(BLOBS, dataclasses.replace(SMALL, optimizer="momentum", **changes))
+    again, _ = run(BLOBS, dataclasses.replace(SMALL, optimizer="momentum", **changes))
+    assert curve[-1].dev_loss != plain[-1].dev_loss
+    assert without_clock(curve) == without_clock(again)
+
+
+def test_a_clipped_step_is_as_long_as_it_may_be(monkeypatch):
+    build, seen = training.optimizers.build, []
+    monkeypatch.setattr(training.optimizers, "build", lambda h, p, g: (seen.append(p), build(h, p, g))[1])
+
+    def parameters_after(**changes):  # one step of gradient descent at rate 1
+        h = Hyperparameters(epochs=1, batch_size=200, optimizer="gradient_descent", learning_rate=1.0, **changes)
+        run(BLOBS, h, dtype=np.float64)
+        return seen[-1]
+
+    start = parameters_after(clip_norm=1e-300)
+    assert np.linalg.norm(parameters_after() - start) > 0.05
+    assert np.linalg.norm(parameters_after(clip_norm=0.05) - start) == pytest.approx(0.05)
 
 
 def test_without_a_test_set_there_is_no_test_error():
