@@ -118,6 +118,13 @@ def test_best_yaml_goes_under_train(run):
     assert loaded.train.items() >= {key: value for key, value in written.items() if key != "l2"}.items()
 
 
+def test_best_yaml_says_how_many_epochs_the_trial_ran(tmp_path):
+    made = FabricatedRun(tmp_path / "run")
+    made.complete(0, errors=(0.1, 0.2))  # its patience ended before the three epochs it was given
+    tables.write(tables.load(made.path))
+    assert "dev_error 0.1 at epoch 1 of 2," in made.folder.best_yaml.read_text()
+
+
 def test_best_yaml_leaves_out_what_has_no_effect(tmp_path):
     text = STUDY.replace("train: {epochs: 3}", "train: {epochs: 3, beta2: 0.99, momentum: 0.8}")
     made = FabricatedRun(tmp_path / "run", text)

@@ -30,6 +30,9 @@ class Hyperparameters:
     """One configuration of the network and its training."""
 
     epochs: int = _legal(30, "passes over the training set", Legal("int", low=1, high=10**9))
+    patience: int = _legal(
+        0, "epochs without a lower metric after which training stops; 0 is never", Legal("int", low=0, high=10**9)
+    )
     batch_size: int = _legal(64, "examples in a mini-batch", Legal("int", low=1, high=10**9))
     hidden_layers: int = _legal(1, "hidden layers; 0 is logistic or softmax regression", Legal("int", low=0, high=100))
     hidden_units: int = _legal(32, "units in each hidden layer", Legal("int", low=1, high=100_000))

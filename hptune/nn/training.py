@@ -52,8 +52,9 @@ def train(
 ) -> Generator[EpochMetrics, None, FinalCheck]:
     """Train on a normalised data set: yield every epoch, return the errors at the best one.
 
-    The best epoch is the first with the lowest metric. DivergedError is raised as soon as a loss is no
-    longer finite.
+    The best epoch is the first with the lowest metric. Training stops early when the metric has been no
+    lower for `patience` epochs (Prechelt 1998, Early Stopping - But When?). DivergedError is raised as soon as
+    a loss is no longer finite.
     """
     started = time.perf_counter()
     h = hyperparameters
@@ -62,7 +63,7 @@ def train(
     train_epoch = _trainer(network, train_set, h, seed, number)
     dev_chunks = _chunks(_examples(dataset.dev, dataset, network), network)
     schedule = schedules.build(h)
-    best_score, best_parameters = math.inf, network.parameters.copy()
+    best_score, best_epoch, best_parameters = math.inf, 0, network.parameters.copy()
     for epoch in range(h.epochs):
         learning_rate = schedule(epoch)
         train_loss, train_error = train_epoch(epoch, learning_rate)
@@ -71,9 +72,11 @@ def train(
         seconds = time.perf_counter() - started
         metrics = EpochMetrics(epoch + 1, train_loss, train_error, dev_loss, dev_error, learning_rate, seconds)
         if (score := getattr(metrics, metric)) < best_score:
-            best_score = score
+            best_score, best_epoch = score, epoch
             np.copyto(best_parameters, network.parameters)
         yield metrics
+        if h.patience and epoch - best_epoch >= h.patience:
+            break
     np.copyto(network.parameters, best_parameters)
     test_error = None if dataset.test is None else _error(network, _examples(dataset.test, dataset, network))
     return FinalCheck(_error(network, train_set), test_error)

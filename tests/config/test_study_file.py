@@ -79,6 +79,7 @@ def test_the_example_of_the_design_loads(tmp_path):
     assert config.space.parameters[-1].when == (("optimizer", ("adam",)),)
     assert config.train == {
         "epochs": 30,
+        "patience": 0,
         "activation": "relu",
         "init": "auto",
         "init_scale": 1.0,
