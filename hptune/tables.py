@@ -32,7 +32,8 @@ UNFINISHED = "unfinished"
 """The status of a trial that was started and has no result."""
 
 WHOLE, MAYBE_WHOLE, REAL, TEXT = "int64", "Int64", "float64", "string"  # Int64 has room for missing values
-KIND_DTYPES = {"int": MAYBE_WHOLE, "real": REAL, "choice": TEXT}
+TRUTH = "boolean"  # and so has boolean
+KIND_DTYPES = {"int": MAYBE_WHOLE, "real": REAL, "choice": TEXT, "bool": TRUTH}
 RESULT_COLUMNS: Mapping[str, str] = {
     "trial": WHOLE,
     "stage": TEXT,

@@ -56,7 +56,8 @@ def space(reader: Reader, node: Node | None, train: Mapping[str, Value], root: N
         for name, value_node in section_nodes.items():
             if legal := _without_effect(name, sense):
                 other, values = legal
-                message = f"has no effect: {name} goes with {other}: {' or '.join(values)}, and {other} is never that"
+                wanted = " or ".join(show(value) for value in values)
+                message = f"has no effect: {name} goes with {other}: {wanted}, and {other} is never that"
                 reader.problem(value_node, f"{section}.{name}", f"{message} here", at_key=True)
     return found
 
@@ -110,7 +111,7 @@ def _known(node: Node | None) -> dict[str, Node]:
     return {name: value for name, value in keys.items() if name in LEGAL}
 
 
-def _without_effect(name: str, sense: _Sense) -> tuple[str, tuple[str, ...]] | None:
+def _without_effect(name: str, sense: _Sense) -> tuple[str, tuple[Value, ...]] | None:
     """The hyperparameter that this one goes with, where that has never a value this one needs."""
     other = LEGAL[name].only_with
     return None if other is None or sense.can_hold(*other) else other
@@ -137,7 +138,8 @@ def _conditions_can_hold(reader: Reader, parameter: Parameter, node: Node, sense
         value_node = _below(node, "when", other)
         key = f"space.{parameter.name}.when.{other}"
         if needed := _without_effect(other, sense):
-            message = f"{other} has no effect here: it goes with {needed[0]}: {' or '.join(needed[1])}"
+            wanted = " or ".join(show(value) for value in needed[1])
+            message = f"{other} has no effect here: it goes with {needed[0]}: {wanted}"
             reader.problem(value_node, key, message, at_key=True)
         elif other in sense.domains:
             _values_occur(reader, value_node, key, values, sense.domains[other])

@@ -39,6 +39,12 @@ class Hyperparameters:
     activation: str = _legal(
         "relu", "of the hidden layers", Legal("choice", choices=("relu", "leaky_relu", "tanh", "sigmoid"))
     )
+    batch_norm: bool = _legal(False, "normalise before every activation by the mini-batch", Legal("bool"))
+    batch_norm_momentum: float = _legal(
+        0.9,
+        "beta of the averages of means and variances for evaluation",
+        Legal("real", low=0, high=1, high_open=True, only_with=("batch_norm", (True,))),
+    )
     init: str = _legal(
         "auto",
         "initial weights: their variance is he 2/n_in, xavier 1/n_in, xavier_average 2/(n_in + n_out), zeros 0, "

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hptune.nn import losses
 from hptune.nn.activations import Activation
+from hptune.nn.batch_norm import BatchNorm, RunningStatistics
 from hptune.nn.dropout import Dropout
 from hptune.nn.losses import Loss
 
@@ -43,6 +44,7 @@ class TrainingBuffers:
     deltas: tuple[NDArray[Any], ...]  # (rows, units) each, gradient of the loss by the hidden layers' inputs
     slopes: tuple[NDArray[Any], ...]  # (rows, units) each, derivatives of the activations
     ones: NDArray[Any]  # (rows,): ones @ delta sums over the rows, and BLAS does it fastest
+    norms: tuple[BatchNorm, ...]  # of the hidden layers, where they are normalised
     input_dropout: Dropout | None  # of one layer, the features
     dropout: Dropout | None  # of the hidden layers
 
@@ -57,6 +59,7 @@ class TrainingBuffers:
             deltas=tuple(np.empty((rows, units), dtype) for units in hidden),
             slopes=tuple(np.empty((rows, units), dtype) for units in hidden),
             ones=np.ones(rows, dtype),
+            norms=tuple(BatchNorm(rows, units, dtype) for units in hidden) if network.statistics else (),
             input_dropout=Dropout(rows, (features,), input_dropout, dtype) if input_dropout else None,
             dropout=Dropout(rows, tuple(hidden), dropout, dtype) if dropout and hidden else None,
         )
@@ -75,7 +78,10 @@ class TrainingBuffers:
 
 @final
 class Network:
-    """Layers x -> g(x W + b), the last one without g; W is (n_in, n_out), b (n_out,)."""
+    """Layers x -> g(x W + b), the last one without g; W is (n_in, n_out), b (n_out,).
+
+    With batch normalisation a hidden layer is x -> g(gamma n(x W) + beta), and beta stands where b would.
+    """
 
     def __init__(
         self,
@@ -83,6 +89,8 @@ class Network:
         activation: Activation,
         loss: Loss,
         dtype: type[np.floating[Any]] = np.float32,
+        *,
+        batch_norm: bool = False,
     ) -> None:
         self.sizes = sizes
         self.activation = activation
@@ -90,17 +98,38 @@ class Network:
         self.dtype = dtype
         shapes = list(pairwise(sizes))
         n_weights = sum(n_in * n_out for n_in, n_out in shapes)
-        self.parameters = np.zeros(n_weights + sum(sizes[1:]), dtype)  # all weights, then all biases
+        normed = sizes[1:-1] if batch_norm else ()
+        # all weights, then all biases, then all gammas
+        self.parameters = np.zeros(n_weights + sum(sizes[1:]) + sum(normed), dtype)
         self.gradient = np.zeros_like(self.parameters)
-        self.weights, self.biases = _views(self.parameters, shapes)
-        self._weight_gradients, self._bias_gradients = _views(self.gradient, shapes)
+        self.weights, self.biases, self.gammas = _views(self.parameters, shapes, normed)
+        self._weight_gradients, self._bias_gradients, self._gamma_gradients = _views(self.gradient, shapes, normed)
+        for gamma in self.gammas:
+            gamma[:] = 1
+        self.statistics = RunningStatistics(normed, dtype) if normed else None
         self._flat_weights = self.parameters[:n_weights]
         self._flat_weight_gradients = self.gradient[:n_weights]
         self._penalty_gradient = np.empty(n_weights, dtype)
 
+    @property
+    def state(self) -> tuple[NDArray[Any], ...]:
+        """All that evaluation depends on, to be copied and put back."""
+        return (self.parameters,) if self.statistics is None else (self.parameters, self.statistics.flat)
+
+    def track(self, batch: TrainingBuffers, momentum: float) -> None:
+        """Let the averages for evaluation follow the batch as last differentiated, if layers are normalised.
+
+        A single row has no variance, and is left out.
+        """
+        if self.statistics is not None and len(batch.inputs) > 1:
+            self.statistics.track(batch.norms, momentum)
+
     def evaluate(self, x: NDArray[Any], targets: NDArray[Any], buffers: ForwardBuffers) -> tuple[float, int]:
-        """Mean loss and number of errors on x (rows, features), dropout off, without the penalty."""
-        self._forward(x, buffers, None)
+        """Mean loss and number of errors on x (rows, features), without the penalty.
+
+        Dropout is off, and what is normalised is so by the running averages.
+        """
+        self._forward(x, buffers)
         return self.loss.measure(buffers.logits, targets, buffers.predictions)
 
     def differentiate(self, batch: TrainingBuffers, l2: float, l1: float = 0.0) -> tuple[float, int]:
@@ -112,7 +141,7 @@ class Network:
         """
         buffers = batch.forward
         inputs = batch.kept_inputs()
-        self._forward(inputs, buffers, batch.dropout)
+        self._forward(inputs, buffers, batch)
         loss, errors = self.loss.measure(buffers.logits, batch.targets, buffers.predictions)
         self._backward(batch, inputs, losses.to_gradient(buffers.predictions, batch.targets))
         if l2:
@@ -129,10 +158,16 @@ class Network:
         squares = float(np.vdot(self._flat_weights, self._flat_weights))
         return l2 / (2 * rows) * squares + l1 / rows * float(np.abs(self._flat_weights).sum())
 
-    def _forward(self, x: NDArray[Any], buffers: ForwardBuffers, dropout: Dropout | None) -> None:
+    def _forward(self, x: NDArray[Any], buffers: ForwardBuffers, training: TrainingBuffers | None = None) -> None:
+        dropout = None if training is None else training.dropout
         for layer, hidden in enumerate(buffers.hidden):
             np.dot(x, self.weights[layer], out=hidden)  # (rows, n_in) x (n_in, n_out)
-            np.add(hidden, self.biases[layer], out=hidden)
+            if self.statistics is None:
+                np.add(hidden, self.biases[layer], out=hidden)
+            elif training is None:
+                self.statistics.apply(layer, hidden, self.gammas[layer], self.biases[layer])
+            else:
+                training.norms[layer].apply(hidden, self.gammas[layer], self.biases[layer])
             self.activation.apply(hidden)
             x = hidden
             if dropout is not None:
@@ -145,8 +180,12 @@ class Network:
         dropout = batch.dropout
         sources = (inputs, *(batch.forward.hidden if dropout is None else dropout.kept))
         for layer in range(len(sources) - 1, -1, -1):
-            np.dot(sources[layer].T, delta, out=self._weight_gradients[layer])  # (n_in, rows) x (rows, n_out)
             np.dot(batch.ones, delta, out=self._bias_gradients[layer])
+            if layer < len(batch.norms):
+                batch.norms[layer].differentiate(
+                    delta, self.gammas[layer], self._gamma_gradients[layer], self._bias_gradients[layer]
+                )
+            np.dot(sources[layer].T, delta, out=self._weight_gradients[layer])  # (n_in, rows) x (rows, n_out)
             if layer == 0:
                 return
             below = layer - 1
@@ -159,10 +198,10 @@ class Network:
 
 
 def _views(
-    flat: NDArray[Any], shapes: list[tuple[int, int]]
-) -> tuple[tuple[NDArray[Any], ...], tuple[NDArray[Any], ...]]:
-    """The matrices (n_in, n_out) and after them the vectors (n_out,) that lie in flat one after another."""
-    sizes = [n_in * n_out for n_in, n_out in shapes] + [n_out for _, n_out in shapes]
+    flat: NDArray[Any], shapes: list[tuple[int, int]], normed: tuple[int, ...]
+) -> tuple[tuple[NDArray[Any], ...], tuple[NDArray[Any], ...], tuple[NDArray[Any], ...]]:
+    """The matrices (n_in, n_out), the vectors (n_out,) and those of what is normalised, one after another in flat."""
+    sizes = [n_in * n_out for n_in, n_out in shapes] + [n_out for _, n_out in shapes] + list(normed)
     parts = np.split(flat, np.cumsum(sizes)[:-1])
     matrices = tuple(part.reshape(shape) for part, shape in zip(parts, shapes, strict=False))
-    return matrices, tuple(parts[len(shapes) :])
+    return matrices, tuple(parts[len(shapes) : 2 * len(shapes)]), tuple(parts[2 * len(shapes) :])

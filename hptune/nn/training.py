@@ -63,7 +63,7 @@ def train(
     train_epoch = _trainer(network, train_set, h, seed, number)
     dev_chunks = _chunks(_examples(dataset.dev, dataset, network), network)
     schedule = schedules.build(h)
-    best_score, best_epoch, best_parameters = math.inf, 0, network.parameters.copy()
+    best_score, best_epoch, best_state = math.inf, 0, [array.copy() for array in network.state]
     for epoch in range(h.epochs):
         learning_rate = schedule(epoch)
         train_loss, train_error = train_epoch(epoch, learning_rate)
@@ -73,11 +73,11 @@ def train(
         metrics = EpochMetrics(epoch + 1, train_loss, train_error, dev_loss, dev_error, learning_rate, seconds)
         if (score := getattr(metrics, metric)) < best_score:
             best_score, best_epoch = score, epoch
-            np.copyto(best_parameters, network.parameters)
+            _copy(network.state, best_state)
         yield metrics
         if h.patience and epoch - best_epoch >= h.patience:
             break
-    np.copyto(network.parameters, best_parameters)
+    _copy(best_state, network.state)
     test_error = None if dataset.test is None else _error(network, _examples(dataset.test, dataset, network))
     return FinalCheck(_error(network, train_set), test_error)
 
@@ -88,9 +88,14 @@ def _network(dataset: Dataset, h: Hyperparameters, rng: np.random.Generator, dty
     features = dataset.train.x.shape[1]
     outputs = loss.outputs(len(dataset.classes))
     sizes = (features, *[h.hidden_units] * h.hidden_layers, outputs)
-    network = Network(sizes, ACTIVATIONS[h.activation], loss, dtype)
+    network = Network(sizes, ACTIVATIONS[h.activation], loss, dtype, batch_norm=h.batch_norm)
     initializers.initialize(network.weights, h.init, h.activation, rng, h.init_scale)
     return network
+
+
+def _copy(arrays: Sequence[NDArray[Any]], into: Sequence[NDArray[Any]]) -> None:
+    for source, target in zip(arrays, into, strict=True):
+        np.copyto(target, source)
 
 
 def _examples(subset: Subset, dataset: Dataset, network: Network) -> _Examples:
@@ -124,6 +129,7 @@ def _trainer(
             batch.draw(dropout_rng)
             loss, errors = network.differentiate(batch, h.l2, h.l1)
             _require_finite("train_loss", loss, epoch)
+            network.track(batch, h.batch_norm_momentum)
             if h.clip_norm:
                 optimizers.clip(network.gradient, h.clip_norm)
             step(learning_rate)

@@ -1,4 +1,6 @@
 import itertools
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,17 +14,17 @@ from hptune.nn.network import Network, TrainingBuffers
 ROWS, FEATURES, UNITS = 5, 3, 4
 
 
-def build(activation, loss, init, hidden_layers, dropout, seed, input_dropout=0.0):
+def build(activation, loss, init, hidden_layers, dropout, seed, *, input_dropout=0.0, batch_norm=False, rows=ROWS):
     classes = 2 if loss is LOGISTIC else 3
     sizes = (FEATURES, *[UNITS] * hidden_layers, loss.outputs(classes))
-    network = Network(sizes, ACTIVATIONS[activation], loss, np.float64)
+    network = Network(sizes, ACTIVATIONS[activation], loss, np.float64, batch_norm=batch_norm)
     rng = np.random.default_rng(seed)
     initialize(network.weights, init, activation, rng)
-    for b in network.biases:  # zeros would hide mistakes
+    for b in (*network.biases, *network.gammas):  # zeros and ones would hide mistakes
         b[:] = rng.normal(size=b.shape)
-    batch = TrainingBuffers.allocate(network, ROWS, dropout, input_dropout)
-    batch.inputs[:] = rng.normal(size=(ROWS, FEATURES))
-    batch.targets[:] = loss.encode(rng.integers(classes, size=ROWS), classes, np.float64)
+    batch = TrainingBuffers.allocate(network, rows, dropout, input_dropout)
+    batch.inputs[:] = rng.normal(size=(rows, FEATURES))
+    batch.targets[:] = loss.encode(rng.integers(classes, size=rows), classes, np.float64)
     batch.draw(rng)
     return network, batch
 
@@ -31,7 +33,10 @@ def distance_to_a_kink(network, batch):
     """The pre-activation nearest to 0. The forward pass is written out again, dropout and all."""
     a, nearest = batch.kept_inputs(), np.inf
     for layer in range(len(network.weights) - 1):
-        z = a @ network.weights[layer] + network.biases[layer]
+        z = a @ network.weights[layer]
+        if network.gammas:
+            z = network.gammas[layer] * (z - z.mean(axis=0)) / np.sqrt(z.var(axis=0) + 1e-5)
+        z += network.biases[layer]
         nearest = min(nearest, np.abs(z).min())
         network.activation.apply(z)
         a = z if batch.dropout is None else z * batch.dropout.masks[layer]
@@ -81,6 +86,41 @@ def test_backpropagation_agrees_with_differences(activation, loss, init, l2, l1,
     step, vector_step = (1e-7, 1e-6) if init == "large" else (1e-5, 1e-5)
     assert relative_difference(network, batch, l2, step, l1) < 1e-7
     assert difference_along_random_vectors(network, batch, vector_step, l2=l2, l1=l1) < 1e-7
+
+
+@pytest.mark.parametrize("hidden_layers", [1, 2])
+@pytest.mark.parametrize(("l2", "l1"), [(0.0, 0.0), (0.7, 0.4)])
+@pytest.mark.parametrize("init", VARIANCES)
+@pytest.mark.parametrize("loss", [LOGISTIC, SOFTMAX], ids=["logistic", "softmax"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_backpropagation_agrees_through_batch_normalisation(activation, loss, init, l2, l1, hidden_layers):
+    network, batch = smooth_case(activation, loss, init, hidden_layers, 0.0, batch_norm=True)
+    # around weights of zero 1 / sqrt(variance + epsilon) bends sharply
+    step = 1e-7 if init == "zeros" else 1e-5
+    assert relative_difference(network, batch, l2, l1=l1) < 1e-7
+    assert difference_along_random_vectors(network, batch, step, l2=l2, l1=l1) < 1e-7
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_backpropagation_agrees_through_batch_normalisation_and_dropout(activation, rows):
+    options = {"batch_norm": True, "input_dropout": 0.2, "rows": rows}
+    network, batch = smooth_case(activation, SOFTMAX, "he", 2, 0.3, **options)
+    assert relative_difference(network, batch, 0.7, l1=0.4) < 1e-7
+    assert difference_along_random_vectors(network, batch, l2=0.7, l1=0.4) < 1e-7
+
+
+def test_a_mean_and_a_variance_taken_as_constants_are_found():
+    network, batch = smooth_case("tanh", SOFTMAX, "he", 1, 0.0, batch_norm=True)
+    norm = batch.norms[0]
+
+    def naive(delta, gamma, gamma_gradient, beta_gradient):
+        np.sum(delta * norm._normed, axis=0, out=gamma_gradient)
+        delta *= gamma * norm._inverse
+
+    wrong = replace(batch, norms=(SimpleNamespace(apply=norm.apply, differentiate=naive),))
+    assert relative_difference(network, batch) < 1e-7
+    assert relative_difference(network, wrong) > 1e-3
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.3])

@@ -88,9 +88,12 @@ def test_evaluation_in_chunks_equals_evaluation_at_once(monkeypatch, n):
     assert chunked_final == whole_final
 
 
+@pytest.mark.parametrize("batch_norm", [False, True])
 @pytest.mark.parametrize("metric", METRICS)
-def test_the_final_check_is_of_the_first_best_epoch(metric):
-    h = dataclasses.replace(SMALL, epochs=12, learning_rate=0.3)  # too high, so that the best is not the last
+def test_the_final_check_is_of_the_first_best_epoch(metric, batch_norm):
+    h = dataclasses.replace(
+        SMALL, epochs=12, learning_rate=0.3, batch_norm=batch_norm
+    )  # too high, so that the best is not the last
     curve, final = run(BLOBS, h, metric=metric)
     scores = [getattr(m, metric) for m in curve]
     best = scores.index(min(scores))
