@@ -20,6 +20,8 @@ OTHER_HYPERPARAMETERS = {
     "beta": "momentum", "beta_1": "beta1", "beta_2": "beta2", "eps": "epsilon", "lambda": "l2", "weight_decay": "l2",
     "layers": "hidden_layers", "units": "hidden_units", "minibatch_size": "batch_size", "mini_batch_size": "batch_size",
     "keep_prob": "dropout, the share dropped: 1 - keep_prob", "initialization": "init", "num_epochs": "epochs",
+    "early_stopping": "patience", "lr_schedule": "schedule", "decay_steps": "decay_epochs", "rho": "beta2",
+    "clipnorm": "clip_norm", "max_grad_norm": "clip_norm", "batch_normalization": "batch_norm",
 }  # fmt: skip
 
 

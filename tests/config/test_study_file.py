@@ -247,6 +247,8 @@ IN_SPACE = [
     ("learning_rate: {min: 1, low: 1, high: 2}", "3:19", "learning_rate.min", "unknown key. Write low."),
     ("lr: {low: 1, high: 2}", "3:3", "lr", "unknown key. Write learning_rate."),
     ("droput: {low: 0, high: 0.1}", "3:3", "droput", 'Did you mean "dropout"?'),
+    ("early_stopping: 3", "3:3", "early_stopping", "patience"),
+    ("clipnorm: 3", "3:3", "clipnorm", "clip_norm"),
     ("keep_prob: 0.5", "3:3", "keep_prob", "1 - keep_prob"),
     ("dropout:", "3:11", "dropout", "expected a number of at least 0 and below 1, found nothing"),
     ("dropout: 1", "3:12", "dropout", "below 1, found 1"),

@@ -8,7 +8,7 @@ from hptune.nn.hyperparameters import LEGAL, Hyperparameters
 from hptune.nn.schedules import build, inverse_time
 
 FIVE_EPOCHS = {
-    "constant": ({}, [0.2, 0.2, 0.2, 0.2, 0.2]),
+    "constant": ({"learning_rate_decay": 1.0}, [0.2, 0.2, 0.2, 0.2, 0.2]),
     "inverse_time": ({"learning_rate_decay": 1.0}, [0.2, 0.2 / 2, 0.2 / 3, 0.2 / 4, 0.2 / 5]),
     "exponential": ({"decay_factor": 0.5}, [0.2, 0.1, 0.05, 0.025, 0.0125]),
     "sqrt": ({}, [0.2, 0.2 / math.sqrt(2), 0.2 / math.sqrt(3), 0.1, 0.2 / math.sqrt(5)]),
