@@ -17,18 +17,20 @@ from hptune.trial import Value
 class Legal:
     """The rule of one hyperparameter."""
 
-    kind: Literal["int", "real", "choice"]
+    kind: Literal["int", "real", "choice", "bool"]
     low: float = -math.inf
     high: float = math.inf
     low_open: bool = False  # low itself is not legal
     high_open: bool = False
     choices: tuple[str, ...] = ()
-    only_with: tuple[str, tuple[str, ...]] | None = None  # (hyperparameter, its values under which this one matters)
+    only_with: tuple[str, tuple[Value, ...]] | None = None  # (hyperparameter, its values under which this one matters)
 
     def describe(self) -> str:
         """The rule in words: "a number above 0 and below 1"."""
         if self.kind == "choice":
             return "one of " + ", ".join(self.choices)
+        if self.kind == "bool":
+            return "true or false"
         noun = "a whole number" if self.kind == "int" else "a number"
         bounds = []
         if self.low > -math.inf:
@@ -41,6 +43,8 @@ class Legal:
         """Whether value is legal; True and False are no numbers."""
         if self.kind == "choice":
             return value in self.choices
+        if self.kind == "bool":
+            return isinstance(value, bool)
         if isinstance(value, bool | str) or (isinstance(value, float) and not math.isfinite(value)):
             return False
         if self.kind == "int" and not isinstance(value, int):

@@ -32,7 +32,8 @@ UNFINISHED = "unfinished"
 """The status of a trial that was started and has no result."""
 
 WHOLE, MAYBE_WHOLE, REAL, TEXT = "int64", "Int64", "float64", "string"  # Int64 has room for missing values
-KIND_DTYPES = {"int": MAYBE_WHOLE, "real": REAL, "choice": TEXT}
+TRUTH = "boolean"  # and so has boolean
+KIND_DTYPES = {"int": MAYBE_WHOLE, "real": REAL, "choice": TEXT, "bool": TRUTH}
 RESULT_COLUMNS: Mapping[str, str] = {
     "trial": WHOLE,
     "stage": TEXT,
@@ -63,6 +64,7 @@ class Best:
     score: float  # the metric at best_epoch
     metric: str
     best_epoch: int
+    epochs: int  # that it ran: fewer than it was given where its patience ended
     hyperparameters: Mapping[str, Value]  # all that matter, fixed ones included
     train_error: float | None  # of the weights of the best epoch on the whole set, dropout off
     dev_error: float  # likewise
@@ -139,6 +141,7 @@ class Run:
             score=result.score,
             metric=self.config.search.metric,
             best_epoch=result.best_epoch,
+            epochs=result.epochs,
             hyperparameters=hyperparameters,
             train_error=result.final.train_error,
             dev_error=self._metrics_at_best_epoch()[result.number]["dev_error"],
@@ -224,7 +227,7 @@ def write(run: Run) -> None:
 
 def _best_yaml(best: Best, folder: RunFolder) -> str:
     name = folder.name.encode("unicode_escape").decode("ascii")
-    found = f"{best.metric} {show(best.score)} at epoch {best.best_epoch} of {best.hyperparameters['epochs']}"
+    found = f"{best.metric} {show(best.score)} at epoch {best.best_epoch} of {best.epochs}"
     test = "" if best.test_error is None else f", test error {show(best.test_error)}"
     train = yaml.safe_dump({"train": dict(best.hyperparameters)}, sort_keys=False)
     return f"# {name}, trial {best.trial}: {found}{test}\n# A study file takes this section as it is.\n{train}"

@@ -22,7 +22,7 @@ METRICS: tuple[MetricName, ...] = get_args(MetricName)
 class Status(StrEnum):
     """How a trial ended."""
 
-    COMPLETED = "completed"  # it ran all of its epochs
+    COMPLETED = "completed"  # it ran all of its epochs, or as many as its patience lasted
     DIVERGED = "diverged"  # a loss was no longer a finite number
     FAILED = "failed"  # the training raised an exception
     CRASHED = "crashed"  # its worker process died, three times

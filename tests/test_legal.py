@@ -11,6 +11,7 @@ from hptune.nn.hyperparameters import DEFAULTS, LEGAL, Hyperparameters
 SHARE = Legal("real", low=0, high=1, high_open=True)
 RATE = Legal("real", low=0, low_open=True)
 LAYERS = Legal("int", low=0, high=100)
+SWITCH = Legal("bool")
 OPTIMIZER = Legal("choice", choices=("adam", "momentum"))
 
 
@@ -24,6 +25,7 @@ OPTIMIZER = Legal("choice", choices=("adam", "momentum"))
         (LAYERS, "a whole number of at least 0 and at most 100"),
         (Legal("int", low=1, high=10**9), "a whole number of at least 1 and at most 1,000,000,000"),
         (OPTIMIZER, "one of adam, momentum"),
+        (SWITCH, "true or false"),
     ],
 )
 def test_a_rule_is_said_in_words(legal, words):
@@ -54,6 +56,11 @@ def test_a_rule_is_said_in_words(legal, words):
         (LAYERS, False, False),
         (LAYERS, 10**400, False),
         (Legal("int"), 10**400, True),
+        (SWITCH, True, True),
+        (SWITCH, False, True),
+        (SWITCH, 1, False),
+        (SWITCH, 0.0, False),
+        (SWITCH, "true", False),
         (OPTIMIZER, "adam", True),
         (OPTIMIZER, "Adam", False),
         (OPTIMIZER, True, False),

@@ -74,6 +74,19 @@ def test_hyperparameters_keep_their_types(run):
     }
 
 
+def test_switches_are_columns_of_truth_values(tmp_path):
+    text = STUDY.replace("space:\n", "space:\n  batch_norm: {choices: [true, false], when: {optimizer: adam}}\n")
+    made = FabricatedRun(tmp_path / "run", text)
+    made.complete(0, {**ADAM, "batch_norm": True})
+    made.complete(1, MOMENTUM)
+    run = tables.load(made.path)
+    assert str(run.trials["batch_norm"].dtype) == "boolean"
+    assert bool(run.trials.loc[0, "batch_norm"]) is True
+    assert pd.isna(run.trials.loc[1, "batch_norm"])
+    tables.write(run)
+    assert _read_csv(made.folder.trials_csv)["batch_norm"].dropna().tolist() == [True]
+
+
 def test_curves(run):
     assert list(run.curves["trial"]) == [0] * 3 + [1] * 3 + [2] * 2 + [7] * 2 + [8] * 3  # 6 crashed
     assert list(run.curves.loc[run.curves["trial"] == 8, "dev_error"]) == [0.3, 0.08, 0.05]
@@ -116,6 +129,13 @@ def test_best_yaml_goes_under_train(run):
     study = f"data: {{source: digits}}\nspace: {{l2: {{low: 0, high: 1}}}}\n{text}".replace("  l2: 0.0\n", "")
     loaded = study_file.parse(yaml_tree.parse(study, "s.yaml"), (), default_name="s", folder=Path())
     assert loaded.train.items() >= {key: value for key, value in written.items() if key != "l2"}.items()
+
+
+def test_best_yaml_says_how_many_epochs_the_trial_ran(tmp_path):
+    made = FabricatedRun(tmp_path / "run")
+    made.complete(0, errors=(0.1, 0.2))  # its patience ended before the three epochs it was given
+    tables.write(tables.load(made.path))
+    assert "dev_error 0.1 at epoch 1 of 2," in made.folder.best_yaml.read_text()
 
 
 def test_best_yaml_leaves_out_what_has_no_effect(tmp_path):

@@ -20,6 +20,8 @@ OTHER_HYPERPARAMETERS = {
     "beta": "momentum", "beta_1": "beta1", "beta_2": "beta2", "eps": "epsilon", "lambda": "l2", "weight_decay": "l2",
     "layers": "hidden_layers", "units": "hidden_units", "minibatch_size": "batch_size", "mini_batch_size": "batch_size",
     "keep_prob": "dropout, the share dropped: 1 - keep_prob", "initialization": "init", "num_epochs": "epochs",
+    "early_stopping": "patience", "lr_schedule": "schedule", "decay_steps": "decay_epochs", "rho": "beta2",
+    "clipnorm": "clip_norm", "max_grad_norm": "clip_norm", "batch_normalization": "batch_norm",
 }  # fmt: skip
 
 
@@ -56,7 +58,8 @@ def space(reader: Reader, node: Node | None, train: Mapping[str, Value], root: N
         for name, value_node in section_nodes.items():
             if legal := _without_effect(name, sense):
                 other, values = legal
-                message = f"has no effect: {name} goes with {other}: {' or '.join(values)}, and {other} is never that"
+                wanted = " or ".join(show(value) for value in values)
+                message = f"has no effect: {name} goes with {other}: {wanted}, and {other} is never that"
                 reader.problem(value_node, f"{section}.{name}", f"{message} here", at_key=True)
     return found
 
@@ -110,7 +113,7 @@ def _known(node: Node | None) -> dict[str, Node]:
     return {name: value for name, value in keys.items() if name in LEGAL}
 
 
-def _without_effect(name: str, sense: _Sense) -> tuple[str, tuple[str, ...]] | None:
+def _without_effect(name: str, sense: _Sense) -> tuple[str, tuple[Value, ...]] | None:
     """The hyperparameter that this one goes with, where that has never a value this one needs."""
     other = LEGAL[name].only_with
     return None if other is None or sense.can_hold(*other) else other
@@ -137,7 +140,8 @@ def _conditions_can_hold(reader: Reader, parameter: Parameter, node: Node, sense
         value_node = _below(node, "when", other)
         key = f"space.{parameter.name}.when.{other}"
         if needed := _without_effect(other, sense):
-            message = f"{other} has no effect here: it goes with {needed[0]}: {' or '.join(needed[1])}"
+            wanted = " or ".join(show(value) for value in needed[1])
+            message = f"{other} has no effect here: it goes with {needed[0]}: {wanted}"
             reader.problem(value_node, key, message, at_key=True)
         elif other in sense.domains:
             _values_occur(reader, value_node, key, values, sense.domains[other])

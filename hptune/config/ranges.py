@@ -66,7 +66,7 @@ def domain(reader: Reader, node: Node, key: str, legal: Legal) -> Domain | None:
             if other in keys:
                 reader.problem(keys[other], f"{key}.{other}", "does not go with choices", at_key=True)
         return _choices(reader, keys["choices"], f"{key}.choices", legal)
-    if legal.kind == "choice":
+    if legal.kind in {"choice", "bool"}:
         reader.problem(node, key, f"expected {{choices: [...]}} with {legal.describe()}")
         return None
     return _range(reader, node, key, keys, legal)

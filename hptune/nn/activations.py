@@ -22,12 +22,25 @@ class Activation:
     derivative: Callable[[NDArray[Any], NDArray[Any]], object]  # (a, out): out is overwritten with g'(z)
 
 
+LEAK = 0.01
+"""The slope of leaky_relu below 0 (Ng, Deep Learning Specialization, course 1, week 3)."""
+
+
 def _relu(z: NDArray[Any]) -> None:
     np.maximum(z, 0, out=z)
 
 
 def _relu_derivative(a: NDArray[Any], out: NDArray[Any]) -> None:
     np.greater(a, 0, out=out, casting="unsafe")  # 1 and 0 as floats; at the kink the derivative is taken as 0
+
+
+def _leaky_relu(z: NDArray[Any]) -> None:
+    np.maximum(z, LEAK * z, out=z)
+
+
+def _leaky_relu_derivative(a: NDArray[Any], out: NDArray[Any]) -> None:
+    np.greater(a, 0, out=out, casting="unsafe")
+    np.maximum(out, LEAK, out=out)
 
 
 def _tanh(z: NDArray[Any]) -> None:
@@ -39,8 +52,22 @@ def _tanh_derivative(a: NDArray[Any], out: NDArray[Any]) -> None:
     np.subtract(1, out, out=out)
 
 
+def _sigmoid(z: NDArray[Any]) -> None:
+    np.divide(z, 2, out=z)  # (1 + tanh(z / 2)) / 2 is the same function, and nothing in it overflows
+    np.tanh(z, out=z)
+    np.add(z, 1, out=z)
+    np.divide(z, 2, out=z)
+
+
+def _sigmoid_derivative(a: NDArray[Any], out: NDArray[Any]) -> None:
+    np.subtract(1, a, out=out)
+    np.multiply(out, a, out=out)
+
+
 ACTIVATIONS: Mapping[str, Activation] = {
     "relu": Activation(_relu, _relu_derivative),  # max(0, z)
+    "leaky_relu": Activation(_leaky_relu, _leaky_relu_derivative),  # max(0.01 z, z)
     "tanh": Activation(_tanh, _tanh_derivative),  # g' = 1 - a^2
+    "sigmoid": Activation(_sigmoid, _sigmoid_derivative),  # 1 / (1 + exp(-z)), g' = a (1 - a)
 }
 """Every activation, by the name it has in a study file."""

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from hptune.nn import losses
 from hptune.nn.activations import Activation
+from hptune.nn.batch_norm import BatchNorm, RunningStatistics
+from hptune.nn.dropout import Dropout
 from hptune.nn.losses import Loss
 
 
@@ -32,32 +34,6 @@ class ForwardBuffers:
         return cls(empty[:-2], empty[-2], empty[-1])
 
 
-@final
-class Dropout:
-    """Inverted dropout for a fixed number of rows: what is kept is scaled by 1 / (1 - rate).
-
-    The expectation of every activation stays the same (Srivastava et al. 2014), so that evaluation needs no
-    change. A mask stays until the next draw.
-    """
-
-    def __init__(self, network: Network, rows: int, rate: float) -> None:
-        units = network.sizes[1:-1]
-        self._rate = rate
-        self._scale = 1 / (1 - rate)
-        self._uniform = np.empty(rows * sum(units), np.float32)  # in [0, 1), of all layers in a row
-        self._flat_masks = np.empty(rows * sum(units), network.dtype)
-        stops = rows * np.cumsum(units)
-        self.masks = tuple(  # (rows, units) each: 0, or the scale
-            mask.reshape(rows, -1) for mask in np.split(self._flat_masks, stops[:-1])
-        )
-        self.kept = tuple(np.empty((rows, n), network.dtype) for n in units)  # the hidden layers after dropout
-
-    def draw(self, rng: np.random.Generator) -> None:
-        """New masks for all layers."""
-        rng.random(out=self._uniform, dtype=np.float32)
-        np.multiply(self._uniform >= self._rate, self._scale, out=self._flat_masks)
-
-
 @dataclass(frozen=True, slots=True)
 class TrainingBuffers:
     """A mini-batch, and what a forward and a backward pass over it write."""
@@ -68,10 +44,12 @@ class TrainingBuffers:
     deltas: tuple[NDArray[Any], ...]  # (rows, units) each, gradient of the loss by the hidden layers' inputs
     slopes: tuple[NDArray[Any], ...]  # (rows, units) each, derivatives of the activations
     ones: NDArray[Any]  # (rows,): ones @ delta sums over the rows, and BLAS does it fastest
-    dropout: Dropout | None
+    norms: tuple[BatchNorm, ...]  # of the hidden layers, where they are normalised
+    input_dropout: Dropout | None  # of one layer, the features
+    dropout: Dropout | None  # of the hidden layers
 
     @classmethod
-    def allocate(cls, network: Network, rows: int, dropout: float = 0.0) -> Self:
+    def allocate(cls, network: Network, rows: int, dropout: float = 0.0, input_dropout: float = 0.0) -> Self:
         features, *hidden, outputs = network.sizes
         dtype = network.dtype
         return cls(
@@ -81,13 +59,29 @@ class TrainingBuffers:
             deltas=tuple(np.empty((rows, units), dtype) for units in hidden),
             slopes=tuple(np.empty((rows, units), dtype) for units in hidden),
             ones=np.ones(rows, dtype),
-            dropout=Dropout(network, rows, dropout) if dropout and hidden else None,
+            norms=tuple(BatchNorm(rows, units, dtype) for units in hidden) if network.statistics else (),
+            input_dropout=Dropout(rows, (features,), input_dropout, dtype) if input_dropout else None,
+            dropout=Dropout(rows, tuple(hidden), dropout, dtype) if dropout and hidden else None,
         )
+
+    def draw(self, rng: np.random.Generator) -> None:
+        """New masks of what is dropped, if anything is."""
+        if self.input_dropout is not None:
+            self.input_dropout.draw(rng)
+        if self.dropout is not None:
+            self.dropout.draw(rng)
+
+    def kept_inputs(self) -> NDArray[Any]:
+        """The inputs (rows, features) as the first layer sees them, under the mask as last drawn."""
+        return self.inputs if self.input_dropout is None else self.input_dropout.apply(0, self.inputs)
 
 
 @final
 class Network:
-    """Layers x -> g(x W + b), the last one without g; W is (n_in, n_out), b (n_out,)."""
+    """Layers x -> g(x W + b), the last one without g; W is (n_in, n_out), b (n_out,).
+
+    With batch normalisation a hidden layer is x -> g(gamma n(x W) + beta), and beta stands where b would.
+    """
 
     def __init__(
         self,
@@ -95,6 +89,8 @@ class Network:
         activation: Activation,
         loss: Loss,
         dtype: type[np.floating[Any]] = np.float32,
+        *,
+        batch_norm: bool = False,
     ) -> None:
         self.sizes = sizes
         self.activation = activation
@@ -102,56 +98,94 @@ class Network:
         self.dtype = dtype
         shapes = list(pairwise(sizes))
         n_weights = sum(n_in * n_out for n_in, n_out in shapes)
-        self.parameters = np.zeros(n_weights + sum(sizes[1:]), dtype)  # all weights, then all biases
+        normed = sizes[1:-1] if batch_norm else ()
+        # all weights, then all biases, then all gammas
+        self.parameters = np.zeros(n_weights + sum(sizes[1:]) + sum(normed), dtype)
         self.gradient = np.zeros_like(self.parameters)
-        self.weights, self.biases = _views(self.parameters, shapes)
-        self._weight_gradients, self._bias_gradients = _views(self.gradient, shapes)
+        self.weights, self.biases, self.gammas = _views(self.parameters, shapes, normed)
+        self._weight_gradients, self._bias_gradients, self._gamma_gradients = _views(self.gradient, shapes, normed)
+        for gamma in self.gammas:
+            gamma[:] = 1
+        self.statistics = RunningStatistics(normed, dtype) if normed else None
         self._flat_weights = self.parameters[:n_weights]
         self._flat_weight_gradients = self.gradient[:n_weights]
         self._penalty_gradient = np.empty(n_weights, dtype)
 
+    @property
+    def state(self) -> tuple[NDArray[Any], ...]:
+        """All that evaluation depends on, to be copied and put back."""
+        return (self.parameters,) if self.statistics is None else (self.parameters, self.statistics.flat)
+
+    def track(self, batch: TrainingBuffers, momentum: float) -> None:
+        """Let the averages for evaluation follow the batch as last differentiated, if layers are normalised.
+
+        A single row has no variance, and is left out.
+        """
+        if self.statistics is not None and len(batch.inputs) > 1:
+            self.statistics.track(batch.norms, momentum)
+
     def evaluate(self, x: NDArray[Any], targets: NDArray[Any], buffers: ForwardBuffers) -> tuple[float, int]:
-        """Mean loss and number of errors on x (rows, features), dropout off, without the penalty."""
-        self._forward(x, buffers, None)
+        """Mean loss and number of errors on x (rows, features), without the penalty.
+
+        Dropout is off, and what is normalised is so by the running averages.
+        """
+        self._forward(x, buffers)
         return self.loss.measure(buffers.logits, targets, buffers.predictions)
 
-    def differentiate(self, batch: TrainingBuffers, l2: float) -> tuple[float, int]:
+    def differentiate(self, batch: TrainingBuffers, l2: float, l1: float = 0.0) -> tuple[float, int]:
         """Mean loss and number of errors on the batch, without the penalty; fills the gradient, with the penalty.
 
-        The penalty is l2 / (2 m) * (the sum of all squared weights), with m the rows of this batch and
-        biases left out (Ng, Deep Learning Specialization, course 2, week 1). Dropout masks are used as last drawn.
+        The penalty is l2 / (2 m) * (the sum of all squared weights) + l1 / m * (the sum of their absolute
+        values), with m the rows of this batch and biases left out (Ng, Deep Learning Specialization, course 2,
+        week 1). Its gradient is (l2 W + l1 sign(W)) / m, with sign(0) = 0. Dropout masks are used as last drawn.
         """
         buffers = batch.forward
-        self._forward(batch.inputs, buffers, batch.dropout)
+        inputs = batch.kept_inputs()
+        self._forward(inputs, buffers, batch)
         loss, errors = self.loss.measure(buffers.logits, batch.targets, buffers.predictions)
-        self._backward(batch, losses.to_gradient(buffers.predictions, batch.targets))
+        self._backward(batch, inputs, losses.to_gradient(buffers.predictions, batch.targets))
         if l2:
             np.multiply(self._flat_weights, l2 / len(batch.inputs), out=self._penalty_gradient)
             np.add(self._flat_weight_gradients, self._penalty_gradient, out=self._flat_weight_gradients)
+        if l1:
+            np.sign(self._flat_weights, out=self._penalty_gradient)
+            np.multiply(self._penalty_gradient, l1 / len(batch.inputs), out=self._penalty_gradient)
+            np.add(self._flat_weight_gradients, self._penalty_gradient, out=self._flat_weight_gradients)
         return loss, errors
 
-    def penalty(self, l2: float, rows: int) -> float:
-        """l2 / (2 rows) * sum of squared weights."""
-        return l2 / (2 * rows) * float(np.vdot(self._flat_weights, self._flat_weights))
+    def penalty(self, l2: float, rows: int, l1: float = 0.0) -> float:
+        """l2 / (2 rows) * sum of squared weights + l1 / rows * sum of absolute weights."""
+        squares = float(np.vdot(self._flat_weights, self._flat_weights))
+        return l2 / (2 * rows) * squares + l1 / rows * float(np.abs(self._flat_weights).sum())
 
-    def _forward(self, x: NDArray[Any], buffers: ForwardBuffers, dropout: Dropout | None) -> None:
+    def _forward(self, x: NDArray[Any], buffers: ForwardBuffers, training: TrainingBuffers | None = None) -> None:
+        dropout = None if training is None else training.dropout
         for layer, hidden in enumerate(buffers.hidden):
             np.dot(x, self.weights[layer], out=hidden)  # (rows, n_in) x (n_in, n_out)
-            np.add(hidden, self.biases[layer], out=hidden)
+            if self.statistics is None:
+                np.add(hidden, self.biases[layer], out=hidden)
+            elif training is None:
+                self.statistics.apply(layer, hidden, self.gammas[layer], self.biases[layer])
+            else:
+                training.norms[layer].apply(hidden, self.gammas[layer], self.biases[layer])
             self.activation.apply(hidden)
             x = hidden
             if dropout is not None:
-                x = np.multiply(hidden, dropout.masks[layer], out=dropout.kept[layer])
+                x = dropout.apply(layer, hidden)
         np.dot(x, self.weights[-1], out=buffers.logits)
         np.add(buffers.logits, self.biases[-1], out=buffers.logits)
 
-    def _backward(self, batch: TrainingBuffers, delta: NDArray[Any]) -> None:
+    def _backward(self, batch: TrainingBuffers, inputs: NDArray[Any], delta: NDArray[Any]) -> None:
         """Fill the gradient, given delta (rows, outputs), the gradient of the loss by the logits."""
         dropout = batch.dropout
-        sources = (batch.inputs, *(batch.forward.hidden if dropout is None else dropout.kept))
+        sources = (inputs, *(batch.forward.hidden if dropout is None else dropout.kept))
         for layer in range(len(sources) - 1, -1, -1):
-            np.dot(sources[layer].T, delta, out=self._weight_gradients[layer])  # (n_in, rows) x (rows, n_out)
             np.dot(batch.ones, delta, out=self._bias_gradients[layer])
+            if layer < len(batch.norms):
+                batch.norms[layer].differentiate(
+                    delta, self.gammas[layer], self._gamma_gradients[layer], self._bias_gradients[layer]
+                )
+            np.dot(sources[layer].T, delta, out=self._weight_gradients[layer])  # (n_in, rows) x (rows, n_out)
             if layer == 0:
                 return
             below = layer - 1
@@ -164,10 +198,10 @@ class Network:
 
 
 def _views(
-    flat: NDArray[Any], shapes: list[tuple[int, int]]
-) -> tuple[tuple[NDArray[Any], ...], tuple[NDArray[Any], ...]]:
-    """The matrices (n_in, n_out) and after them the vectors (n_out,) that lie in flat one after another."""
-    sizes = [n_in * n_out for n_in, n_out in shapes] + [n_out for _, n_out in shapes]
+    flat: NDArray[Any], shapes: list[tuple[int, int]], normed: tuple[int, ...]
+) -> tuple[tuple[NDArray[Any], ...], tuple[NDArray[Any], ...], tuple[NDArray[Any], ...]]:
+    """The matrices (n_in, n_out), the vectors (n_out,) and those of what is normalised, one after another in flat."""
+    sizes = [n_in * n_out for n_in, n_out in shapes] + [n_out for _, n_out in shapes] + list(normed)
     parts = np.split(flat, np.cumsum(sizes)[:-1])
     matrices = tuple(part.reshape(shape) for part, shape in zip(parts, shapes, strict=False))
-    return matrices, tuple(parts[len(shapes) :])
+    return matrices, tuple(parts[len(shapes) : 2 * len(shapes)]), tuple(parts[2 * len(shapes) :])

@@ -20,6 +20,18 @@ Step = Callable[[float], None]
 """One update at the learning rate given."""
 
 
+def clip(gradient: NDArray[Any], largest: float) -> None:
+    """Scale g (parameters,), in place, to the norm `largest` where its norm is above: g *= largest / ||g||.
+
+    Pascanu et al. 2013, On the difficulty of training recurrent neural networks.
+    """
+    norm = math.sqrt(np.vdot(gradient, gradient))
+    if norm == math.inf:  # the squares overflow long before the gradient does
+        norm = float(np.linalg.norm(gradient.astype(np.float64)))
+    if norm > largest:
+        np.multiply(gradient, largest / norm, out=gradient)
+
+
 def gradient_descent(parameters: NDArray[Any], gradient: NDArray[Any]) -> Step:
     """Step p -= learning_rate * g; both vectors are (parameters,)."""
     scratch = np.empty_like(parameters)
@@ -43,6 +55,31 @@ def momentum(parameters: NDArray[Any], gradient: NDArray[Any], *, beta: float) -
         np.multiply(total, beta, out=total)
         np.add(total, gradient, out=total)
         np.multiply(total, learning_rate * (1 - beta), out=scratch)
+        np.subtract(parameters, scratch, out=parameters)
+
+    return step
+
+
+def rmsprop(parameters: NDArray[Any], gradient: NDArray[Any], *, beta2: float, epsilon: float) -> Step:
+    """Step p -= learning_rate * g / (sqrt(s) + epsilon) with s = beta2 s + (1 - beta2) g^2, from s = 0.
+
+    The form of Ng's Deep Learning Specialization (course 2, week 2), without bias correction, so that the
+    first steps are up to 1 / sqrt(1 - beta2) times as long. Kept is S = s / (1 - beta2); with
+    r = sqrt(1 - beta2) the step is (learning_rate / r) * g / (sqrt(S) + epsilon / r).
+    """
+    total_squares = np.zeros_like(parameters)  # S
+    scratch = np.empty_like(parameters)
+    root = math.sqrt(1 - beta2)
+    floor = max(epsilon / root, float(np.finfo(parameters.dtype).tiny))  # rounded to 0 it would make 0 / 0
+
+    def step(learning_rate: float) -> None:
+        np.multiply(total_squares, beta2, out=total_squares)
+        np.square(gradient, out=scratch)
+        np.add(total_squares, scratch, out=total_squares)
+        np.sqrt(total_squares, out=scratch)
+        np.add(scratch, floor, out=scratch)
+        np.divide(gradient, scratch, out=scratch)
+        np.multiply(scratch, learning_rate / root, out=scratch)
         np.subtract(parameters, scratch, out=parameters)
 
     return step
@@ -85,6 +122,8 @@ def build(hyperparameters: Hyperparameters, parameters: NDArray[Any], gradient: 
     h = hyperparameters
     if h.optimizer == "adam":
         return adam(parameters, gradient, beta1=h.beta1, beta2=h.beta2, epsilon=h.epsilon)
+    if h.optimizer == "rmsprop":
+        return rmsprop(parameters, gradient, beta2=h.beta2, epsilon=h.epsilon)
     if h.optimizer == "momentum":
         return momentum(parameters, gradient, beta=h.momentum)
     return gradient_descent(parameters, gradient)

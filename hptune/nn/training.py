@@ -15,11 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hptune.data.dataset import Dataset, Subset
-from hptune.nn import initializers, losses, optimizers
+from hptune.nn import initializers, losses, optimizers, schedules
 from hptune.nn.activations import ACTIVATIONS
 from hptune.nn.hyperparameters import Hyperparameters
 from hptune.nn.network import ForwardBuffers, Network, TrainingBuffers
-from hptune.nn.schedules import inverse_time
 from hptune.randomness import Purpose, generator
 from hptune.trial import DivergedError, EpochMetrics, FinalCheck, MetricName
 
@@ -53,8 +52,9 @@ def train(
 ) -> Generator[EpochMetrics, None, FinalCheck]:
     """Train on a normalised data set: yield every epoch, return the errors at the best one.
 
-    The best epoch is the first with the lowest metric. DivergedError is raised as soon as a loss is no
-    longer finite.
+    The best epoch is the first with the lowest metric. Training stops early when the metric has been no
+    lower for `patience` epochs (Prechelt 1998, Early Stopping - But When?). DivergedError is raised as soon as
+    a loss is no longer finite.
     """
     started = time.perf_counter()
     h = hyperparameters
@@ -62,8 +62,8 @@ def train(
     train_set = _examples(dataset.train, dataset, network)
     train_epoch = _trainer(network, train_set, h, seed, number)
     dev_chunks = _chunks(_examples(dataset.dev, dataset, network), network)
-    schedule = inverse_time(h.learning_rate, h.learning_rate_decay)
-    best_score, best_parameters = math.inf, network.parameters.copy()
+    schedule = schedules.build(h)
+    best_score, best_epoch, best_state = math.inf, 0, [array.copy() for array in network.state]
     for epoch in range(h.epochs):
         learning_rate = schedule(epoch)
         train_loss, train_error = train_epoch(epoch, learning_rate)
@@ -72,10 +72,12 @@ def train(
         seconds = time.perf_counter() - started
         metrics = EpochMetrics(epoch + 1, train_loss, train_error, dev_loss, dev_error, learning_rate, seconds)
         if (score := getattr(metrics, metric)) < best_score:
-            best_score = score
-            np.copyto(best_parameters, network.parameters)
+            best_score, best_epoch = score, epoch
+            _copy(network.state, best_state)
         yield metrics
-    np.copyto(network.parameters, best_parameters)
+        if h.patience and epoch - best_epoch >= h.patience:
+            break
+    _copy(best_state, network.state)
     test_error = None if dataset.test is None else _error(network, _examples(dataset.test, dataset, network))
     return FinalCheck(_error(network, train_set), test_error)
 
@@ -86,9 +88,14 @@ def _network(dataset: Dataset, h: Hyperparameters, rng: np.random.Generator, dty
     features = dataset.train.x.shape[1]
     outputs = loss.outputs(len(dataset.classes))
     sizes = (features, *[h.hidden_units] * h.hidden_layers, outputs)
-    network = Network(sizes, ACTIVATIONS[h.activation], loss, dtype)
-    initializers.initialize(network.weights, h.init, h.activation, rng)
+    network = Network(sizes, ACTIVATIONS[h.activation], loss, dtype, batch_norm=h.batch_norm)
+    initializers.initialize(network.weights, h.init, h.activation, rng, h.init_scale)
     return network
+
+
+def _copy(arrays: Sequence[NDArray[Any]], into: Sequence[NDArray[Any]]) -> None:
+    for source, target in zip(arrays, into, strict=True):
+        np.copyto(target, source)
 
 
 def _examples(subset: Subset, dataset: Dataset, network: Network) -> _Examples:
@@ -107,7 +114,7 @@ def _trainer(
     n = len(examples.x)
     batch_size = min(h.batch_size, n)
     sizes = {batch_size, n % batch_size or batch_size}  # the last batch may be a smaller one
-    buffers = {rows: TrainingBuffers.allocate(network, rows, h.dropout) for rows in sizes}
+    buffers = {rows: TrainingBuffers.allocate(network, rows, h.dropout, h.input_dropout) for rows in sizes}
 
     @np.errstate(all="ignore")  # a number that overflows shows in the loss, and the loss is checked
     def train_epoch(epoch: int, learning_rate: float) -> tuple[float, float]:
@@ -119,10 +126,12 @@ def _trainer(
             # mode "clip" writes straight into out, where the default goes through a copy
             examples.x.take(rows, axis=0, out=batch.inputs, mode="clip")
             examples.targets.take(rows, axis=0, out=batch.targets, mode="clip")
-            if batch.dropout is not None:
-                batch.dropout.draw(dropout_rng)
-            loss, errors = network.differentiate(batch, h.l2)
+            batch.draw(dropout_rng)
+            loss, errors = network.differentiate(batch, h.l2, h.l1)
             _require_finite("train_loss", loss, epoch)
+            network.track(batch, h.batch_norm_momentum)
+            if h.clip_norm:
+                optimizers.clip(network.gradient, h.clip_norm)
             step(learning_rate)
             total_loss += loss * len(rows)
             total_errors += errors

@@ -10,7 +10,7 @@ from hptune.trial import DivergedError
 
 
 # every warning is an error in this project's tests, so these also show that none escapes
-@pytest.mark.parametrize("optimizer", ["gradient_descent", "momentum", "adam"])
+@pytest.mark.parametrize("optimizer", ["gradient_descent", "momentum", "rmsprop", "adam"])
 @pytest.mark.parametrize("dataset", [MOONS, BLOBS], ids=["logistic", "softmax"])
 @pytest.mark.parametrize("learning_rate", [1e30, 1e300])
 def test_divergence_is_told_with_metric_value_and_epoch(optimizer, dataset, learning_rate):
@@ -52,10 +52,15 @@ def test_between_epochs_the_consumer_keeps_its_own_error_state():
         {"epsilon": 1e-300},
         {"beta1": 0.0, "beta2": 0.0},
         {"beta1": 1 - 1e-16, "beta2": 1 - 1e-16},
+        {"optimizer": "rmsprop", "beta2": 1 - 1e-16, "epsilon": 1e-300, "learning_rate": 1e-3},
+        {"optimizer": "rmsprop", "beta2": 0.0, "epsilon": 1e300},
         {"optimizer": "momentum", "momentum": 1 - 1e-16},
         {"dropout": 1 - 1e-16},
         {"learning_rate_decay": 1e300},
         {"batch_size": 1},
+        {"clip_norm": 5e-324},
+        {"clip_norm": 1e300, "l1": 1e-300},
+        {"input_dropout": 1 - 1e-16},
         {"hidden_layers": 0},
         {"hidden_units": 1, "hidden_layers": 20},
     ],

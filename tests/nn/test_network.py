@@ -55,6 +55,17 @@ def test_l2_of_the_network_worked_by_hand():
     np.testing.assert_allclose(network.gradient, [*dw1, -0.5 + 0.1, -0.25 - 0.2, -0.125, 0, 0], atol=1e-15)
 
 
+def test_l1_of_the_network_worked_by_hand():
+    network, batch = network_by_hand()
+    loss, _ = network.differentiate(batch, 0.0, 0.4)
+    assert loss == pytest.approx(math.log(2))
+    # lambda / m = 0.2, the absolute weights sum to 1 + 1 + 1 + 1 + 0.5 + 1
+    assert network.penalty(0.0, 2, 0.4) == pytest.approx(1.1)
+    # lambda / m = 0.2 times sign(W) is added for the weights, nothing for weights of 0 and for the biases
+    dw1 = [-0.125 + 0.2, 0.5, -0.25, 0.5 + 0.2, -0.125 + 0.2, 0.25 - 0.2]
+    np.testing.assert_allclose(network.gradient, [*dw1, -0.5 + 0.2, -0.25 - 0.2, -0.125, 0, 0], atol=1e-15)
+
+
 def test_layers_are_views_of_the_one_vector_and_cover_it_once():
     network = Network((5, 4, 3), ACTIVATIONS["tanh"], SOFTMAX)
     assert network.parameters.shape == (5 * 4 + 4 * 3 + 4 + 3,)
@@ -82,6 +93,19 @@ def test_dropout_keeps_the_expectation():
     # 100,000 units kept with probability 0.7: the mean's deviation is sqrt(0.3 / 0.7 / 100,000) = 0.002
     assert batch.forward.logits.mean() == pytest.approx(1, abs=0.01)
     assert batch.forward.logits.std() > 0
+
+
+def test_input_dropout_keeps_the_expectation():
+    network = Network((2000, 1), ACTIVATIONS["relu"], LOGISTIC, np.float64)
+    network.weights[0][:] = 1 / 2000
+    batch = TrainingBuffers.allocate(network, 50, input_dropout=0.3)
+    batch.inputs[:], batch.targets[:] = 1, 1
+    batch.draw(np.random.default_rng(0))
+    network.differentiate(batch, 0.0)
+    assert set(np.unique(batch.input_dropout.masks[0])) == {0.0, 1 / (1 - 0.3)}
+    assert batch.forward.logits.mean() == pytest.approx(1, abs=0.01)
+    assert batch.forward.logits.std() > 0
+    np.testing.assert_array_equal(batch.inputs, 1)
 
 
 def test_dropout_is_off_in_evaluation():

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from nn.examples import BLOBS, SMALL, run
 
+from hptune import trainers
 from hptune.data.dataset import Subset
 from hptune.nn import training
+from hptune.nn.hyperparameters import Hyperparameters
 from hptune.nn.network import Network
-from hptune.trial import METRICS, FinalCheck
+from hptune.trial import METRICS, FinalCheck, Job, Status, TrialSpec
 
 
 def without_clock(curve):
@@ -49,9 +51,9 @@ def watch_batches(monkeypatch):
     """The inputs of every mini-batch from now on."""
     seen, differentiate = [], Network.differentiate
 
-    def watched(network, batch, l2):
+    def watched(network, batch, l2, l1):
         seen.append(batch.inputs.copy())
-        return differentiate(network, batch, l2)
+        return differentiate(network, batch, l2, l1)
 
     monkeypatch.setattr(Network, "differentiate", watched)
     return seen
@@ -86,9 +88,12 @@ def test_evaluation_in_chunks_equals_evaluation_at_once(monkeypatch, n):
     assert chunked_final == whole_final
 
 
+@pytest.mark.parametrize("batch_norm", [False, True])
 @pytest.mark.parametrize("metric", METRICS)
-def test_the_final_check_is_of_the_first_best_epoch(metric):
-    h = dataclasses.replace(SMALL, epochs=12, learning_rate=0.3)  # too high, so that the best is not the last
+def test_the_final_check_is_of_the_first_best_epoch(metric, batch_norm):
+    h = dataclasses.replace(
+        SMALL, epochs=12, learning_rate=0.3, batch_norm=batch_norm
+    )  # too high, so that the best is not the last
     curve, final = run(BLOBS, h, metric=metric)
     scores = [getattr(m, metric) for m in curve]
     best = scores.index(min(scores))
@@ -108,6 +113,89 @@ def test_of_equal_epochs_the_first_is_the_best():
     train_errors = [m.dev_error for m in run(dataclasses.replace(BLOBS, dev=BLOBS.train), h)[0]]
     assert train_errors[ties[0]] != train_errors[ties[-1]]  # so that the choice can be told
     assert final.train_error == train_errors[ties[0]]
+
+
+@pytest.mark.parametrize("changes", [{"l1": 0.5}, {"clip_norm": 0.1}, {"input_dropout": 0.3}], ids=str)
+def test_what_a_study_asks_for_reaches_the_training(changes):
+    plain, _ = run(BLOBS, dataclasses.replace(SMALL, optimizer="momentum"))
+    curve, _ = run(BLOBS, dataclasses.replace(SMALL, optimizer="momentum", **changes))
+    again, _ = run(BLOBS, dataclasses.replace(SMALL, optimizer="momentum", **changes))
+    assert curve[-1].dev_loss != plain[-1].dev_loss
+    assert without_clock(curve) == without_clock(again)
+
+
+def test_a_clipped_step_is_as_long_as_it_may_be(monkeypatch):
+    build, seen = training.optimizers.build, []
+    monkeypatch.setattr(training.optimizers, "build", lambda h, p, g: (seen.append(p), build(h, p, g))[1])
+
+    def parameters_after(**changes):  # one step of gradient descent at rate 1
+        h = Hyperparameters(epochs=1, batch_size=200, optimizer="gradient_descent", learning_rate=1.0, **changes)
+        run(BLOBS, h, dtype=np.float64)
+        return seen[-1]
+
+    start = parameters_after(clip_norm=1e-300)
+    assert np.linalg.norm(parameters_after() - start) > 0.05
+    assert np.linalg.norm(parameters_after(clip_norm=0.05) - start) == pytest.approx(0.05)
+
+
+def run_with_dev_errors(monkeypatch, dev_errors, **changes):
+    """The epochs that a trial runs when its dev errors are these, and the parameters of its final check."""
+    build, evaluate = training._network, training._evaluate
+    left, made, parameters = iter(dev_errors), [], []
+
+    def scripted(network, chunks):
+        parameters.append(network.parameters.copy())
+        dev_error = next(left, None)
+        return evaluate(network, chunks) if dev_error is None else (0.5, dev_error)
+
+    monkeypatch.setattr(training, "_network", lambda *arguments: made.append(build(*arguments)) or made[-1])
+    monkeypatch.setattr(training, "_evaluate", scripted)
+    few = dataclasses.replace(BLOBS, test=None)
+    curve, _ = run(few, dataclasses.replace(SMALL, **changes))
+    kept = [np.array_equal(parameters[-1], one) for one in parameters[: len(curve)]]
+    return len(curve), kept.index(True) + 1
+
+
+@pytest.mark.parametrize(
+    ("dev_errors", "patience", "epochs", "best"),
+    [
+        ([0.5, 0.4, 0.3, 0.2, 0.1], 1, 5, 5),  # lower every time: never stopped
+        ([0.5, 0.4, 0.4, 0.3, 0.2], 1, 3, 2),  # an equal epoch is no lower one
+        ([0.5, 0.4, 0.4, 0.3, 0.2], 2, 5, 5),  # patient enough for one bad epoch
+        ([0.3, 0.4, 0.35, 0.31, 0.2], 3, 4, 1),  # lower than the epoch before is not lower than the best
+        ([0.3, 0.4, 0.2, 0.4, 0.4], 2, 5, 3),  # counted from the best epoch, not from the first
+        ([0.5, 0.6, 0.7, 0.8, 0.9], 0, 5, 1),  # 0 is never
+        ([0.5, 0.6, 0.7, 0.8, 0.9], 100, 5, 1),
+    ],
+)
+def test_patience_ends_training_after_so_many_epochs_without_a_lower_metric(
+    monkeypatch, dev_errors, patience, epochs, best
+):
+    found = run_with_dev_errors(monkeypatch, [*dev_errors[:epochs]], epochs=5, patience=patience)
+    assert found == (epochs, best)
+
+
+def test_a_trial_that_its_patience_ended_is_complete():
+    h = dataclasses.replace(SMALL, epochs=40, learning_rate=0.3, patience=3)
+    job = Job("hptune.trainers.network:prepare", "dev_error")
+    spec = TrialSpec(number=2, stage=0, hyperparameters={}, seed=5)
+
+    def train_one(spec):
+        return training.train(BLOBS, h, metric=job.metric, seed=spec.seed, number=spec.number)
+
+    *curve, result = trainers.attempt(train_one, spec, job)
+    assert result.status is Status.COMPLETED
+    assert result.epochs == len(curve) == result.best_epoch + 3 < 40
+    assert result.score == min(metrics.dev_error for metrics in curve)
+
+
+def test_patience_looks_at_the_metric_of_the_study():
+    h = dataclasses.replace(SMALL, epochs=40, learning_rate=0.3)
+    for metric in METRICS:
+        scores = [getattr(m, metric) for m in run(BLOBS, h, metric=metric)[0]]
+        stopped = [getattr(m, metric) for m in run(BLOBS, dataclasses.replace(h, patience=3), metric=metric)[0]]
+        ends = [n for n in range(4, 41) if min(scores[: n - 3]) <= min(scores[n - 3 : n])]
+        assert scores[: ends[0]] == stopped
 
 
 def test_without_a_test_set_there_is_no_test_error():

@@ -1,0 +1,98 @@
+"""Batch normalisation before the activation: by a mini-batch in training, by running averages in evaluation.
+
+y = gamma (z - mean) / sqrt(variance + epsilon) + beta for every unit, with z = x W and no bias, which the
+mean would take away again (Ioffe and Szegedy 2015, Batch Normalization; Ng, Deep Learning Specialization,
+course 2, week 3). The variance is the mean of squares, divided by the rows and not by one less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+EPSILON = 1e-5
+"""Added to every variance."""
+
+
+@final
+class BatchNorm:
+    """One layer's normalisation by a mini-batch of a fixed number of rows, and its derivative."""
+
+    def __init__(self, rows: int, units: int, dtype: type[np.floating[Any]]) -> None:
+        self.mean = np.empty(units, dtype)  # of the last batch
+        self.variance = np.empty(units, dtype)
+        self._inverse = np.empty(units, dtype)  # 1 / sqrt(variance + epsilon)
+        self._normed = np.empty((rows, units), dtype)  # (z - mean) / sqrt(variance + epsilon)
+        self._scratch = np.empty((rows, units), dtype)
+        self._share = np.empty(units, dtype)
+        self._ones = np.ones(rows, dtype)
+
+    def apply(self, z: NDArray[Any], gamma: NDArray[Any], beta: NDArray[Any]) -> None:
+        """Overwrite z (rows, units) with y; gamma and beta are (units,)."""
+        rows = len(z)
+        np.dot(self._ones, z, out=self.mean)
+        np.divide(self.mean, rows, out=self.mean)
+        np.subtract(z, self.mean, out=self._normed)
+        np.square(self._normed, out=self._scratch)
+        np.dot(self._ones, self._scratch, out=self.variance)
+        np.divide(self.variance, rows, out=self.variance)
+        np.add(self.variance, EPSILON, out=self._inverse)
+        np.sqrt(self._inverse, out=self._inverse)
+        np.divide(1, self._inverse, out=self._inverse)
+        np.multiply(self._normed, self._inverse, out=self._normed)
+        np.multiply(self._normed, gamma, out=z)
+        np.add(z, beta, out=z)
+
+    def differentiate(
+        self, delta: NDArray[Any], gamma: NDArray[Any], gamma_gradient: NDArray[Any], beta_gradient: NDArray[Any]
+    ) -> None:
+        """Turn delta (rows, units), the gradient by y, into the gradient by z; fill the gradient by gamma.
+
+        With n the normalised z and m rows: d_gamma = sum(delta n), d_beta = sum(delta), which is given, and
+        d_z = gamma / sqrt(variance + epsilon) * (delta - d_beta / m - n d_gamma / m).
+        """
+        rows = len(delta)
+        np.multiply(delta, self._normed, out=self._scratch)
+        np.dot(self._ones, self._scratch, out=gamma_gradient)
+        np.divide(gamma_gradient, rows, out=self._share)
+        np.multiply(self._normed, self._share, out=self._scratch)
+        np.subtract(delta, self._scratch, out=delta)
+        np.divide(beta_gradient, rows, out=self._share)
+        np.subtract(delta, self._share, out=delta)
+        np.multiply(gamma, self._inverse, out=self._share)
+        np.multiply(delta, self._share, out=delta)
+
+
+@final
+class RunningStatistics:
+    """Exponentially weighted averages of the mini-batches' means and variances, of all layers, for evaluation.
+
+    They are corrected for their start: S += (s - S) / n with n = momentum n + 1 is v / (1 - momentum^t)
+    with v = momentum v + (1 - momentum) s from v = 0 (Ng, Deep Learning Specialization, course 2, week 2).
+    Before the first mini-batch the means are 0 and the variances 1.
+    """
+
+    def __init__(self, units: Sequence[int], dtype: type[np.floating[Any]]) -> None:
+        self.flat = np.zeros(2 * sum(units), dtype)  # all means, then all variances
+        parts = np.split(self.flat, np.cumsum([*units, *units])[:-1])
+        self.means, self.variances = parts[: len(units)], parts[len(units) :]
+        for variance in self.variances:
+            variance[:] = 1
+        self._n = 0.0
+
+    def track(self, batch: Sequence[BatchNorm], momentum: float) -> None:
+        """Take in what the layers have just normalised by."""
+        self._n = momentum * self._n + 1
+        for layer, norm in enumerate(batch):
+            for average, seen in ((self.means[layer], norm.mean), (self.variances[layer], norm.variance)):
+                np.add(average, (seen - average) / self._n, out=average)
+
+    def apply(self, layer: int, z: NDArray[Any], gamma: NDArray[Any], beta: NDArray[Any]) -> None:
+        """Overwrite z (rows, units) with y by the averages."""
+        factor = gamma / np.sqrt(self.variances[layer] + EPSILON)
+        np.subtract(z, self.means[layer], out=z)
+        np.multiply(z, factor, out=z)
+        np.add(z, beta, out=z)

@@ -1,0 +1,39 @@
+"""Units left out in training, by masks that are drawn for every mini-batch."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@final
+class Dropout:
+    """Inverted dropout for a fixed number of rows: what is kept is scaled by 1 / (1 - rate).
+
+    The expectation of every activation stays the same (Srivastava et al. 2014), so that evaluation needs no
+    change. A mask stays until the next draw.
+    """
+
+    def __init__(self, rows: int, units: tuple[int, ...], rate: float, dtype: type[np.floating[Any]]) -> None:
+        self._rate = rate
+        self._scale = 1 / (1 - rate)
+        self._uniform = np.empty(rows * sum(units), np.float32)  # in [0, 1), of all layers in a row
+        self._flat_masks = np.empty(rows * sum(units), dtype)
+        stops = rows * np.cumsum(units)
+        self.masks = tuple(  # (rows, units) each: 0, or the scale
+            mask.reshape(rows, -1) for mask in np.split(self._flat_masks, stops[:-1])
+        )
+        self.kept = tuple(np.empty((rows, n), dtype) for n in units)  # the layers after dropout
+
+    def draw(self, rng: np.random.Generator) -> None:
+        """New masks for all layers."""
+        rng.random(out=self._uniform, dtype=np.float32)
+        np.multiply(self._uniform >= self._rate, self._scale, out=self._flat_masks)
+
+    def apply(self, layer: int, a: NDArray[Any]) -> NDArray[Any]:
+        """What is kept of a (rows, units), in a buffer of its own."""
+        kept = self.kept[layer]
+        np.multiply(a, self.masks[layer], out=kept)
+        return kept
