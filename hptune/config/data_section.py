@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hptune.config.reader import Reader
 from hptune.config.yaml_tree import Node
+from hptune.data.files import TABLES, kind
 from hptune.data.settings import CLASSES, FEWEST_PER_CLASS, SOURCES, DataSettings
 
 KEYS = tuple(DataSettings().to_json())
@@ -51,14 +52,14 @@ def _check_together(reader: Reader, node: Node, keys: Mapping[str, Node], settin
     if ("source" in keys) == ("path" in keys):
         found = "both source and path" if "source" in keys else "neither source nor path"
         reader.problem(node, "data", f"{found}: give one of them (sources: {', '.join(SOURCES)})")
-    is_csv = path is not None and path.lower().endswith(".csv")
-    if is_csv and "target" not in keys:
-        reader.problem(node, "data.target", "missing: which column of the CSV holds the labels?")
+    is_table = path is not None and kind(path) in TABLES
+    if path is not None and is_table and "target" not in keys:
+        reader.problem(node, "data.target", f"missing: which column of the {kind(path).upper()} holds the labels?")
     # a source or path that is wrong itself says nothing about its companions
     is_file, is_generated = "path" in keys, source is None or source in CLASSES
     can_have_classes = source is None or source in CHANGEABLE_CLASSES
     for names, holds, what in (
-        (("target", "ignore", "categorical"), is_csv or (is_file and path is None), "a CSV file"),
+        (("target", "ignore", "categorical"), is_table or (is_file and path is None), "a CSV or TSV file"),
         (("dev", "test"), is_file, "path"),
         (("examples", "noise"), is_generated and not is_file, f"a generated set ({', '.join(CLASSES)})"),
         (("classes",), can_have_classes and not is_file, f"source: {' or '.join(CHANGEABLE_CLASSES)}"),

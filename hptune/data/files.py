@@ -14,15 +14,16 @@ from pathlib import Path
 from hptune.data.problems import FileProblems
 from hptune.errors import DataError, did_you_mean
 
-KINDS = (".csv", ".npz")
-NOT_YET = (".tsv", ".parquet", ".npy")
+KINDS = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".npz": "npz"}  # by suffix
+TABLES = ("csv", "tsv")  # the kinds with a header and a column of labels
+NOT_YET = (".parquet", ".npy")
 SIZE_LIMIT = 8 * 2**30  # bytes, of a file and of an array in memory
 SIZE_LIMIT_NAME = "8 GiB"
 
 
 def kind(path: str) -> str:
-    """The suffix that says how to read the file."""
-    return Path(path).suffix.lower()
+    """How to read the file: one of the values of KINDS, or "" where the name does not say."""
+    return KINDS.get(Path(path).suffix.lower(), "")
 
 
 def check_file(path: str) -> None:
@@ -45,10 +46,11 @@ def read_bytes(path: str) -> bytes:
 def _problem_of_name(path: str) -> str:
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", path):
         return "local files only: download it and give the path of the copy"
-    suffix = kind(path)
-    if suffix in KINDS or (not suffix and not Path(path).is_file()):
+    suffix = Path(path).suffix.lower()
+    if kind(path) or (not suffix and not Path(path).is_file()):
         return ""
-    known = f"hptune reads {' and '.join(KINDS)} files"
+    *most, last = KINDS
+    known = f"hptune reads {', '.join(most)} and {last} files"
     if suffix in NOT_YET:
         return f"{known}, {suffix} not yet: save the data as .csv, or as .npz with the arrays X and y"
     return f"{known} ({', '.join(NOT_YET)} not yet), this one ends in {suffix or 'nothing'}"

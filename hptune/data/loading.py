@@ -10,7 +10,7 @@ import numpy as np
 
 from hptune.data.arrays import read_arrays
 from hptune.data.dataset import Dataset, Examples, Subset
-from hptune.data.files import check_file, kind
+from hptune.data.files import TABLES, check_file, kind
 from hptune.data.generated import generate
 from hptune.data.settings import DataSettings
 from hptune.data.split import default_fractions, split
@@ -57,7 +57,7 @@ def _from_files(settings: DataSettings, path: str) -> Dataset:
 
 
 def _read_training(path: str, settings: DataSettings) -> tuple[Examples, Schema]:
-    return read_table(path, settings) if kind(path) == ".csv" else read_arrays(path)
+    return read_table(path, settings) if kind(path) in TABLES else read_arrays(path)
 
 
 def _split(whole: Examples, settings: DataSettings, name: str, *, parts: int) -> list[Subset]:
@@ -80,7 +80,7 @@ def _check_files(settings: DataSettings, path: str) -> None:
     files = {key: file for key, file in (("dev", settings.dev), ("test", settings.test)) if file is not None}
     _each(check_file, (path, *files.values()))
     problems = [
-        f"{file}: data.{key} must be a {kind(path)} file like data.path"
+        f"{file}: data.{key} must be a .{kind(path)} file like data.path"
         for key, file in files.items()
         if kind(file) != kind(path)
     ]
@@ -102,9 +102,9 @@ def _same_files(files: dict[str, str]) -> list[str]:
 
 def _conflicts(settings: DataSettings, path: str) -> list[str]:
     found = []
-    csv_only = [f"data.{key}" for key in ("target", "ignore", "categorical") if getattr(settings, key)]
-    if csv_only and kind(path) != ".csv":
-        found.append(f"{', '.join(csv_only)}: for .csv files only; an .npz file has the arrays X and y")
+    tables_only = [f"data.{key}" for key in ("target", "ignore", "categorical") if getattr(settings, key)]
+    if tables_only and kind(path) not in TABLES:
+        found.append(f"{', '.join(tables_only)}: for .csv and .tsv files only; an .npz file has the arrays X and y")
     if settings.split and settings.dev is not None:
         found.append("data.split: nothing is left to split where data.dev is a file: remove one of them")
     elif settings.split and settings.test is not None and len(settings.split) > 2:

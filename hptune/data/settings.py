@@ -19,12 +19,12 @@ class DataSettings:
     """Which data, and how it is split. Either source or path is set."""
 
     source: str | None = None  # one of SOURCES
-    path: str | None = None  # a .csv or .npz file
-    target: str | None = None  # CSV only: the column of labels
+    path: str | None = None  # a file: see data.files.KINDS
+    target: str | None = None  # CSV and TSV only: the column of labels
     dev: str | None = None  # a file of its own for dev; else dev is split off
     test: str | None = None
-    ignore: tuple[str, ...] = ()  # CSV only: columns to leave out
-    categorical: tuple[str, ...] = ()  # CSV only: columns of numbers that are names, to be one-hot encoded
+    ignore: tuple[str, ...] = ()  # CSV and TSV only: columns to leave out
+    categorical: tuple[str, ...] = ()  # CSV and TSV only: columns of numbers that are names, to be one-hot encoded
     split: tuple[float, ...] | None = None  # fractions (train, dev) or (train, dev, test); None: by size
     examples: int = 1000  # generated sets only
     noise: float | None = None  # generated sets only; None: the set's own default

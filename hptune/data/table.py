@@ -1,4 +1,4 @@
-"""CSV files -> examples: which column is the label, which are features, and how each is encoded.
+"""CSV and TSV files -> examples: which column is the label, which are features, and how each is encoded.
 
 The training file decides on columns, categories and classes; files of dev and test are read by the same schema.
 """
