@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hptune.config.reader import Reader
 from hptune.config.yaml_tree import Node
-from hptune.data.files import TABLES, kind
+from hptune.data.files import PAIRS, TABLES, kind
 from hptune.data.settings import CLASSES, FEWEST_PER_CLASS, SOURCES, DataSettings
 
 KEYS = tuple(DataSettings().to_json())
@@ -30,6 +30,7 @@ def read(reader: Reader, node: Node | None, root: Node, folder: Path | None) -> 
     settings = DataSettings(
         source=reader.one_of(*of("source"), SOURCES),
         path=_path(reader, *of("path"), folder),
+        labels=_path(reader, *of("labels"), folder),
         target=reader.text(*of("target")),
         dev=_path(reader, *of("dev"), folder),
         test=_path(reader, *of("test"), folder),
@@ -55,12 +56,16 @@ def _check_together(reader: Reader, node: Node, keys: Mapping[str, Node], settin
     is_table = path is not None and kind(path) in TABLES
     if path is not None and is_table and "target" not in keys:
         reader.problem(node, "data.target", f"missing: which column of the {kind(path).upper()} holds the labels?")
+    is_pair = path is not None and kind(path) in PAIRS
+    if is_pair and "labels" not in keys:
+        reader.problem(node, "data.labels", "missing: which file holds y, the labels of the examples in path?")
     # a source or path that is wrong itself says nothing about its companions
     is_file, is_generated = "path" in keys, source is None or source in CLASSES
     can_have_classes = source is None or source in CHANGEABLE_CLASSES
     for names, holds, what in (
         (("target", "ignore", "categorical"), is_table or (is_file and path is None), "a CSV or TSV file"),
-        (("dev", "test"), is_file, "path"),
+        (("labels",), is_pair or (is_file and path is None), "an NPY file"),
+        (("dev", "test"), is_file and not is_pair, "path" if not is_pair else "files that hold X and y, such as .npz"),
         (("examples", "noise"), is_generated and not is_file, f"a generated set ({', '.join(CLASSES)})"),
         (("classes",), can_have_classes and not is_file, f"source: {' or '.join(CHANGEABLE_CLASSES)}"),
     ):

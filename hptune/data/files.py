@@ -14,9 +14,10 @@ from pathlib import Path
 from hptune.data.problems import FileProblems
 from hptune.errors import DataError, did_you_mean
 
-KINDS = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".npz": "npz"}  # by suffix
+KINDS = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".npz": "npz", ".npy": "npy"}  # by suffix
 TABLES = ("csv", "tsv")  # the kinds with a header and a column of labels
-NOT_YET = (".parquet", ".npy")
+PAIRS = ("npy",)  # the kinds with X in one file and y in another
+NOT_YET = (".parquet",)
 SIZE_LIMIT = 8 * 2**30  # bytes, of a file and of an array in memory
 SIZE_LIMIT_NAME = "8 GiB"
 

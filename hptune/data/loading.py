@@ -8,9 +8,10 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
+from hptune.data.array_pair import inspect_npy, read_pair
 from hptune.data.arrays import read_arrays
 from hptune.data.dataset import Dataset, Examples, Subset
-from hptune.data.files import TABLES, check_file, kind
+from hptune.data.files import PAIRS, TABLES, check_file, kind
 from hptune.data.generated import generate
 from hptune.data.settings import DataSettings
 from hptune.data.split import default_fractions, split
@@ -46,6 +47,9 @@ def digits() -> Examples:
 
 def _from_files(settings: DataSettings, path: str) -> Dataset:
     _check_files(settings, path)
+    if settings.labels is not None:
+        whole = read_pair(path, settings.labels, inspect_npy)
+        return _dataset(whole, _split(whole, settings, path, parts=3))
     whole, schema = _read_training(path, settings)
     apart = {key: file for key, file in (("dev", settings.dev), ("test", settings.test)) if file is not None}
     others = dict(zip(apart, _each(schema.read, apart.values()), strict=True))
@@ -77,12 +81,13 @@ def _dataset(whole: Examples, subsets: list[Subset]) -> Dataset:
 
 def _check_files(settings: DataSettings, path: str) -> None:
     """Everything that can be said before a file is opened."""
-    files = {key: file for key, file in (("dev", settings.dev), ("test", settings.test)) if file is not None}
+    keys = ("labels", "dev", "test")
+    files = {key: file for key in keys if (file := getattr(settings, key)) is not None}
     _each(check_file, (path, *files.values()))
     problems = [
         f"{file}: data.{key} must be a .{kind(path)} file like data.path"
         for key, file in files.items()
-        if kind(file) != kind(path)
+        if kind(file) != kind(path) and (key != "labels" or kind(path) in PAIRS)
     ]
     problems += _same_files({"path": path, **files})
     problems += [f"{path}: {message}" for message in _conflicts(settings, path)]
@@ -93,22 +98,41 @@ def _check_files(settings: DataSettings, path: str) -> None:
 def _same_files(files: dict[str, str]) -> list[str]:
     keys = list(files)
     return [
-        f"{files[key]}: data.{key} and data.{other} are the same file: what is learned from cannot measure"
+        f"{files[key]}: data.{key} and data.{other} are the same file: {_why_not_the_same(key, other)}"
         for number, key in enumerate(keys)
         for other in keys[:number]
         if Path(files[key]).samefile(files[other])
     ]
 
 
+def _why_not_the_same(*keys: str) -> str:
+    return "one has X, the other y" if "labels" in keys else "what is learned from cannot measure"
+
+
 def _conflicts(settings: DataSettings, path: str) -> list[str]:
     found = []
     tables_only = [f"data.{key}" for key in ("target", "ignore", "categorical") if getattr(settings, key)]
     if tables_only and kind(path) not in TABLES:
-        found.append(f"{', '.join(tables_only)}: for .csv and .tsv files only; an .npz file has the arrays X and y")
+        found.append(f"{', '.join(tables_only)}: for .csv and .tsv files only; other files have arrays X and y")
+    found += _conflicts_of_pairs(settings, path)
     if settings.split and settings.dev is not None:
         found.append("data.split: nothing is left to split where data.dev is a file: remove one of them")
     elif settings.split and settings.test is not None and len(settings.split) > 2:
         found.append("data.split: give the fractions of train and dev only, since data.test is a file")
+    return found
+
+
+def _conflicts_of_pairs(settings: DataSettings, path: str) -> list[str]:
+    if kind(path) not in PAIRS:
+        has_labels = "labels are in the same file: remove it"
+        return [] if settings.labels is None else [f"data.labels: goes only with .npy files; in this one {has_labels}"]
+    found = []
+    if settings.labels is None:
+        found.append(f"data.labels is missing: name the .{kind(path)} file that holds y")
+    for key in ("dev", "test"):
+        if getattr(settings, key) is not None:
+            hint = "save X and y of each part in an .npz file, or let hptune split this one (data.split)"
+            found.append(f"data.{key}: not supported with .{kind(path)} files, which hold no labels: {hint}")
     return found
 
 

@@ -34,6 +34,18 @@ class FileProblems:
         raise DataError("\n".join(text[:SHOWN] + ([f"{self.path}: and {hidden} more"] if hidden > 0 else [])))
 
 
+def raise_all(*files: FileProblems) -> None:
+    """One DataError with the problems of all files that have any."""
+    messages = []
+    for problems in files:
+        try:
+            problems.raise_any()
+        except DataError as error:
+            messages.append(str(error))
+    if messages:
+        raise DataError("\n".join(messages))
+
+
 def quoted(text: str) -> str:
     """The text in double quotes, shortened, with nothing in it that a terminal would act on."""
     short = text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
