@@ -64,7 +64,7 @@ def _check_together(reader: Reader, node: Node, keys: Mapping[str, Node], settin
     can_have_classes = source is None or source in CHANGEABLE_CLASSES
     for names, holds, what in (
         (("target", "ignore", "categorical"), is_table or (is_file and path is None), "a CSV or TSV file"),
-        (("labels",), is_pair or (is_file and path is None), "an NPY file"),
+        (("labels",), is_pair or (is_file and not (path and kind(path))), "an NPY or IDX file"),
         (("dev", "test"), is_file and not is_pair, "path" if not is_pair else "files that hold X and y, such as .npz"),
         (("examples", "noise"), is_generated and not is_file, f"a generated set ({', '.join(CLASSES)})"),
         (("classes",), can_have_classes and not is_file, f"source: {' or '.join(CHANGEABLE_CLASSES)}"),

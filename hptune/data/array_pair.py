@@ -24,7 +24,7 @@ class Waiting:
 
     rows: int
     load: Callable[[], NDArray[Any]]
-    features: tuple[str, ...] = ()  # names of the columns of X
+    features: Callable[[], tuple[str, ...]]  # names of the columns of X
 
 
 Inspect = Callable[[str, str, FileProblems], Waiting | None]
@@ -41,7 +41,7 @@ def read_pair(path: str, labels: str, inspect: Inspect) -> Examples:
     check_lengths(waiting_x.rows, waiting_y.rows, of_y)
     of_y.raise_any()
     arrays = Arrays(_load(waiting_x, of_x), _load(waiting_y, of_y), of_x, of_y)
-    return arrays.training(waiting_x.features)[0]
+    return arrays.training(waiting_x.features())[0]
 
 
 def inspect_npy(path: str, name: str, problems: FileProblems) -> Waiting | None:
@@ -52,7 +52,7 @@ def inspect_npy(path: str, name: str, problems: FileProblems) -> Waiting | None:
     except DAMAGE as error:
         problems.add(f"damaged, incomplete or not a .npy file ({error}): copy it again, or save it again with np.save")
         return None
-    return None if problems.found else Waiting(shape[0], lambda: _load_npy(path), plain_names(shape[-1]))
+    return None if problems.found else Waiting(shape[0], lambda: _load_npy(path), lambda: plain_names(shape[1]))
 
 
 def _load_npy(path: str) -> NDArray[Any]:
@@ -64,6 +64,6 @@ def _load(waiting: Waiting, problems: FileProblems) -> NDArray[Any]:
     try:
         return waiting.load()
     except DAMAGE as error:
-        problems.add(f"damaged, incomplete or changed while it was read ({error}): copy it again")
+        problems.add(f"damaged or incomplete ({error}): copy or download it again")
         problems.raise_any()
         raise

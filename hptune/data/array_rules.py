@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from hptune.wording import counted
 
 NUMBERS = "biuf"  # dtype kinds: bool, integers, floats
 LABELS = NUMBERS + "US"  # and text
+MOST_FEATURES = 1_000_000
 KIND_NAMES = {"c": "complex numbers", "M": "dates", "m": "time differences", "V": "records", "U": "text", "S": "bytes"}
 
 
@@ -92,18 +94,24 @@ def check_shape(name: str, shape: tuple[int, ...], problems: FileProblems) -> No
         problems.add(f"y has shape {shape}, expected (examples,): for one-hot labels save y.argmax(axis=1)")
     elif name == "y" and len(shape) not in (1, 2):
         problems.add(f"y has shape {shape}, expected (examples,)")
+    elif name == "X" and shape[1] > MOST_FEATURES:
+        problems.add(f"X has shape {shape}, more than the limit of {MOST_FEATURES:,} features")
     elif min(shape) < 1:
         problems.add(f"{name} has shape {shape}: expected at least one in each direction")
 
 
-def check_size(name: str, shape: tuple[int, ...], dtype: np.dtype[Any], stored: int, problems: FileProblems) -> None:
-    items = 1
-    for length in shape:
-        items *= int(length)
-    size = items * dtype.itemsize
-    if items * max(8, dtype.itemsize) > SIZE_LIMIT:  # 8: as float64
+def check_limit(name: str, shape: tuple[int, ...], dtype: np.dtype[Any], problems: FileProblems) -> bool:
+    """Whether the array fits into memory."""
+    fits = math.prod(map(int, shape)) * max(8, dtype.itemsize) <= SIZE_LIMIT  # 8: as float64
+    if not fits:
         problems.add(f"{name} has shape {shape} of {dtype}, more than the limit of {SIZE_LIMIT_NAME} in memory")
-    elif size != stored:
+    return fits
+
+
+def check_size(name: str, shape: tuple[int, ...], dtype: np.dtype[Any], stored: int, problems: FileProblems) -> None:
+    """Whether the array fits into memory, and has as many bytes as are stored."""
+    size = math.prod(map(int, shape)) * dtype.itemsize
+    if check_limit(name, shape, dtype, problems) and size != stored:
         what = f"{name} has shape {shape} of {dtype}, {size:,} bytes, but the file holds {stored:,}"
         problems.add(f"{what}: damaged or incomplete, save it again")
 

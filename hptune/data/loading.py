@@ -13,6 +13,7 @@ from hptune.data.arrays import read_arrays
 from hptune.data.dataset import Dataset, Examples, Subset
 from hptune.data.files import PAIRS, TABLES, check_file, kind
 from hptune.data.generated import generate
+from hptune.data.idx_file import inspect_idx
 from hptune.data.settings import DataSettings
 from hptune.data.split import default_fractions, split
 from hptune.data.table import read_table
@@ -48,7 +49,7 @@ def digits() -> Examples:
 def _from_files(settings: DataSettings, path: str) -> Dataset:
     _check_files(settings, path)
     if settings.labels is not None:
-        whole = read_pair(path, settings.labels, inspect_npy)
+        whole = read_pair(path, settings.labels, inspect_npy if kind(path) == "npy" else inspect_idx)
         return _dataset(whole, _split(whole, settings, path, parts=3))
     whole, schema = _read_training(path, settings)
     apart = {key: file for key, file in (("dev", settings.dev), ("test", settings.test)) if file is not None}
@@ -85,7 +86,7 @@ def _check_files(settings: DataSettings, path: str) -> None:
     files = {key: file for key in keys if (file := getattr(settings, key)) is not None}
     _each(check_file, (path, *files.values()))
     problems = [
-        f"{file}: data.{key} must be a .{kind(path)} file like data.path"
+        f"{file}: data.{key} must be a {kind(path).upper()} file like data.path"
         for key, file in files.items()
         if kind(file) != kind(path) and (key != "labels" or kind(path) in PAIRS)
     ]
@@ -125,14 +126,18 @@ def _conflicts(settings: DataSettings, path: str) -> list[str]:
 def _conflicts_of_pairs(settings: DataSettings, path: str) -> list[str]:
     if kind(path) not in PAIRS:
         has_labels = "labels are in the same file: remove it"
-        return [] if settings.labels is None else [f"data.labels: goes only with .npy files; in this one {has_labels}"]
+        return (
+            []
+            if settings.labels is None
+            else [f"data.labels: goes only with NPY and IDX files; in this one {has_labels}"]
+        )
     found = []
     if settings.labels is None:
-        found.append(f"data.labels is missing: name the .{kind(path)} file that holds y")
+        found.append(f"data.labels is missing: name the {kind(path).upper()} file that holds y")
     for key in ("dev", "test"):
         if getattr(settings, key) is not None:
             hint = "save X and y of each part in an .npz file, or let hptune split this one (data.split)"
-            found.append(f"data.{key}: not supported with .{kind(path)} files, which hold no labels: {hint}")
+            found.append(f"data.{key}: not supported with {kind(path).upper()} files, which hold no labels: {hint}")
     return found
 
 

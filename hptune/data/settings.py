@@ -20,7 +20,7 @@ class DataSettings:
 
     source: str | None = None  # one of SOURCES
     path: str | None = None  # a file: see data.files.KINDS
-    labels: str | None = None  # a file of y, where the one under path holds nothing but X: NPY
+    labels: str | None = None  # a file of y, where the one under path holds nothing but X: NPY and IDX
     target: str | None = None  # CSV and TSV only: the column of labels
     dev: str | None = None  # a file of its own for dev; else dev is split off
     test: str | None = None

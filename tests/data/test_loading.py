@@ -103,7 +103,7 @@ def test_blanks_and_unicode_in_a_path_are_fine(tmp_path):
         ("https://example.org/data.csv", ["local files only"]),
         ("s3://bucket/data.npz", ["local files only"]),
         ("data.parquet", [".parquet not yet"]),
-        ("data.csv.gz", [".csv, .tsv, .tab, .npz and .npy", "ends in .gz"]),
+        ("data.csv.gz", [".csv, .tsv, .tab, .npz, .npy and IDX files", "ends in .gz"]),
         ("/nowhere/at/all/data.csv", ["no such file", "/nowhere/at/all"]),
         ("a\0b.csv", ["cannot be read"]),
         ("x" * 300 + ".csv", ["cannot be read"]),
@@ -174,7 +174,7 @@ def test_problems_of_dev_and_test_are_shown_together(tmp_path):
 @pytest.mark.parametrize(
     ("others", "phrase"),
     [
-        ({"dev": "dev.npz"}, "data.dev must be a .csv file like data.path"),
+        ({"dev": "dev.npz"}, "data.dev must be a CSV file like data.path"),
         ({"dev": "data.csv"}, "data.dev and data.path are the same file"),
         ({"dev": "dev.csv", "test": "dev.csv"}, "data.test and data.dev are the same file"),
         ({"dev": "dev.csv", "split": (0.8, 0.2)}, "nothing is left to split"),

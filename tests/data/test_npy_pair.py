@@ -115,18 +115,18 @@ def test_a_header_of_python_2_is_read_without_a_warning(tmp_path):
 
 def test_which_settings_go_with_a_pair(tmp_path):
     settings = pair(tmp_path)
-    assert "data.labels is missing: name the .npy file that holds y" in message(DataSettings(path=settings.path))
+    assert "data.labels is missing: name the NPY file that holds y" in message(DataSettings(path=settings.path))
     same = message(DataSettings(path=settings.path, labels=settings.path))
     assert "data.labels and data.path are the same file: one has X, the other y" in same
     apart = {key: str(tmp_path / f"{key}.npy") for key in ("dev", "test")}
     for path in apart.values():
         np.save(path, X)
     text = message(pair(tmp_path, **apart, target="kind"))
-    for phrase in ("data.dev: not supported with .npy", "data.test: not supported with .npy", "data.target: for .csv"):
+    for phrase in ("data.dev: not supported with NPY", "data.test: not supported with NPY", "data.target: for .csv"):
         assert phrase in text
     np.savez(tmp_path / "both.npz", X=X, y=Y)
     text = message(DataSettings(path=str(tmp_path / "both.npz"), labels=str(tmp_path / "y.npy")))
-    assert "data.labels: goes only with .npy files; in this one labels are in the same file: remove it" in text
+    assert "data.labels: goes only with NPY and IDX files; in this one labels are in the same file: remove it" in text
 
 
 def study(text):
@@ -139,8 +139,8 @@ def test_the_study_file_knows_labels():
     assert study("{path: X.npy, labels: y.npy}").data.labels == "y.npy"
     for text, phrase in (
         ("{path: X.npy}", "data.labels: missing: which file holds y"),
-        ("{path: X.npz, labels: y.npy}", "data.labels: goes only with an NPY file"),
-        ("{source: digits, labels: y.npy}", "data.labels: goes only with an NPY file"),
+        ("{path: X.npz, labels: y.npy}", "data.labels: goes only with an NPY or IDX file"),
+        ("{source: digits, labels: y.npy}", "data.labels: goes only with an NPY or IDX file"),
         ("{path: X.npy, labels: y.npy, dev: d.npy}", "data.dev: goes only with files that hold X and y, such as .npz"),
     ):
         with pytest.raises(StudyFileError) as caught:

@@ -33,7 +33,7 @@ def test_a_tab_file_goes_with_a_tsv_file_but_not_with_a_csv_file(tmp_path):
         load(settings(tmp_path, "train.tsv", TSV, dev=settings(tmp_path, "dev.tab", TSV).path)).dev.x[:, 0],
         np.arange(40),
     )
-    with pytest.raises(DataError, match=r"data\.dev must be a \.tsv file like data\.path"):
+    with pytest.raises(DataError, match=r"data\.dev must be a TSV file like data\.path"):
         load(settings(tmp_path, "train.tsv", TSV, dev=settings(tmp_path, "dev.csv", CSV).path))
 
 
