@@ -12,6 +12,7 @@ from hptune.config.yaml_tree import Node
 from hptune.data.files import PAIRS, TABLES, kind
 from hptune.data.settings import CLASSES, FEWEST_PER_CLASS, SOURCES, DataSettings
 
+_NAMES = {"csv": "CSV", "tsv": "TSV", "parquet": "Parquet file"}  # of tables
 KEYS = tuple(DataSettings().to_json())
 CHANGEABLE_CLASSES = ("spirals", "blobs")
 
@@ -55,7 +56,7 @@ def _check_together(reader: Reader, node: Node, keys: Mapping[str, Node], settin
         reader.problem(node, "data", f"{found}: give one of them (sources: {', '.join(SOURCES)})")
     is_table = path is not None and kind(path) in TABLES
     if path is not None and is_table and "target" not in keys:
-        reader.problem(node, "data.target", f"missing: which column of the {kind(path).upper()} holds the labels?")
+        reader.problem(node, "data.target", f"missing: which column of the {_NAMES[kind(path)]} holds the labels?")
     is_pair = path is not None and kind(path) in PAIRS
     if is_pair and "labels" not in keys:
         reader.problem(node, "data.labels", "missing: which file holds y, the labels of the examples in path?")
@@ -63,7 +64,7 @@ def _check_together(reader: Reader, node: Node, keys: Mapping[str, Node], settin
     is_file, is_generated = "path" in keys, source is None or source in CLASSES
     can_have_classes = source is None or source in CHANGEABLE_CLASSES
     for names, holds, what in (
-        (("target", "ignore", "categorical"), is_table or (is_file and path is None), "a CSV or TSV file"),
+        (("target", "ignore", "categorical"), is_table or (is_file and path is None), "a CSV, TSV or Parquet file"),
         (("labels",), is_pair or (is_file and not (path and kind(path))), "an NPY or IDX file"),
         (("dev", "test"), is_file and not is_pair, "path" if not is_pair else "files that hold X and y, such as .npz"),
         (("examples", "noise"), is_generated and not is_file, f"a generated set ({', '.join(CLASSES)})"),

@@ -16,10 +16,10 @@ from pathlib import Path
 from hptune.data.problems import FileProblems
 from hptune.errors import DataError, did_you_mean
 
-KINDS = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".npz": "npz", ".npy": "npy"}  # by suffix
-TABLES = ("csv", "tsv")  # the kinds with a header and a column of labels
+# by suffix
+KINDS = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".npz": "npz", ".npy": "npy", ".parquet": "parquet"}
+TABLES = ("csv", "tsv", "parquet")  # the kinds with a header and a column of labels
 PAIRS = ("npy", "idx")  # the kinds with X in one file and y in another
-NOT_YET = (".parquet",)
 IDX_ENDINGS = ("-ubyte", ".idx")  # of the name, perhaps with .gz after it
 IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}  # by the third byte
 GZIP = b"\x1f\x8b"  # the first bytes of a compressed file
@@ -74,9 +74,7 @@ def _problem_of_name(path: str) -> str:
     if kind(path) or (not suffix and not Path(path).is_file()):
         return ""
     known = f"hptune reads {', '.join(KINDS)} and IDX files"
-    if suffix in NOT_YET:
-        return f"{known}, {suffix} not yet: save the data as .csv, or as .npz with the arrays X and y"
-    return f"{known} ({', '.join(NOT_YET)} not yet), this one ends in {suffix or 'nothing'}"
+    return f"{known}, this one ends in {suffix or 'nothing'}"
 
 
 def _problem_of_file(path: str) -> str:

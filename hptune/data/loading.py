@@ -114,7 +114,7 @@ def _conflicts(settings: DataSettings, path: str) -> list[str]:
     found = []
     tables_only = [f"data.{key}" for key in ("target", "ignore", "categorical") if getattr(settings, key)]
     if tables_only and kind(path) not in TABLES:
-        found.append(f"{', '.join(tables_only)}: for .csv and .tsv files only; other files have arrays X and y")
+        found.append(f"{', '.join(tables_only)}: for CSV, TSV and Parquet files only; other files have arrays X and y")
     found += _conflicts_of_pairs(settings, path)
     if settings.split and settings.dev is not None:
         found.append("data.split: nothing is left to split where data.dev is a file: remove one of them")

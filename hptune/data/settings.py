@@ -21,11 +21,11 @@ class DataSettings:
     source: str | None = None  # one of SOURCES
     path: str | None = None  # a file: see data.files.KINDS
     labels: str | None = None  # a file of y, where the one under path holds nothing but X: NPY and IDX
-    target: str | None = None  # CSV and TSV only: the column of labels
+    target: str | None = None  # tables only: the column of labels
     dev: str | None = None  # a file of its own for dev; else dev is split off
     test: str | None = None
-    ignore: tuple[str, ...] = ()  # CSV and TSV only: columns to leave out
-    categorical: tuple[str, ...] = ()  # CSV and TSV only: columns of numbers that are names, to be one-hot encoded
+    ignore: tuple[str, ...] = ()  # tables only: columns to leave out
+    categorical: tuple[str, ...] = ()  # tables only: columns of numbers that are names, to be one-hot encoded
     split: tuple[float, ...] | None = None  # fractions (train, dev) or (train, dev, test); None: by size
     examples: int = 1000  # generated sets only
     noise: float | None = None  # generated sets only; None: the set's own default

@@ -102,8 +102,7 @@ def test_blanks_and_unicode_in_a_path_are_fine(tmp_path):
     [
         ("https://example.org/data.csv", ["local files only"]),
         ("s3://bucket/data.npz", ["local files only"]),
-        ("data.parquet", [".parquet not yet"]),
-        ("data.csv.gz", [".csv, .tsv, .tab, .npz, .npy and IDX files", "ends in .gz"]),
+        ("data.csv.gz", [".csv, .tsv, .tab, .npz, .npy, .parquet and IDX files", "ends in .gz"]),
         ("/nowhere/at/all/data.csv", ["no such file", "/nowhere/at/all"]),
         ("a\0b.csv", ["cannot be read"]),
         ("x" * 300 + ".csv", ["cannot be read"]),
@@ -190,7 +189,7 @@ def test_files_that_do_not_go_together_are_explained(tmp_path, others, phrase):
 
 def test_settings_for_csv_are_refused_for_npz(tmp_path):
     np.savez(tmp_path / "data.npz", X=np.ones((6, 1)), y=np.arange(6) % 2)
-    assert "data.target: for .csv and .tsv files only" in message(tmp_path / "data.npz")
+    assert "data.target: for CSV, TSV and Parquet files only" in message(tmp_path / "data.npz")
 
 
 def test_split_errors_name_the_file(tmp_path):

@@ -122,7 +122,7 @@ def test_which_settings_go_with_a_pair(tmp_path):
     for path in apart.values():
         np.save(path, X)
     text = message(pair(tmp_path, **apart, target="kind"))
-    for phrase in ("data.dev: not supported with NPY", "data.test: not supported with NPY", "data.target: for .csv"):
+    for phrase in ("data.dev: not supported with NPY", "data.test: not supported with NPY", "data.target: for CSV"):
         assert phrase in text
     np.savez(tmp_path / "both.npz", X=X, y=Y)
     text = message(DataSettings(path=str(tmp_path / "both.npz"), labels=str(tmp_path / "y.npy")))
