@@ -5,7 +5,7 @@ Both headers are checked before either array is loaded, and the problems of both
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hptune.data.array_rules import Arrays, check_lengths, plain_names
 from hptune.data.dataset import Examples
+from hptune.data.labels import Classes
 from hptune.data.npy_header import DAMAGE, check_header, load_array
 from hptune.data.problems import FileProblems, raise_all
 
@@ -31,8 +32,29 @@ Inspect = Callable[[str, str, FileProblems], Waiting | None]
 """path, "X" or "y", problems -> the array, not loaded yet; None where problems have grown."""
 
 
-def read_pair(path: str, labels: str, inspect: Inspect) -> Examples:
-    """The examples of a file of X and a file of y."""
+@dataclass(frozen=True, slots=True)
+class PairSchema:
+    """What the arrays of the training files mean."""
+
+    features: tuple[str, ...]
+    classes: Classes
+    inspect: Inspect
+    labels: Mapping[str, str]  # the file of y that goes with each file of X
+
+    def read(self, path: str) -> Examples:
+        """Another two files with as many columns."""
+        return _read(path, self.labels[path], self.inspect)[0].others(self.classes, self.features)
+
+
+def read_pair(path: str, labels: Mapping[str, str], inspect: Inspect) -> tuple[Examples, PairSchema]:
+    """The training files of X and y, and the schema they set for those of dev and test."""
+    arrays, features = _read(path, labels[path], inspect)
+    whole, classes = arrays.training(features)
+    return whole, PairSchema(features, classes, inspect, labels)
+
+
+def _read(path: str, labels: str, inspect: Inspect) -> tuple[Arrays, tuple[str, ...]]:
+    """X and y, and the names of the columns."""
     of_x, of_y = FileProblems(path), FileProblems(labels)
     waiting_x, waiting_y = inspect(path, "X", of_x), inspect(labels, "y", of_y)
     raise_all(of_x, of_y)
@@ -40,8 +62,7 @@ def read_pair(path: str, labels: str, inspect: Inspect) -> Examples:
     assert waiting_y is not None
     check_lengths(waiting_x.rows, waiting_y.rows, of_y)
     of_y.raise_any()
-    arrays = Arrays(_load(waiting_x, of_x), _load(waiting_y, of_y), of_x, of_y)
-    return arrays.training(waiting_x.features())[0]
+    return Arrays(_load(waiting_x, of_x), _load(waiting_y, of_y), of_x, of_y), waiting_x.features()
 
 
 def inspect_npy(path: str, name: str, problems: FileProblems) -> Waiting | None:

@@ -44,16 +44,22 @@ class Arrays:
         """Examples whose labels decide on the classes."""
         x, labels = self.checked()
         classes = find_classes(labels, report_to(self.of_y))
-        return examples(x, labels, classes, features, self.of_y), classes
+        return self._examples(x, labels, classes, features), classes
 
+    def others(self, classes: Classes, features: tuple[str, ...]) -> Examples:
+        """Examples of dev or test, with the classes and as many columns as the training file."""
+        x, labels = self.checked()
+        if x.shape[1] != len(features):
+            expected = f"expected {len(features):,} as in the training file"
+            self.of_x.add(f"X has {x.shape[1]:,} columns, {expected}")
+        return self._examples(x, labels, classes, features)
 
-def examples(
-    x: NDArray[np.float64], labels: Labels, classes: Classes, features: tuple[str, ...], problems: FileProblems
-) -> Examples:
-    """The examples, or a DataError with everything that is wrong with their labels."""
-    y = class_numbers(labels, classes, report_to(problems))
-    problems.raise_any()
-    return Examples(x, y, classes.names, features)
+    def _examples(
+        self, x: NDArray[np.float64], labels: Labels, classes: Classes, features: tuple[str, ...]
+    ) -> Examples:
+        y = class_numbers(labels, classes, report_to(self.of_y))
+        raise_all(self.of_x, self.of_y)
+        return Examples(x, y, classes.names, features)
 
 
 def plain_names(columns: int) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from hptune.data.array_rules import Arrays, check_lengths, examples, plain_names
+from hptune.data.array_rules import Arrays, check_lengths, plain_names
 from hptune.data.dataset import Examples
 from hptune.data.labels import Classes
 from hptune.data.npy_header import DAMAGE, check_header, load_array
@@ -33,12 +33,7 @@ class ArraySchema:
 
     def read(self, path: str) -> Examples:
         """Another file with as many columns."""
-        arrays = _read(path)
-        x, labels = arrays.checked()
-        if x.shape[1] != len(self.features):
-            what = f"X has {x.shape[1]:,} columns, expected {len(self.features):,} as in the training file"
-            arrays.of_x.add(what)
-        return examples(x, labels, self.classes, self.features, arrays.of_y)
+        return _read(path).others(self.classes, self.features)
 
 
 def read_arrays(path: str) -> tuple[Examples, ArraySchema]:

@@ -14,7 +14,7 @@ from hptune.data.dataset import Dataset, Examples, Subset
 from hptune.data.files import PAIRS, TABLES, check_file, kind
 from hptune.data.generated import generate
 from hptune.data.idx_file import inspect_idx
-from hptune.data.settings import DataSettings
+from hptune.data.settings import LABELS, DataSettings
 from hptune.data.split import default_fractions, split
 from hptune.data.table import read_table
 from hptune.errors import DataError
@@ -48,9 +48,6 @@ def digits() -> Examples:
 
 def _from_files(settings: DataSettings, path: str) -> Dataset:
     _check_files(settings, path)
-    if settings.labels is not None:
-        whole = read_pair(path, settings.labels, inspect_npy if kind(path) == "npy" else inspect_idx)
-        return _dataset(whole, _split(whole, settings, path, parts=3))
     whole, schema = _read_training(path, settings)
     apart = {key: file for key, file in (("dev", settings.dev), ("test", settings.test)) if file is not None}
     others = dict(zip(apart, _each(schema.read, apart.values()), strict=True))
@@ -62,7 +59,22 @@ def _from_files(settings: DataSettings, path: str) -> Dataset:
 
 
 def _read_training(path: str, settings: DataSettings) -> tuple[Examples, Schema]:
-    return read_table(path, settings) if kind(path) in TABLES else read_arrays(path)
+    if kind(path) in TABLES:
+        return read_table(path, settings)
+    if kind(path) in PAIRS:
+        inspect = inspect_npy if kind(path) == "npy" else inspect_idx
+        return read_pair(path, _labels_of_files(settings), inspect)
+    return read_arrays(path)
+
+
+def _labels_of_files(settings: DataSettings) -> dict[str, str]:
+    """The file of y that goes with each file of X."""
+    pairs = (
+        (settings.path, settings.labels),
+        (settings.dev, settings.dev_labels),
+        (settings.test, settings.test_labels),
+    )
+    return {x: y for x, y in pairs if x is not None and y is not None}
 
 
 def _split(whole: Examples, settings: DataSettings, name: str, *, parts: int) -> list[Subset]:
@@ -82,13 +94,13 @@ def _dataset(whole: Examples, subsets: list[Subset]) -> Dataset:
 
 def _check_files(settings: DataSettings, path: str) -> None:
     """Everything that can be said before a file is opened."""
-    keys = ("labels", "dev", "test")
+    keys = ("dev", "test", *LABELS.values())
     files = {key: file for key in keys if (file := getattr(settings, key)) is not None}
     _each(check_file, (path, *files.values()))
     problems = [
         f"{file}: data.{key} must be a {kind(path).upper()} file like data.path"
         for key, file in files.items()
-        if kind(file) != kind(path) and (key != "labels" or kind(path) in PAIRS)
+        if kind(file) != kind(path) and (key not in LABELS.values() or kind(path) in PAIRS)
     ]
     problems += _same_files({"path": path, **files})
     problems += [f"{path}: {message}" for message in _conflicts(settings, path)]
@@ -107,7 +119,8 @@ def _same_files(files: dict[str, str]) -> list[str]:
 
 
 def _why_not_the_same(*keys: str) -> str:
-    return "one has X, the other y" if "labels" in keys else "what is learned from cannot measure"
+    is_x_and_y = len({key in LABELS.values() for key in keys}) == 2
+    return "one has X, the other y" if is_x_and_y else "what is learned from cannot measure"
 
 
 def _conflicts(settings: DataSettings, path: str) -> list[str]:
@@ -124,21 +137,21 @@ def _conflicts(settings: DataSettings, path: str) -> list[str]:
 
 
 def _conflicts_of_pairs(settings: DataSettings, path: str) -> list[str]:
+    given = {key: getattr(settings, key) is not None for pair in LABELS.items() for key in pair}
     if kind(path) not in PAIRS:
-        has_labels = "labels are in the same file: remove it"
-        return (
-            []
-            if settings.labels is None
-            else [f"data.labels: goes only with NPY and IDX files; in this one {has_labels}"]
-        )
-    found = []
-    if settings.labels is None:
-        found.append(f"data.labels is missing: name the {kind(path).upper()} file that holds y")
-    for key in ("dev", "test"):
-        if getattr(settings, key) is not None:
-            hint = "save X and y of each part in an .npz file, or let hptune split this one (data.split)"
-            found.append(f"data.{key}: not supported with {kind(path).upper()} files, which hold no labels: {hint}")
-    return found
+        where = "in this one labels are in the same file: remove it"
+        return [f"data.{y}: goes only with NPY and IDX files; {where}" for y in LABELS.values() if given[y]]
+    name = kind(path).upper()
+    found = [
+        f"data.{y} is missing: name the {name} file that holds y, the labels of data.{x}"
+        for x, y in LABELS.items()
+        if given[x] and not given[y]
+    ]
+    return found + [
+        f"data.{y}: there is no data.{x} whose labels they could be: name it, or remove data.{y}"
+        for x, y in LABELS.items()
+        if given[y] and not given[x]
+    ]
 
 
 def _each(read: Callable[[str], T], paths: Iterable[str]) -> list[T]:

@@ -30,7 +30,9 @@ def read_parquet(path: str, ignored: tuple[str, ...], problems: FileProblems) ->
         if not _check_columns(schema, ignored, problems) or not _check_size(file.metadata, len(needed), problems):
             return None
         texts = [name for name in needed if _is_text(schema.field(name).type)]  # a repeated text is kept once
-        table = parquet.ParquetFile(path, read_dictionary=texts).read(columns=needed, use_threads=False)
+        table = parquet.ParquetFile(path, read_dictionary=texts, page_checksum_verification=True).read(
+            columns=needed, use_threads=False
+        )
         table.validate(full=True)  # a wrong byte can make codes of texts that are not there
         cells = tuple(_texts(table.column(name)) if name in needed else () for name in schema.names)
     except (OSError, ValueError, NotImplementedError, KeyError, UnicodeDecodeError) as error:  # Arrow's are among them

@@ -43,7 +43,7 @@ class FileProblems:
 def raise_all(*files: FileProblems) -> None:
     """One DataError with the problems of all files that have any."""
     messages = []
-    for problems in files:
+    for problems in {id(problems): problems for problems in files}.values():  # each once
         try:
             problems.raise_any()
         except DataError as error:

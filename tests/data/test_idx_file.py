@@ -74,6 +74,19 @@ def test_values_of_every_type_are_read(tmp_path, code):
     np.testing.assert_array_equal(dataset.train.x, expected(tmp_path, images)[0])
 
 
+def test_the_four_files_of_mnist_are_training_and_test(tmp_path):
+    settings = pair(tmp_path)
+    for name, content in (
+        ("t10k-images-idx3-ubyte.gz", idx(IMAGES[:9])),
+        ("t10k-labels-idx1-ubyte.gz", idx(LABELS[:9])),
+    ):
+        (tmp_path / name).write_bytes(gzip.compress(content))
+    test = [str(tmp_path / f"t10k-{name}-ubyte.gz") for name in ("images-idx3", "labels-idx1")]
+    dataset = load(DataSettings(path=settings.path, labels=settings.labels, test=test[0], test_labels=test[1]))
+    assert [len(subset) for subset in dataset.subsets()] == [22, 8, 9]
+    np.testing.assert_array_equal(dataset.test.x, IMAGES[:9].reshape(9, 12))
+
+
 def test_rows_and_colour_images_are_read_too(tmp_path):
     assert load(pair(tmp_path, idx(IMAGES[:, 0]))).features == ("x0", "x1", "x2")
     assert len(load(pair(tmp_path, idx(IMAGES[..., None].repeat(3, axis=3)))).features) == 36

@@ -121,12 +121,38 @@ def test_which_settings_go_with_a_pair(tmp_path):
     apart = {key: str(tmp_path / f"{key}.npy") for key in ("dev", "test")}
     for path in apart.values():
         np.save(path, X)
-    text = message(pair(tmp_path, **apart, target="kind"))
-    for phrase in ("data.dev: not supported with NPY", "data.test: not supported with NPY", "data.target: for CSV"):
+    text = message(pair(tmp_path, dev=apart["dev"], test_labels=apart["test"], target="kind"))
+    phrases = (
+        "data.dev_labels is missing: name the NPY file that holds y, the labels of data.dev",
+        "data.test_labels: there is no data.test whose labels they could be",
+        "data.target: for CSV",
+    )
+    for phrase in phrases:
         assert phrase in text
     np.savez(tmp_path / "both.npz", X=X, y=Y)
     text = message(DataSettings(path=str(tmp_path / "both.npz"), labels=str(tmp_path / "y.npy")))
     assert "data.labels: goes only with NPY and IDX files; in this one labels are in the same file: remove it" in text
+
+
+def test_dev_and_test_are_pairs_of_their_own(tmp_path):
+    files = {}
+    for key, rows in (("dev", 6), ("test", 9)):
+        np.save(tmp_path / f"X_{key}.npy", X[:rows] + 1)
+        np.save(tmp_path / f"y_{key}.npy", Y[:rows].astype(float))
+        files |= {key: str(tmp_path / f"X_{key}.npy"), f"{key}_labels": str(tmp_path / f"y_{key}.npy")}
+    dataset = load(pair(tmp_path, **files))
+    assert [len(subset) for subset in dataset.subsets()] == [30, 6, 9]
+    np.testing.assert_array_equal(dataset.test.x, X[:9] + 1)
+    assert dataset.test.y.tolist() == Y[:9].tolist()
+    only_test = {key: files[key] for key in ("test", "test_labels")}
+    assert [len(subset) for subset in load(pair(tmp_path, **only_test)).subsets()] == [22, 8, 9]
+    np.save(files["dev"], np.ones((6, 3)))
+    np.save(files["dev_labels"], np.array([0, 1, 2, 7, 1, 2]))
+    of_x, of_y = message(pair(tmp_path, **files)).splitlines()
+    assert of_x == f"{files['dev']}: X has 3 columns, expected 2 as in the training file"
+    assert of_y.startswith(f'{files["dev_labels"]}: y[3]: label "7" (1 example) is no class of the training data')
+    same = message(pair(tmp_path, **{**files, "dev_labels": files["test_labels"]}))
+    assert "data.test_labels and data.dev_labels are the same file: what is learned from cannot measure" in same
 
 
 def study(text):
@@ -141,7 +167,8 @@ def test_the_study_file_knows_labels():
         ("{path: X.npy}", "data.labels: missing: which file holds y"),
         ("{path: X.npz, labels: y.npy}", "data.labels: goes only with an NPY or IDX file"),
         ("{source: digits, labels: y.npy}", "data.labels: goes only with an NPY or IDX file"),
-        ("{path: X.npy, labels: y.npy, dev: d.npy}", "data.dev: goes only with files that hold X and y, such as .npz"),
+        ("{path: X.npy, labels: y.npy, dev: d.npy}", "data.dev_labels: missing: which file holds y"),
+        ("{path: X.npy, labels: y.npy, test_labels: t.npy}", "data.test_labels: goes only with data.test"),
     ):
         with pytest.raises(StudyFileError) as caught:
             study(text)
