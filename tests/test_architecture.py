@@ -122,7 +122,7 @@ def test_import_hptune_is_light():
     assert not loaded_by("import hptune") & (HEAVY | {"click"})
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["search", "--help"], ["--version"], ["serch"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["search", "--help"], ["check", "--help"], ["--version"], ["serch"]])
 def test_help_loads_nothing_heavy(arguments):
     code = (
         f"sys.argv = ['hptune', *{arguments!r}]\n"
@@ -145,7 +145,7 @@ def test_workers_load_only_what_trains():
     )
     loaded = loaded_by(code)
     assert "numpy" in loaded
-    assert not loaded & (HEAVY - {"numpy"} | {"click", "sqlite3"})
+    assert not loaded & (HEAVY - {"numpy"} | {"click", "sqlite3", "pyarrow", "hptune.data.drift"})
 
 
 def test_the_running_half_loads_no_pandas_and_draws_nothing():

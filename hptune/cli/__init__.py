@@ -8,6 +8,7 @@ import sys
 import click
 
 from hptune import __version__
+from hptune.cli.checking import check
 from hptune.cli.reading import export, list_runs, report
 from hptune.cli.training import resume, search, zoom
 from hptune.errors import HptuneError, did_you_mean
@@ -32,6 +33,7 @@ class Commands(click.Group):
 HELP = """Tune hyperparameters from one YAML file.
 
 \b
+hptune check config.yaml       what would be searched, and whether the data are sound
 hptune search config.yaml      random search, many networks in parallel
 hptune zoom --around best      narrow the space around the best trial, sample it again
 hptune report                  leaderboard, curves, diagnosis, what to do next
@@ -46,7 +48,7 @@ def cli() -> None:
     """Gather the commands."""
 
 
-for command in (search, resume, zoom, report, list_runs, export):
+for command in (check, search, resume, zoom, report, list_runs, export):
     cli.add_command(command)
 
 

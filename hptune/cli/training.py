@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from hptune.cli.options import N_TRIALS, new_console, one_blas_thread, runs_option, workers_option
+from hptune.cli.overrides import option, set_option, setting
 from hptune.errors import UsageError
 from hptune.runs import is_name
 from hptune.wording import counted
@@ -19,7 +18,7 @@ from hptune.wording import counted
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from hptune.config.study_file import Override, StudyConfig
+    from hptune.config.study_file import StudyConfig
     from hptune.search.zoom import Zoom
     from hptune.store import Snapshot, Store
 
@@ -39,9 +38,7 @@ def _name(_ctx: click.Context, _option: click.Parameter, value: str | None) -> s
 @click.option("--trials", type=N_TRIALS, help="Number of trials.  [default: search.trials]")
 @workers_option
 @click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), help="Seed.  [default: search.seed]")
-@click.option(
-    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Overrule the study file: --set train.epochs=5."
-)
+@set_option
 @click.option("--name", callback=_name, help="Name of the run.  [default: name in the study file]")
 @runs_option
 @click.option("--dry-run", is_flag=True, help="Print the exact configurations that would run; write nothing.")
@@ -62,8 +59,8 @@ def search(
     from hptune.report.safe_text import say
 
     options = {"search.trials": trials, "search.seed": seed, "name": name}
-    overrides = [_setting(text) for text in settings]
-    overrides += [_option(key, value) for key, value in options.items() if value is not None]
+    overrides = [setting(text) for text in settings]
+    overrides += [option(key, value) for key, value in options.items() if value is not None]
     loaded = study_file.load(config, overrides)
     data = study.data_facts(loaded)
     console = new_console()
@@ -225,22 +222,3 @@ def _print_zoom(console: Console, title: str, found: Zoom) -> None:
 
     say(console, title)
     changes_table(console, found)
-
-
-def _setting(text: str) -> Override:
-    """A --set option."""
-    key, equals, value = text.partition("=")
-    if not equals or not re.fullmatch(r"[^.\s]+(\.[^.\s]+)*", key.strip()):
-        raise UsageError(f"--set {text}: expected KEY=VALUE with a dotted key, as --set train.epochs=5")
-    return _override(f"--set {text}", key.strip(), value)
-
-
-def _option(key: str, value: int | str) -> Override:
-    """An option that stands for a key of the study file: --trials is search.trials."""
-    return _override(f"--{key.rpartition('.')[2]}", key, json.dumps(value))
-
-
-def _override(place: str, key: str, text: str) -> Override:
-    from hptune.config.study_file import Override
-
-    return Override(key, text, place)

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from hptune.config.reader import Reader
 from hptune.config.yaml_tree import Node
-from hptune.data.settings import CLASSES, FEWEST_PER_CLASS, SOURCES, DataSettings
+from hptune.data.files import PAIRS, TABLES, kind
+from hptune.data.settings import CLASSES, FEWEST_PER_CLASS, LABELS, SOURCES, DataSettings
 
+_NAMES = {"csv": "CSV", "tsv": "TSV", "parquet": "Parquet file"}  # of tables
 KEYS = tuple(DataSettings().to_json())
 CHANGEABLE_CLASSES = ("spirals", "blobs")
 
@@ -29,6 +31,9 @@ def read(reader: Reader, node: Node | None, root: Node, folder: Path | None) -> 
     settings = DataSettings(
         source=reader.one_of(*of("source"), SOURCES),
         path=_path(reader, *of("path"), folder),
+        labels=_path(reader, *of("labels"), folder),
+        dev_labels=_path(reader, *of("dev_labels"), folder),
+        test_labels=_path(reader, *of("test_labels"), folder),
         target=reader.text(*of("target")),
         dev=_path(reader, *of("dev"), folder),
         test=_path(reader, *of("test"), folder),
@@ -51,14 +56,18 @@ def _check_together(reader: Reader, node: Node, keys: Mapping[str, Node], settin
     if ("source" in keys) == ("path" in keys):
         found = "both source and path" if "source" in keys else "neither source nor path"
         reader.problem(node, "data", f"{found}: give one of them (sources: {', '.join(SOURCES)})")
-    is_csv = path is not None and path.lower().endswith(".csv")
-    if is_csv and "target" not in keys:
-        reader.problem(node, "data.target", "missing: which column of the CSV holds the labels?")
+    is_table = path is not None and kind(path) in TABLES
+    if path is not None and is_table and "target" not in keys:
+        reader.problem(node, "data.target", f"missing: which column of the {_NAMES[kind(path)]} holds the labels?")
+    is_pair = path is not None and kind(path) in PAIRS
+    if is_pair:
+        _check_labels(reader, node, keys)
     # a source or path that is wrong itself says nothing about its companions
     is_file, is_generated = "path" in keys, source is None or source in CLASSES
     can_have_classes = source is None or source in CHANGEABLE_CLASSES
     for names, holds, what in (
-        (("target", "ignore", "categorical"), is_csv or (is_file and path is None), "a CSV file"),
+        (("target", "ignore", "categorical"), is_table or (is_file and path is None), "a CSV, TSV or Parquet file"),
+        (tuple(LABELS.values()), is_pair or (is_file and not (path and kind(path))), "an NPY or IDX file"),
         (("dev", "test"), is_file, "path"),
         (("examples", "noise"), is_generated and not is_file, f"a generated set ({', '.join(CLASSES)})"),
         (("classes",), can_have_classes and not is_file, f"source: {' or '.join(CHANGEABLE_CLASSES)}"),
@@ -71,6 +80,15 @@ def _check_together(reader: Reader, node: Node, keys: Mapping[str, Node], settin
         if settings.examples < FEWEST_PER_CLASS * classes:
             least = f"{FEWEST_PER_CLASS * classes} for {classes} classes"
             reader.problem(keys.get("examples", node), "data.examples", f"too few: expected at least {least}")
+
+
+def _check_labels(reader: Reader, node: Node, keys: Mapping[str, Node]) -> None:
+    """Whether every file of X has one of y, and the other way round."""
+    for x, y in LABELS.items():
+        if x in keys and y not in keys:
+            reader.problem(node, f"data.{y}", f"missing: which file holds y, the labels of the examples in {x}?")
+        elif y in keys and x not in keys:
+            reader.problem(keys[y], f"data.{y}", f"goes only with data.{x}", at_key=True)
 
 
 def _path(reader: Reader, node: Node | None, key: str, folder: Path | None) -> str | None:

@@ -1,4 +1,6 @@
-"""A CSV file -> its header and columns of text, or what is wrong with its form.
+"""A CSV or TSV file -> its header and columns of text, or what is wrong with its form.
+
+In a CSV file commas stand between the fields, in a TSV file tabs; everything else is the same.
 
 What the cells mean is not decided here: table.py does that. Rows with too few or too many fields are reported and
 left out, so that the cells of all others can still be checked.
@@ -12,19 +14,19 @@ import io
 from collections import Counter
 from dataclasses import dataclass
 
-from hptune.data.files import read_bytes
+from hptune.data.files import kind, read_bytes
 from hptune.data.numbers import parse_number
 from hptune.data.problems import FileProblems, listed, quoted
 from hptune.wording import counted
 
-SEPARATORS = {";": '";"', "\t": "a tab", "|": '"|"'}
+SEPARATORS = {",": "a comma", ";": '";"', "\t": "a tab", "|": '"|"'}
 
 Row = tuple[int, list[str]]  # the line in the file where it begins, its fields
 
 
 @dataclass(frozen=True, slots=True)
 class TextTable:
-    """The cells of a CSV file."""
+    """The cells of a table."""
 
     header: tuple[str, ...]
     header_line: int
@@ -40,18 +42,19 @@ def read_csv(path: str, problems: FileProblems) -> TextTable | None:
     text = _decode(read_bytes(path), problems)
     if text is None:
         return None
-    rows = _rows(text, problems)
+    separator = "\t" if kind(path) == "tsv" else ","
+    rows = _rows(text, separator, problems)
     if not rows:
         if not problems.found:
             problems.add("nothing in it: expected a header line and rows")
         return None
     (header_line, fields), *body = rows
     header = tuple(field.strip() for field in fields)
-    if not _check_header(header, header_line, problems):
+    if not _check_header(header, header_line, separator, problems):
         return None
     if not body and not problems.found:
         problems.add("a header and no rows", header_line)
-    good = _check_lengths(len(header), body, problems)
+    good = _check_lengths(len(header), body, separator, problems)
     if not good:
         return None
     return TextTable(header, header_line, tuple(zip(*(row for _, row in good), strict=True)), tuple(n for n, _ in good))
@@ -76,9 +79,10 @@ def _decode(content: bytes, problems: FileProblems) -> str | None:
         return None
 
 
-def _rows(text: str, problems: FileProblems) -> list[Row]:
+def _rows(text: str, separator: str, problems: FileProblems) -> list[Row]:
     """All rows but blank lines, up to the first place where quotes go wrong."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)  # newline="": a lone CR ends a line, too
+    lines = io.StringIO(text, newline="")  # newline="": a lone CR ends a line, too
+    reader = csv.reader(lines, delimiter=separator, strict=True)
     rows: list[Row] = []
     line = 1
     try:
@@ -100,12 +104,12 @@ def _quote_problem(message: str) -> str:
     return f"quotes that do not match ({message}): quote the whole value, and write a quote in it as two"
 
 
-def _check_header(header: tuple[str, ...], line: int, problems: FileProblems) -> bool:
+def _check_header(header: tuple[str, ...], line: int, separator: str, problems: FileProblems) -> bool:
     """Whether columns can be told apart by their names."""
-    separator = next((sign for sign in SEPARATORS if len(header) == 1 and sign in header[0]), None)
-    if separator:
-        what = f"the header is one field, {quoted(header[0])}: the separator looks like {SEPARATORS[separator]}"
-        problems.add(f"{what}, expected a comma; save the file with commas", line)
+    other = next((sign for sign in SEPARATORS if len(header) == 1 and sign in header[0]), None)
+    if other:
+        what = f"the header is one field, {quoted(header[0])}: the separator looks like {SEPARATORS[other]}"
+        problems.add(f"{what}, expected {SEPARATORS[separator]}; {_how_to_separate(separator, other)}", line)
         return False
     if all(parse_number(name) is not None for name in header):
         what = f"the header looks like data ({listed(header, 5)})"
@@ -121,13 +125,18 @@ def _check_header(header: tuple[str, ...], line: int, problems: FileProblems) ->
     return not empty and not twice
 
 
-def _check_lengths(expected: int, rows: list[Row], problems: FileProblems) -> list[Row]:
+def _how_to_separate(expected: str, found: str) -> str:
+    if {expected, found} == {",", "\t"}:
+        return f"name it .{'tsv' if found == chr(9) else 'csv'}, or save it with {SEPARATORS[expected]} between fields"
+    return "save the file with " + ("commas" if expected == "," else "tabs")
+
+
+def _check_lengths(expected: int, rows: list[Row], separator: str, problems: FileProblems) -> list[Row]:
     """The rows that have as many fields as the header."""
     for line, row in rows:
         if len(row) != expected:
             what = f"expected {counted(expected, 'field')} as in the header, found {len(row):,}"
             few = "fill in what is missing or remove the line"
-            problems.add(
-                f"{what}: {few if len(row) < expected else 'put a value that contains a comma in quotes'}", line
-            )
+            many = f"put a value that contains {SEPARATORS[separator]} in quotes"
+            problems.add(f"{what}: {few if len(row) < expected else many}", line)
     return [(line, row) for line, row in rows if len(row) == expected]

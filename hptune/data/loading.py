@@ -8,11 +8,13 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
+from hptune.data.array_pair import inspect_npy, read_pair
 from hptune.data.arrays import read_arrays
 from hptune.data.dataset import Dataset, Examples, Subset
-from hptune.data.files import check_file, kind
+from hptune.data.files import PAIRS, TABLES, check_file, kind
 from hptune.data.generated import generate
-from hptune.data.settings import DataSettings
+from hptune.data.idx_file import inspect_idx
+from hptune.data.settings import LABELS, DataSettings
 from hptune.data.split import default_fractions, split
 from hptune.data.table import read_table
 from hptune.errors import DataError
@@ -57,7 +59,22 @@ def _from_files(settings: DataSettings, path: str) -> Dataset:
 
 
 def _read_training(path: str, settings: DataSettings) -> tuple[Examples, Schema]:
-    return read_table(path, settings) if kind(path) == ".csv" else read_arrays(path)
+    if kind(path) in TABLES:
+        return read_table(path, settings)
+    if kind(path) in PAIRS:
+        inspect = inspect_npy if kind(path) == "npy" else inspect_idx
+        return read_pair(path, _labels_of_files(settings), inspect)
+    return read_arrays(path)
+
+
+def _labels_of_files(settings: DataSettings) -> dict[str, str]:
+    """The file of y that goes with each file of X."""
+    pairs = (
+        (settings.path, settings.labels),
+        (settings.dev, settings.dev_labels),
+        (settings.test, settings.test_labels),
+    )
+    return {x: y for x, y in pairs if x is not None and y is not None}
 
 
 def _split(whole: Examples, settings: DataSettings, name: str, *, parts: int) -> list[Subset]:
@@ -77,12 +94,13 @@ def _dataset(whole: Examples, subsets: list[Subset]) -> Dataset:
 
 def _check_files(settings: DataSettings, path: str) -> None:
     """Everything that can be said before a file is opened."""
-    files = {key: file for key, file in (("dev", settings.dev), ("test", settings.test)) if file is not None}
+    keys = ("dev", "test", *LABELS.values())
+    files = {key: file for key in keys if (file := getattr(settings, key)) is not None}
     _each(check_file, (path, *files.values()))
     problems = [
-        f"{file}: data.{key} must be a {kind(path)} file like data.path"
+        f"{file}: data.{key} must be a {kind(path).upper()} file like data.path"
         for key, file in files.items()
-        if kind(file) != kind(path)
+        if kind(file) != kind(path) and (key not in LABELS.values() or kind(path) in PAIRS)
     ]
     problems += _same_files({"path": path, **files})
     problems += [f"{path}: {message}" for message in _conflicts(settings, path)]
@@ -93,23 +111,47 @@ def _check_files(settings: DataSettings, path: str) -> None:
 def _same_files(files: dict[str, str]) -> list[str]:
     keys = list(files)
     return [
-        f"{files[key]}: data.{key} and data.{other} are the same file: what is learned from cannot measure"
+        f"{files[key]}: data.{key} and data.{other} are the same file: {_why_not_the_same(key, other)}"
         for number, key in enumerate(keys)
         for other in keys[:number]
         if Path(files[key]).samefile(files[other])
     ]
 
 
+def _why_not_the_same(*keys: str) -> str:
+    is_x_and_y = len({key in LABELS.values() for key in keys}) == 2
+    return "one has X, the other y" if is_x_and_y else "what is learned from cannot measure"
+
+
 def _conflicts(settings: DataSettings, path: str) -> list[str]:
     found = []
-    csv_only = [f"data.{key}" for key in ("target", "ignore", "categorical") if getattr(settings, key)]
-    if csv_only and kind(path) != ".csv":
-        found.append(f"{', '.join(csv_only)}: for .csv files only; an .npz file has the arrays X and y")
+    tables_only = [f"data.{key}" for key in ("target", "ignore", "categorical") if getattr(settings, key)]
+    if tables_only and kind(path) not in TABLES:
+        found.append(f"{', '.join(tables_only)}: for CSV, TSV and Parquet files only; other files have arrays X and y")
+    found += _conflicts_of_pairs(settings, path)
     if settings.split and settings.dev is not None:
         found.append("data.split: nothing is left to split where data.dev is a file: remove one of them")
     elif settings.split and settings.test is not None and len(settings.split) > 2:
         found.append("data.split: give the fractions of train and dev only, since data.test is a file")
     return found
+
+
+def _conflicts_of_pairs(settings: DataSettings, path: str) -> list[str]:
+    given = {key: getattr(settings, key) is not None for pair in LABELS.items() for key in pair}
+    if kind(path) not in PAIRS:
+        where = "in this one labels are in the same file: remove it"
+        return [f"data.{y}: goes only with NPY and IDX files; {where}" for y in LABELS.values() if given[y]]
+    name = kind(path).upper()
+    found = [
+        f"data.{y} is missing: name the {name} file that holds y, the labels of data.{x}"
+        for x, y in LABELS.items()
+        if given[x] and not given[y]
+    ]
+    return found + [
+        f"data.{y}: there is no data.{x} whose labels they could be: name it, or remove data.{y}"
+        for x, y in LABELS.items()
+        if given[y] and not given[x]
+    ]
 
 
 def _each(read: Callable[[str], T], paths: Iterable[str]) -> list[T]:

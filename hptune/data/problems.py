@@ -19,6 +19,7 @@ class FileProblems:
     """The problems of one file so far."""
 
     path: str
+    unit: str = "line"  # of the places; "row" where a file has no lines
     found: list[tuple[int, str]] = field(default_factory=list)  # line (0: the file as a whole), message
 
     def add(self, message: str, line: int = 0) -> None:
@@ -29,9 +30,26 @@ class FileProblems:
         if not self.found:
             return
         ordered = sorted(self.found, key=lambda problem: problem[0])
-        text = [f"{self.path}:{line}: {message}" if line else f"{self.path}: {message}" for line, message in ordered]
+        text = [f"{self.path}{self._place(line)}: {message}" for line, message in ordered]
         hidden = len(text) - SHOWN
         raise DataError("\n".join(text[:SHOWN] + ([f"{self.path}: and {hidden} more"] if hidden > 0 else [])))
+
+    def _place(self, line: int) -> str:
+        if not line:
+            return ""
+        return f":{line}" if self.unit == "line" else f": {self.unit} {line}"
+
+
+def raise_all(*files: FileProblems) -> None:
+    """One DataError with the problems of all files that have any."""
+    messages = []
+    for problems in {id(problems): problems for problems in files}.values():  # each once
+        try:
+            problems.raise_any()
+        except DataError as error:
+            messages.append(str(error))
+    if messages:
+        raise DataError("\n".join(messages))
 
 
 def quoted(text: str) -> str:

@@ -11,6 +11,8 @@ CLASSES: Mapping[str, int] = {"moons": 2, "circles": 2, "spirals": 2, "blobs": 3
 """The generated sets, and how many classes they have unless told otherwise."""
 
 SOURCES = ("digits", *CLASSES)
+LABELS: Mapping[str, str] = {"path": "labels", "dev": "dev_labels", "test": "test_labels"}
+"""Which key names the file of y for the file of X under which other key."""
 FEWEST_PER_CLASS = 3  # one each for train, dev and test
 
 
@@ -19,12 +21,15 @@ class DataSettings:
     """Which data, and how it is split. Either source or path is set."""
 
     source: str | None = None  # one of SOURCES
-    path: str | None = None  # a .csv or .npz file
-    target: str | None = None  # CSV only: the column of labels
+    path: str | None = None  # a file: see data.files.KINDS
+    labels: str | None = None  # a file of y, where the one under path holds nothing but X: NPY and IDX
+    dev_labels: str | None = None  # the same for dev
+    test_labels: str | None = None
+    target: str | None = None  # tables only: the column of labels
     dev: str | None = None  # a file of its own for dev; else dev is split off
     test: str | None = None
-    ignore: tuple[str, ...] = ()  # CSV only: columns to leave out
-    categorical: tuple[str, ...] = ()  # CSV only: columns of numbers that are names, to be one-hot encoded
+    ignore: tuple[str, ...] = ()  # tables only: columns to leave out
+    categorical: tuple[str, ...] = ()  # tables only: columns of numbers that are names, to be one-hot encoded
     split: tuple[float, ...] | None = None  # fractions (train, dev) or (train, dev, test); None: by size
     examples: int = 1000  # generated sets only
     noise: float | None = None  # generated sets only; None: the set's own default

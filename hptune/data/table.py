@@ -1,4 +1,4 @@
-"""CSV files -> examples: which column is the label, which are features, and how each is encoded.
+"""CSV, TSV and Parquet files -> examples: which column is the label, which are features, and how each is encoded.
 
 The training file decides on columns, categories and classes; files of dev and test are read by the same schema.
 """
@@ -13,8 +13,9 @@ import numpy as np
 from hptune.data.columns import Cells, Column, encode, find_column
 from hptune.data.csv_file import TextTable, read_csv
 from hptune.data.dataset import Examples
-from hptune.data.files import SIZE_LIMIT, SIZE_LIMIT_NAME
+from hptune.data.files import SIZE_LIMIT, SIZE_LIMIT_NAME, kind
 from hptune.data.labels import Classes, class_numbers, find_classes, labels_of
+from hptune.data.parquet_file import read_parquet
 from hptune.data.problems import FileProblems, listed, quoted
 from hptune.data.settings import DataSettings
 from hptune.errors import DataError, did_you_mean
@@ -35,8 +36,8 @@ class TableSchema:
 
     def read(self, path: str) -> Examples:
         """Another file with the same columns, in any order."""
-        problems = FileProblems(path)
-        table = read_csv(path, problems)
+        problems = _problems_of(path)
+        table = _read(path, self.ignored, problems)
         if table is not None:
             self._check_columns(table, problems)
         problems.raise_any()
@@ -77,8 +78,8 @@ def read_table(path: str, settings: DataSettings) -> tuple[Examples, TableSchema
     """The training file, and the schema it sets for the files of dev and test."""
     if settings.target is None:
         raise DataError(f"{path}: data.target is missing: name the column that holds the labels")
-    problems = FileProblems(path)
-    table = read_csv(path, problems)
+    problems = _problems_of(path)
+    table = _read(path, settings.ignore, problems)
     if table is None:
         problems.raise_any()
     assert table is not None  # a table that is None has left a problem
@@ -94,6 +95,14 @@ def read_table(path: str, settings: DataSettings) -> tuple[Examples, TableSchema
     classes = find_classes(labels, _cells(table, settings.target, problems).report)
     schema = TableSchema(settings.target, settings.ignore, columns, classes)
     return schema.encode(table, problems), schema
+
+
+def _problems_of(path: str) -> FileProblems:
+    return FileProblems(path, "row" if kind(path) == "parquet" else "line")
+
+
+def _read(path: str, ignored: tuple[str, ...], problems: FileProblems) -> TextTable | None:
+    return read_parquet(path, ignored, problems) if kind(path) == "parquet" else read_csv(path, problems)
 
 
 def _cells(table: TextTable, name: str, problems: FileProblems) -> Cells:

@@ -424,7 +424,12 @@ IN_FILE = [
     ("data: {path: a.csv}\nspace: {l2: 1}", "1:7", "data.target", "which column of the CSV holds the labels?"),
     ("data: {path: 7}\nspace: {l2: 1}", "1:14", "data.path", "expected text, found 7; put it in quotes"),
     ("data: {path: ''}\nspace: {l2: 1}", "1:14", "data.path", "found an empty text"),
-    ("data: {path: a.npz, target: y}\nspace: {l2: 1}", "1:21", "data.target", "goes only with a CSV file"),
+    (
+        "data: {path: a.npz, target: y}\nspace: {l2: 1}",
+        "1:21",
+        "data.target",
+        "goes only with a CSV, TSV or Parquet file",
+    ),
     ("data: {source: digits, noise: 1}\nspace: {l2: 1}", "1:24", "data.noise", "goes only with a generated set"),
     ("data: {source: moons, classes: 3}\nspace: {l2: 1}", "1:23", "data.classes", "spirals or blobs"),
     ("data: {source: moons, examples: 9}\nspace: {l2: 1}", "1:33", "data.examples", "from 10 to 10,000,000, found 9"),

@@ -106,6 +106,13 @@ def test_bad_arrays_are_explained(tmp_path, case):
     assert [phrase for phrase in expected if phrase not in str(caught.value)] == []
 
 
+def test_a_problem_is_shown_once(tmp_path):
+    for x, y in ((with_value(np.nan), Y), (X, Y * 0)):
+        with pytest.raises(DataError) as caught:
+            read(tmp_path, x, y)
+        assert len(str(caught.value).splitlines()) == 1
+
+
 def refused(path, phrase):
     with pytest.raises(DataError, match=phrase):
         read_arrays(str(path))

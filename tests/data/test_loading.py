@@ -102,10 +102,7 @@ def test_blanks_and_unicode_in_a_path_are_fine(tmp_path):
     [
         ("https://example.org/data.csv", ["local files only"]),
         ("s3://bucket/data.npz", ["local files only"]),
-        ("data.tsv", [".csv and .npz", ".tsv not yet"]),
-        ("data.parquet", [".parquet not yet"]),
-        ("data.npy", [".npy not yet", "arrays X and y"]),
-        ("data.csv.gz", [".csv and .npz", "ends in .gz"]),
+        ("data.csv.gz", [".csv, .tsv, .tab, .npz, .npy, .parquet and IDX files", "ends in .gz"]),
         ("/nowhere/at/all/data.csv", ["no such file", "/nowhere/at/all"]),
         ("a\0b.csv", ["cannot be read"]),
         ("x" * 300 + ".csv", ["cannot be read"]),
@@ -176,7 +173,7 @@ def test_problems_of_dev_and_test_are_shown_together(tmp_path):
 @pytest.mark.parametrize(
     ("others", "phrase"),
     [
-        ({"dev": "dev.npz"}, "data.dev must be a .csv file like data.path"),
+        ({"dev": "dev.npz"}, "data.dev must be a CSV file like data.path"),
         ({"dev": "data.csv"}, "data.dev and data.path are the same file"),
         ({"dev": "dev.csv", "test": "dev.csv"}, "data.test and data.dev are the same file"),
         ({"dev": "dev.csv", "split": (0.8, 0.2)}, "nothing is left to split"),
@@ -192,7 +189,7 @@ def test_files_that_do_not_go_together_are_explained(tmp_path, others, phrase):
 
 def test_settings_for_csv_are_refused_for_npz(tmp_path):
     np.savez(tmp_path / "data.npz", X=np.ones((6, 1)), y=np.arange(6) % 2)
-    assert "data.target: for .csv files only" in message(tmp_path / "data.npz")
+    assert "data.target: for CSV, TSV and Parquet files only" in message(tmp_path / "data.npz")
 
 
 def test_split_errors_name_the_file(tmp_path):

@@ -1,0 +1,39 @@
+"""Options that overrule the study file: --set KEY=VALUE, and those that stand for a key of their own."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hptune.errors import UsageError
+
+if TYPE_CHECKING:
+    from hptune.config.study_file import Override
+
+
+def set_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    text = "Overrule the study file: --set train.epochs=5."
+    return click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help=text)(command)
+
+
+def setting(text: str) -> Override:
+    """A --set option."""
+    key, equals, value = text.partition("=")
+    if not equals or not re.fullmatch(r"[^.\s]+(\.[^.\s]+)*", key.strip()):
+        raise UsageError(f"--set {text}: expected KEY=VALUE with a dotted key, as --set train.epochs=5")
+    return _override(f"--set {text}", key.strip(), value)
+
+
+def option(key: str, value: int | str) -> Override:
+    """An option that stands for a key of the study file: --trials is search.trials."""
+    return _override(f"--{key.rpartition('.')[2]}", key, json.dumps(value))
+
+
+def _override(place: str, key: str, text: str) -> Override:
+    from hptune.config.study_file import Override
+
+    return Override(key, text, place)

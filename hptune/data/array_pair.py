@@ -1,0 +1,90 @@
+"""X in one file and y in another, as NPY and IDX files have them -> examples.
+
+Both headers are checked before either array is loaded, and the problems of both files are shown together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from hptune.data.array_rules import Arrays, check_lengths, plain_names
+from hptune.data.dataset import Examples
+from hptune.data.labels import Classes
+from hptune.data.npy_header import DAMAGE, check_header, load_array
+from hptune.data.problems import FileProblems, raise_all
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An array whose header is good, and how to load it."""
+
+    rows: int
+    load: Callable[[], NDArray[Any]]
+    features: Callable[[], tuple[str, ...]]  # names of the columns of X
+
+
+Inspect = Callable[[str, str, FileProblems], Waiting | None]
+"""path, "X" or "y", problems -> the array, not loaded yet; None where problems have grown."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairSchema:
+    """What the arrays of the training files mean."""
+
+    features: tuple[str, ...]
+    classes: Classes
+    inspect: Inspect
+    labels: Mapping[str, str]  # the file of y that goes with each file of X
+
+    def read(self, path: str) -> Examples:
+        """Another two files with as many columns."""
+        return _read(path, self.labels[path], self.inspect)[0].others(self.classes, self.features)
+
+
+def read_pair(path: str, labels: Mapping[str, str], inspect: Inspect) -> tuple[Examples, PairSchema]:
+    """The training files of X and y, and the schema they set for those of dev and test."""
+    arrays, features = _read(path, labels[path], inspect)
+    whole, classes = arrays.training(features)
+    return whole, PairSchema(features, classes, inspect, labels)
+
+
+def _read(path: str, labels: str, inspect: Inspect) -> tuple[Arrays, tuple[str, ...]]:
+    """X and y, and the names of the columns."""
+    of_x, of_y = FileProblems(path), FileProblems(labels)
+    waiting_x, waiting_y = inspect(path, "X", of_x), inspect(labels, "y", of_y)
+    raise_all(of_x, of_y)
+    assert waiting_x is not None  # an array that is None has left a problem
+    assert waiting_y is not None
+    check_lengths(waiting_x.rows, waiting_y.rows, of_y)
+    of_y.raise_any()
+    return Arrays(_load(waiting_x, of_x), _load(waiting_y, of_y), of_x, of_y), waiting_x.features()
+
+
+def inspect_npy(path: str, name: str, problems: FileProblems) -> Waiting | None:
+    """A .npy file, its header checked as those in an .npz file are."""
+    try:
+        with Path(path).open("rb") as file:
+            shape = check_header(file, Path(path).stat().st_size, name, problems)
+    except DAMAGE as error:
+        problems.add(f"damaged, incomplete or not a .npy file ({error}): copy it again, or save it again with np.save")
+        return None
+    return None if problems.found else Waiting(shape[0], lambda: _load_npy(path), lambda: plain_names(shape[1]))
+
+
+def _load_npy(path: str) -> NDArray[Any]:
+    with Path(path).open("rb") as file:
+        return load_array(file)
+
+
+def _load(waiting: Waiting, problems: FileProblems) -> NDArray[Any]:
+    try:
+        return waiting.load()
+    except DAMAGE as error:
+        problems.add(f"damaged or incomplete ({error}): copy or download it again")
+        problems.raise_any()
+        raise

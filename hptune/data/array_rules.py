@@ -1,0 +1,141 @@
+"""What the arrays X and y must be like, whichever files they come from; and what they are as examples."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hptune.data.dataset import Examples
+from hptune.data.files import SIZE_LIMIT, SIZE_LIMIT_NAME
+from hptune.data.labels import Classes, Labels, Report, class_numbers, find_classes
+from hptune.data.problems import FileProblems, raise_all
+from hptune.wording import counted
+
+NUMBERS = "biuf"  # dtype kinds: bool, integers, floats
+LABELS = NUMBERS + "US"  # and text
+MOST_FEATURES = 1_000_000
+KIND_NAMES = {"c": "complex numbers", "M": "dates", "m": "time differences", "V": "records", "U": "text", "S": "bytes"}
+
+
+@dataclass(frozen=True, slots=True)
+class Arrays:
+    """X and y as loaded, and where problems of each go: for the arrays of one file, to the same place."""
+
+    x: NDArray[Any]
+    y: NDArray[Any]
+    of_x: FileProblems
+    of_y: FileProblems
+
+    def checked(self) -> tuple[NDArray[np.float64], Labels]:
+        """X as float64 and the labels, or a DataError with all values that are none."""
+        with np.errstate(over="ignore"):  # a long double beyond float64 becomes infinite, and is reported
+            x = np.ascontiguousarray(self.x, dtype=np.float64)
+        _check_finite("X", x, self.of_x)
+        if self.y.dtype.kind == "f":
+            _check_finite("y", self.y, self.of_y)
+        raise_all(self.of_x, self.of_y)
+        return x, labels_of_array(self.y.reshape(-1), self.of_y)
+
+    def training(self, features: tuple[str, ...]) -> tuple[Examples, Classes]:
+        """Examples whose labels decide on the classes."""
+        x, labels = self.checked()
+        classes = find_classes(labels, report_to(self.of_y))
+        return self._examples(x, labels, classes, features), classes
+
+    def others(self, classes: Classes, features: tuple[str, ...]) -> Examples:
+        """Examples of dev or test, with the classes and as many columns as the training file."""
+        x, labels = self.checked()
+        if x.shape[1] != len(features):
+            expected = f"expected {len(features):,} as in the training file"
+            self.of_x.add(f"X has {x.shape[1]:,} columns, {expected}")
+        return self._examples(x, labels, classes, features)
+
+    def _examples(
+        self, x: NDArray[np.float64], labels: Labels, classes: Classes, features: tuple[str, ...]
+    ) -> Examples:
+        y = class_numbers(labels, classes, report_to(self.of_y))
+        raise_all(self.of_x, self.of_y)
+        return Examples(x, y, classes.names, features)
+
+
+def plain_names(columns: int) -> tuple[str, ...]:
+    """Names for columns that have none."""
+    return tuple(f"x{column}" for column in range(columns))
+
+
+def report_to(problems: FileProblems) -> Report:
+    """A report of labels that names their place in y."""
+
+    def report(message: str, position: int | None) -> None:
+        problems.add(f"y: {message}" if position is None else f"y[{position}]: {message}")
+
+    return report
+
+
+def check_lengths(x_rows: int, y_rows: int, problems: FileProblems) -> None:
+    if x_rows != y_rows:
+        problems.add(f"X has {counted(x_rows, 'row')}, y has {y_rows:,}: expected as many labels as rows")
+
+
+def check_type(name: str, dtype: np.dtype[Any], problems: FileProblems) -> None:
+    if dtype.hasobject:
+        how = "X.astype(float)" if name == "X" else "y.astype(str)"
+        problems.add(
+            f"{name} holds Python objects, which would have to be unpickled: convert it with {how} and save again"
+        )
+    elif dtype.kind not in (NUMBERS if name == "X" else LABELS):
+        expected = "bool, integer or float" + ("" if name == "X" else " or text")
+        problems.add(f"{name} holds {KIND_NAMES.get(dtype.kind, str(dtype))} ({dtype}), expected {expected}")
+
+
+def check_shape(name: str, shape: tuple[int, ...], problems: FileProblems) -> None:
+    if name == "X" and len(shape) != 2:
+        hint = "X.reshape(-1, 1) makes one feature" if len(shape) == 1 else "X.reshape(len(X), -1) makes it flat"
+        problems.add(f"X has shape {shape}, expected (examples, features): {hint}")
+    elif name == "y" and len(shape) == 2 and shape[1] > 1:
+        problems.add(f"y has shape {shape}, expected (examples,): for one-hot labels save y.argmax(axis=1)")
+    elif name == "y" and len(shape) not in (1, 2):
+        problems.add(f"y has shape {shape}, expected (examples,)")
+    elif name == "X" and shape[1] > MOST_FEATURES:
+        problems.add(f"X has shape {shape}, more than the limit of {MOST_FEATURES:,} features")
+    elif min(shape) < 1:
+        problems.add(f"{name} has shape {shape}: expected at least one in each direction")
+
+
+def check_limit(name: str, shape: tuple[int, ...], dtype: np.dtype[Any], problems: FileProblems) -> bool:
+    """Whether the array fits into memory."""
+    fits = math.prod(map(int, shape)) * max(8, dtype.itemsize) <= SIZE_LIMIT  # 8: as float64
+    if not fits:
+        problems.add(f"{name} has shape {shape} of {dtype}, more than the limit of {SIZE_LIMIT_NAME} in memory")
+    return fits
+
+
+def check_size(name: str, shape: tuple[int, ...], dtype: np.dtype[Any], stored: int, problems: FileProblems) -> None:
+    """Whether the array fits into memory, and has as many bytes as are stored."""
+    size = math.prod(map(int, shape)) * dtype.itemsize
+    if check_limit(name, shape, dtype, problems) and size != stored:
+        what = f"{name} has shape {shape} of {dtype}, {size:,} bytes, but the file holds {stored:,}"
+        problems.add(f"{what}: damaged or incomplete, save it again")
+
+
+def _check_finite(name: str, array: NDArray[Any], problems: FileProblems) -> None:
+    bad = ~np.isfinite(array)
+    if bad.any():
+        first = tuple(int(i) for i in np.unravel_index(int(np.argmax(bad)), array.shape))
+        what = f"{name} has {counted(int(bad.sum()), 'NaN or infinite value')}, the first at "
+        problems.add(f"{what}{name}{list(first)} = {array[first]}: correct or remove the rows")
+
+
+def labels_of_array(y: NDArray[Any], problems: FileProblems) -> Labels:
+    distinct, first, codes = np.unique(y, return_index=True, return_inverse=True)
+    names: list[str] = []
+    try:
+        names = [value.decode() if isinstance(value, bytes) else str(value) for value in distinct.tolist()]
+    except UnicodeDecodeError:
+        problems.add("y holds bytes that are not UTF-8: save y.astype(str)")
+        problems.raise_any()
+    return Labels(tuple(name.strip() for name in names), tuple(first.tolist()), codes.astype(np.int64))

@@ -1,0 +1,104 @@
+"""A Parquet file -> its columns as text, so that table.py decides on them by the same rules as on those of a CSV file.
+
+It needs pyarrow, which is imported only here and only when there is a Parquet file to read.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from hptune.data.csv_file import TextTable
+from hptune.data.files import SIZE_LIMIT, SIZE_LIMIT_NAME
+from hptune.data.problems import FileProblems, listed, quoted
+
+PYARROW_MISSING = "Parquet files are read with pyarrow, which is not installed: pip install pyarrow"
+EXPECTED = "expected numbers, truth values or text: convert it, or put the column under data.ignore"
+
+
+def read_parquet(path: str, ignored: tuple[str, ...], problems: FileProblems) -> TextTable | None:
+    """The table, or None where nothing in it can be checked further; ignored columns have no cells."""
+    try:
+        from pyarrow import parquet
+    except ImportError:
+        problems.add(PYARROW_MISSING)
+        return None
+    try:
+        file = parquet.ParquetFile(path)
+        schema = file.schema_arrow
+        needed = [name for name in schema.names if name not in ignored]
+        if not _check_columns(schema, ignored, problems) or not _check_size(file.metadata, len(needed), problems):
+            return None
+        texts = [name for name in needed if _is_text(schema.field(name).type)]  # a repeated text is kept once
+        table = parquet.ParquetFile(path, read_dictionary=texts, page_checksum_verification=True).read(
+            columns=needed, use_threads=False
+        )
+        table.validate(full=True)  # a wrong byte can make codes of texts that are not there
+        cells = tuple(_texts(table.column(name)) if name in needed else () for name in schema.names)
+    except (OSError, ValueError, NotImplementedError, KeyError, UnicodeDecodeError) as error:  # Arrow's are among them
+        what = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        problems.add(f"damaged, incomplete or not a Parquet file ({what}): copy it again, or save it again")
+        return None
+    return TextTable(tuple(schema.names), 0, cells, tuple(range(1, table.num_rows + 1)))
+
+
+def _check_columns(schema: Any, ignored: tuple[str, ...], problems: FileProblems) -> bool:
+    """Whether columns have names of their own and types that can be read."""
+    found = len(problems.found)
+    twice = [name for name, count in Counter(schema.names).items() if count > 1]
+    if twice:
+        problems.add(f"duplicate column names: {listed(twice)}: rename or remove one of each")
+    if "" in schema.names:
+        problems.add(f"no name for column {schema.names.index('') + 1}: name it")
+    for field in schema:
+        if field.name not in ignored and not _is_readable(field.type):
+            problems.add(f"column {quoted(field.name)} holds {field.type}, {EXPECTED}")
+    return len(problems.found) == found
+
+
+def _check_size(metadata: Any, columns: int, problems: FileProblems) -> bool:
+    """Whether there are rows, and not more than fit into memory."""
+    if metadata.num_rows < 1:
+        problems.add("columns and no rows")
+        return False
+    unpacked = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
+    if max(unpacked, metadata.num_rows * columns * 8) > SIZE_LIMIT:
+        what = f"{metadata.num_rows:,} rows of {columns:,} columns, {unpacked:,} bytes unpacked"
+        problems.add(f"{what}: more than the limit of {SIZE_LIMIT_NAME}; use fewer rows or columns")
+        return False
+    return True
+
+
+def _is_text(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_string(kind) or types.is_large_string(kind))
+
+
+def _is_readable(kind: Any) -> bool:
+    from pyarrow import types
+
+    if types.is_dictionary(kind):
+        return _is_readable(kind.value_type)
+    numbers = (types.is_integer, types.is_floating, types.is_boolean, types.is_decimal, types.is_null)
+    return _is_text(kind) or any(check(kind) for check in numbers)
+
+
+def _texts(column: Any) -> tuple[str, ...]:
+    """The cells as text, an empty one for a missing value; each distinct value is converted once."""
+    from pyarrow import float32, types
+
+    if types.is_null(column.type):
+        return ("",) * len(column)
+    if types.is_float16(column.type):
+        column = column.cast(float32())  # exact, and float16 has no dictionary
+    texts: list[str] = []
+    for chunk in column.chunks:
+        encoded = chunk.dictionary_encode()
+        values = encoded.dictionary.to_pylist()
+        distinct: dict[int | None, str] = {
+            code: "" if value is None else str(value) for code, value in enumerate(values)
+        }
+        distinct[None] = ""
+        texts += [distinct[code] for code in encoded.indices.to_pylist()]
+    return tuple(texts)

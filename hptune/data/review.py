@@ -1,0 +1,166 @@
+"""What can be said about a data set before anything is trained: shares, duplicates, drift, and advice."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hptune.data.dataset import Dataset, Normalisation, Subset
+from hptune.data.drift import Drift, compare
+from hptune.data.problems import listed, quoted
+from hptune.data.split import NAMES
+from hptune.wording import counted
+
+FEW = 100  # examples of dev or test, below which an error is measured badly
+NEAR = 2  # decimals of a deviation to which rows that are nearly the same agree
+MANY_NEAR = 0.05  # share of rows nearly the same as one of train that is worth a word
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """Rows of dev or test whose inputs are those of a row of train."""
+
+    subset: str
+    exact: int
+    near: int  # equal after rounding to hundredths of a deviation, the exact ones among them
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two subsets and how far they are from each other."""
+
+    one: str
+    other: str
+    drift: Drift
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """The data set in numbers."""
+
+    dataset: Dataset
+    names: tuple[str, ...]  # of the subsets that there are
+    counts: NDArray[np.int64]  # (subsets, classes)
+    constant: tuple[str, ...]  # features with one value in train
+    repeats: tuple[Repeats, ...]
+    comparisons: tuple[Comparison, ...]  # train with dev, and dev with test
+
+
+def review(dataset: Dataset) -> Review:
+    """Look at a data set that has been read and split."""
+    subsets = dataset.subsets()
+    names = NAMES[: len(subsets)]
+    classes = len(dataset.classes)
+    is_constant = (dataset.train.x == dataset.train.x[0]).all(axis=0)
+    comparisons = (
+        Comparison(*pair, compare(one, other, classes))
+        for pair, (one, other) in zip(pairwise(names), pairwise(subsets), strict=True)
+    )
+    return Review(
+        dataset,
+        names,
+        np.array([np.bincount(subset.y, minlength=classes) for subset in subsets]),
+        tuple(name for name, constant in zip(dataset.features, is_constant, strict=True) if constant),
+        _repeats(subsets, names),
+        tuple(comparisons),
+    )
+
+
+def _repeats(subsets: tuple[Subset, ...], names: tuple[str, ...]) -> tuple[Repeats, ...]:
+    normalisation = Normalisation.fit(subsets[0].x)
+    exact = [_digests(subset.x) for subset in subsets]
+    near = [_digests(np.round(normalisation.apply(subset.x, np.float64), NEAR)) for subset in subsets]
+    known, nearly_known = set(exact[0]), set(near[0])
+    return tuple(
+        Repeats(
+            names[number],
+            sum(row in known for row in exact[number]),
+            sum(
+                row in known or nearly in nearly_known for row, nearly in zip(exact[number], near[number], strict=True)
+            ),
+        )
+        for number in range(1, len(subsets))
+    )
+
+
+def _digests(x: NDArray[Any]) -> list[bytes]:
+    """A short text for each row, equal for equal rows."""
+    rows = np.ascontiguousarray(x, np.float64) + 0.0  # -0.0 becomes 0.0
+    return [blake2b(row.tobytes(), digest_size=16).digest() for row in rows]
+
+
+def advice(found: Review) -> tuple[str, ...]:
+    """What to look at before a search is started: a sentence for each thing, what to do included."""
+    return (
+        *(text for comparison in found.comparisons for text in _about_drift(comparison, found.dataset.features)),
+        *(text for repeats in found.repeats if (text := _about_repeats(repeats, found))),
+        *_about_sizes(found),
+        *_about_absent_classes(found),
+        *_about_constant_columns(found),
+    )
+
+
+def _about_drift(comparison: Comparison, features: tuple[str, ...]) -> list[str]:
+    one, other, drift = comparison.one, comparison.other, comparison.drift
+    texts = []
+    if drift.alarms:
+        worst = drift.alarms[0]
+        how_many = f"{len(drift.alarms)} of {counted(len(drift.columns), 'column')}"
+        texts.append(
+            f"{one} and {other} look as if they came from different distributions: {how_many}, the farthest "
+            f"{quoted(features[worst.column])} (distance {worst.distance:.2f}). {_meaning(one)}"
+        )
+    if drift.labels_differ:
+        texts.append(
+            f"{one} and {other} have different shares of classes (chi-square {drift.labels.statistic:.1f} with "
+            f"{counted(drift.labels.freedom, 'degree')} of freedom). {_meaning(one)}"
+        )
+    return texts
+
+
+def _meaning(one: str) -> str:
+    if one == "train":
+        return "A gap between their errors may come from that and not from variance: look at where the data come from."
+    return "What is best on dev need not be best on test: put both together, shuffle and part them anew."
+
+
+def _about_repeats(repeats: Repeats, found: Review) -> str:
+    rows = len(found.dataset.subsets()[found.names.index(repeats.subset)])
+    chance = "Unless rows can be alike by chance, remove them: the error measured is too good."
+    if repeats.exact:
+        return f"{repeats.exact:,} of {rows:,} rows of {repeats.subset} are in train, too. {chance}"
+    if repeats.near > MANY_NEAR * rows:
+        return f"{repeats.near:,} of {rows:,} rows of {repeats.subset} are nearly the same as one of train. {chance}"
+    return ""
+
+
+def _about_sizes(found: Review) -> list[str]:
+    sizes = zip(found.names[1:], found.counts.sum(axis=1)[1:].tolist(), strict=True)
+    return [
+        f"{name} has {counted(size, 'example')}: an error of 10 % is measured there to within "
+        f"{100 * math.sqrt(0.09 / size):.1f} points (one standard error). Give it more examples, or a larger share."
+        for name, size in sizes
+        if size < FEW
+    ]
+
+
+def _about_absent_classes(found: Review) -> list[str]:
+    absent = [
+        (name, [c for c, count in zip(found.dataset.classes, counts, strict=True) if not count])
+        for name, counts in zip(found.names, found.counts, strict=True)
+    ]
+    todo = "its error says nothing about them. Add examples."
+    return [f"{name} has no examples of {listed(classes)}: {todo}" for name, classes in absent if classes]
+
+
+def _about_constant_columns(found: Review) -> list[str]:
+    if not found.constant:
+        return []
+    todo = "Nothing can be learned from what never changes; they may be left out."
+    return [f"{counted(len(found.constant), 'column')} with one value in train: {listed(found.constant)}. {todo}"]

@@ -1,0 +1,89 @@
+"""What `hptune check` prints: the study, its data by class, its space, how alike its parts are, and advice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from hptune.config.study_file import StudyConfig
+from hptune.data.drift import LEVEL
+from hptune.data.review import Comparison, Review, advice
+from hptune.report.columns import MISSING, Column, print_columns
+from hptune.report.safe_text import heading, say
+from hptune.report.spaces import specs_table
+from hptune.trial import TrialSpec
+from hptune.wording import counted
+
+MOST_CLASSES = 20
+WORST = 5  # columns shown of each comparison
+
+
+def print_check(console: Console, config: StudyConfig, found: Review, draws: Sequence[TrialSpec]) -> None:
+    """Print all that has been found."""
+    _print_study(console, config, found)
+    _print_classes(console, found)
+    _print_space(console, config, draws)
+    for comparison in found.comparisons:
+        _print_comparison(console, comparison, found.dataset.features)
+    texts = advice(found)
+    heading(console, "Advice" if texts else "Nothing to object to.")
+    for text in texts:
+        say(console, f"- {text}", "yellow")
+
+
+def _print_study(console: Console, config: StudyConfig, found: Review) -> None:
+    source = config.data.source or Path(config.data.path or "").name
+    sizes = ", ".join(f"{len(s):,} {name}" for name, s in zip(found.names, found.dataset.subsets(), strict=True))
+    features = counted(len(found.dataset.features), "feature")
+    say(console, f"study   {config.name}")
+    say(console, f"data    {source}: {sizes}; {features}, {len(found.dataset.classes):,} classes")
+    repeats = "; ".join(f"of {r.subset} {r.exact:,} exactly, {r.near:,} nearly" for r in found.repeats)
+    say(console, f"rows    also in train: {repeats}")
+    searched = counted(len(config.space.searched), "hyperparameter")
+    metric = f"ranked by {config.search.metric}, seed {config.search.seed}"
+    say(console, f"search  {counted(config.search.trials, 'trial')}, {searched}, {metric}")
+
+
+def _print_classes(console: Console, found: Review) -> None:
+    heading(console, "Classes")
+    shown = range(min(len(found.dataset.classes), MOST_CLASSES))
+    label = Column("class", tuple(found.dataset.classes[c] for c in shown), "left")
+    shares = found.counts / found.counts.sum(axis=1, keepdims=True)
+    columns = [
+        (Column(name, tuple(f"{found.counts[row, c]:,} ({shares[row, c]:.1%})" for c in shown), always=True),)
+        for row, name in enumerate(found.names)
+    ]
+    print_columns(console, (label,), label, columns)
+    if len(found.dataset.classes) > MOST_CLASSES:
+        say(console, f"and {len(found.dataset.classes) - MOST_CLASSES:,} more")
+
+
+def _print_space(console: Console, config: StudyConfig, draws: Sequence[TrialSpec]) -> None:
+    heading(console, "Space")
+    parameters = config.space.parameters
+    name = Column("hyperparameter", tuple(p.name for p in parameters), "left")
+    values = Column("range", tuple(p.domain.describe() for p in parameters), "left")
+    conditions = [" and ".join(f"{of}: {', '.join(map(str, some))}" for of, some in p.when) for p in parameters]
+    when = Column("when", tuple(text or MISSING for text in conditions), "left")
+    print_columns(console, (name,), name, [(values,), (when,)] if any(conditions) else [(values,)])
+    heading(console, "The first trials")
+    specs_table(console, draws, config.space)
+
+
+def _print_comparison(console: Console, comparison: Comparison, features: Sequence[str]) -> None:
+    drift, labels = comparison.drift, comparison.drift.labels
+    heading(console, f"{comparison.one} and {comparison.other}")
+    alarms = f"{len(drift.alarms):,} with a corrected p below {LEVEL:g}"
+    say(console, f"{counted(len(drift.columns), 'column')} compared, {alarms}; the farthest:")
+    worst = drift.columns[:WORST]
+    name = Column("column", tuple(features[column.column] for column in worst), "left")
+    numbers = (
+        Column("distance", tuple(f"{column.distance:.3f}" for column in worst)),
+        Column("p", tuple(f"{column.p:.2g}" for column in worst)),
+        Column("corrected p", tuple(f"{column.corrected:.2g}" for column in worst)),
+    )
+    print_columns(console, (name,), name, [numbers])
+    test = f"chi-square {labels.statistic:.2f}, {counted(labels.freedom, 'degree')} of freedom, p {labels.p:.2g}"
+    say(console, f"shares of classes: {test}")

@@ -1,0 +1,145 @@
+"""`hptune check`: what it says about a study and its data, and that it leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from hptune.data.dataset import Dataset, Subset
+from hptune.data.review import advice, review
+
+SPACE = "space:\n  learning_rate: {scale: log, low: 1e-4, high: 1}\n  optimizer: {choices: [adam, momentum]}\n"
+SPACE += "  beta1: {scale: 1-beta, low: 0.9, high: 0.999, when: {optimizer: adam}}\nsearch: {trials: 7, seed: 3}\n"
+
+
+def run(home, *arguments, code=0):
+    ended = subprocess.run(
+        [sys.executable, "-m", "hptune", "check", *map(str, arguments)],
+        cwd=home, env={**os.environ, "COLUMNS": "200"}, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert ended.returncode == code, (ended.stdout, ended.stderr)
+    assert "Traceback" not in ended.stderr
+    return ended.stdout + ended.stderr
+
+
+def rows(seed, n, *, shift=0.0, share=0.5):
+    random = np.random.default_rng(seed)
+    x = random.normal((0, shift, 0), size=(n, 3))
+    labels = np.where(random.random(n) < share, "yes", "no")
+    return [f"{a:.6f},{b:.6f},{c:.6f},1,{label}" for (a, b, c), label in zip(x, labels, strict=True)]
+
+
+@pytest.fixture
+def study(tmp_path):
+    """Writes a study on files of its own for train, dev and test."""
+
+    def write(train, dev, test, extra=""):
+        for name, lines in (("train", train), ("dev", dev), ("test", test)):
+            (tmp_path / f"{name}.csv").write_text("\n".join(["a,b,c,k,label", *lines]) + "\n")
+        data = f"data: {{path: train.csv, dev: dev.csv, test: test.csv, target: label{extra}}}\n"
+        (tmp_path / "mine.yaml").write_text(data + SPACE)
+        return tmp_path
+
+    return write
+
+
+def test_it_prints_what_there_is_and_writes_nothing(study):
+    home = study(rows(0, 600), rows(1, 200), rows(2, 200), ", ignore: [k]")
+    before = sorted(home.rglob("*"))
+    text = run(home, "mine.yaml")
+    assert sorted(home.rglob("*")) == before
+    for phrase in (
+        "study   mine",
+        "train.csv: 600 train, 200 dev, 200 test; 3 features, 2 classes",
+        "search  7 trials, 3 hyperparameters, ranked by dev_error, seed 3",
+        "of dev 0 exactly, 0 nearly; of test 0 exactly, 0 nearly",
+        "learning_rate   0.0001 .. 1 (log)",
+        "optimizer: adam",
+        "3 columns compared, 0 with a corrected p below 0.01",
+        "degree of freedom, p ",
+        "Nothing to object to.",
+    ):
+        assert phrase in text
+
+
+def test_the_trials_shown_are_those_that_a_search_would_run(study):
+    home = study(rows(0, 100), rows(1, 100), rows(2, 100))
+    shown = run(home, "mine.yaml").split("The first trials\n")[1].splitlines()[1]
+    dry_run = subprocess.run(
+        [sys.executable, "-m", "hptune", "search", "mine.yaml", "--dry-run"],
+        cwd=home, capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert shown.split() == dry_run.stdout.splitlines()[1].split()
+
+
+def test_dev_and_test_of_different_distributions_are_reported_with_column_and_number(study):
+    text = run(study(rows(0, 600), rows(1, 300), rows(2, 300, shift=1, share=0.8)), "mine.yaml")
+    assert "dev and test look as if they came from different distributions: 1 of 3 columns, the farthest" in text
+    assert '"b" (distance 0.' in text
+    assert "dev and test have different shares of classes (chi-square " in text
+    assert "train and dev look" not in text
+    farthest = text.split("\ndev and test\n")[1].splitlines()[2]
+    assert farthest.startswith("b ")
+    assert 0.3 < float(farthest.split()[1]) < 0.6
+
+
+def test_a_wrong_file_and_wrong_data_end_with_3_and_wrong_use_with_2(study):
+    home = study(rows(0, 100), rows(1, 100), ["1,2,oops,1,yes"])
+    assert 'test.csv:2: column "c": found "oops", expected a number' in run(home, "mine.yaml", code=3)
+    assert "space.oops" in run(home, "mine.yaml", "--set", "space.oops=1", code=3)
+    assert "KEY=VALUE" in run(home, "mine.yaml", "--set", "oops", code=2)
+    run(home, "gone.yaml", code=3)
+
+
+def test_set_overrules_the_study_file(study):
+    home = study(rows(0, 100), rows(1, 100), rows(2, 100))
+    text = run(home, "mine.yaml", "--set", "search.trials=2", "--set", "data={source: moons, examples: 90}")
+    assert "moons: 54 train, 18 dev, 18 test" in text
+    assert "2 trials" in text
+    assert "dev has 18 examples: an error of 10 % is measured there to within 7.1 points" in text
+
+
+def dataset(train, dev, y=None):
+    def subset(x):
+        return Subset(np.asarray(x, float), np.arange(len(x)) % 2 if y is None else np.full(len(x), y))
+
+    first = Subset(np.asarray(train, float), np.arange(len(train)) % 2)
+    return Dataset(first, subset(dev), None, ("no", "yes"), tuple("abc"[: first.x.shape[1]]))
+
+
+def test_rows_of_dev_that_are_in_train_are_counted():
+    random = np.random.default_rng(0)
+    train, dev = random.normal(size=(300, 3)), random.normal(size=(200, 3))
+    assert advice(review(dataset(train, dev))) == ()
+    dev[:7] = train[10:17]
+    dev[7:10] = train[20:23] + 1e-9
+    (repeats,) = review(dataset(train, dev)).repeats
+    assert (repeats.exact, repeats.near) == (7, 10)
+    (text,) = advice(review(dataset(train, dev)))
+    assert text.startswith("7 of 200 rows of dev are in train, too.")
+    dev[:100] = train[:100] + 1e-9
+    (text,) = advice(review(dataset(train, dev)))
+    assert "100 of 200 rows of dev are nearly the same" in text
+
+
+def test_minus_zero_is_zero():
+    assert review(dataset([[0.0], [1.0]], [[-0.0]])).repeats[0].exact == 1
+
+
+def test_constant_columns_and_absent_classes_are_named():
+    random = np.random.default_rng(0)
+    train, dev = random.normal(size=(300, 3)), random.normal(size=(200, 3))
+    train[:, 1] = dev[:, 1] = 4
+    texts = advice(review(dataset(train, dev, y=1)))
+    assert texts[0].startswith("train and dev have different shares of classes")
+    assert texts[1].startswith('dev has no examples of "no"')
+    assert texts[2].startswith('1 column with one value in train: "b"')
+
+
+def test_data_without_anything_that_varies_are_printed_too(study):
+    home = study(["1,1,1,1,yes", "1,1,1,1,no"] * 9, ["1,1,1,1,yes", "1,1,1,1,no"], ["1,1,1,1,yes", "1,1,1,1,no"])
+    assert "0 columns compared" in run(home, "mine.yaml")
