@@ -47,7 +47,7 @@ def softmax_cross_entropy(logits: NDArray[Any], targets: NDArray[Any], predictio
     np.exp(predictions, out=predictions)
     totals = predictions.dot(_ones(classes, logits.dtype))  # (examples,); BLAS sums short rows faster
     np.divide(predictions, totals[:, None], out=predictions)
-    loss = float(np.log(totals).sum() - matched) / examples
+    loss = float(np.add.reduce(np.log(totals)) - matched) / examples
     return loss, examples - int(np.count_nonzero(targets.take(largest)))
 
 
