@@ -55,11 +55,9 @@ def adam(parameters: NDArray[Any], gradient: NDArray[Any], *, beta1: float, beta
     sum n1 of its weights; likewise v_hat = V / n2 for the squares. With r = sqrt(n2) the step is
     (learning_rate r / n1) * M / (sqrt(V) + epsilon r), one factor for the whole vector.
     """
-    totals = np.zeros((2, parameters.size), parameters.dtype)
-    total, total_squares = totals  # M, V
-    betas = np.array([[beta1], [beta2]], parameters.dtype)
+    total = np.zeros_like(parameters)  # M
+    total_squares = np.zeros_like(parameters)  # V
     scratch = np.empty_like(parameters)
-    offset, factor = np.empty((2, 1), parameters.dtype)  # arrays of the vector's type spare NumPy a conversion
     tiny = float(np.finfo(parameters.dtype).tiny)  # an epsilon rounded to 0 would make 0 / 0
     n1 = n2 = 0.0
 
@@ -68,16 +66,15 @@ def adam(parameters: NDArray[Any], gradient: NDArray[Any], *, beta1: float, beta
         n1 = beta1 * n1 + 1
         n2 = beta2 * n2 + 1
         root = math.sqrt(n2)
-        offset[0] = max(epsilon * root, tiny)
-        factor[0] = learning_rate * root / n1
-        np.multiply(totals, betas, out=totals)
+        np.multiply(total, beta1, out=total)
         np.add(total, gradient, out=total)
+        np.multiply(total_squares, beta2, out=total_squares)
         np.square(gradient, out=scratch)
         np.add(total_squares, scratch, out=total_squares)
         np.sqrt(total_squares, out=scratch)
-        np.add(scratch, offset, out=scratch)
+        np.add(scratch, max(epsilon * root, tiny), out=scratch)
         np.divide(total, scratch, out=scratch)
-        np.multiply(scratch, factor, out=scratch)
+        np.multiply(scratch, learning_rate * root / n1, out=scratch)
         np.subtract(parameters, scratch, out=parameters)
 
     return step
