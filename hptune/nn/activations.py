@@ -6,12 +6,16 @@ the input need not be kept.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+_LARGE = 2**17
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,16 @@ LEAK = 0.01
 
 
 def _relu(z: NDArray[Any]) -> None:
-    np.maximum(z, 0, out=z)
+    np.maximum(z, _zeros(z.shape, z.dtype), out=z)
+
+
+@lru_cache(maxsize=16)
+def _zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """To compare with: NumPy's maximum of two arrays is some three times as fast as that of an array and a number.
+
+    For a large z one row of it, which is half as fast and keeps the cache of these arrays below 16 MB.
+    """
+    return np.zeros(shape if math.prod(shape) <= _LARGE else shape[-1:], dtype)
 
 
 def _relu_derivative(a: NDArray[Any], out: NDArray[Any]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -40,14 +41,25 @@ def softmax_cross_entropy(logits: NDArray[Any], targets: NDArray[Any], predictio
     """
     examples, classes = logits.shape
     largest = logits.argmax(axis=1)
-    largest += np.arange(0, logits.size, classes)  # (examples,), positions in the flattened logits
+    largest += _row_starts(examples, classes)  # (examples,), positions in the flattened logits
     np.subtract(logits, logits.take(largest)[:, None], out=predictions)
     matched = np.vdot(targets, predictions)  # sum over the examples of z_y - max_j z_j
     np.exp(predictions, out=predictions)
-    totals = np.dot(predictions, np.ones(classes, logits.dtype))  # (examples,); BLAS sums short rows faster
+    totals = predictions.dot(_ones(classes, logits.dtype))  # (examples,); BLAS sums short rows faster
     np.divide(predictions, totals[:, None], out=predictions)
-    loss = float(np.log(totals).sum() - matched) / examples
+    loss = float(np.add.reduce(np.log(totals)) - matched) / examples
     return loss, examples - int(np.count_nonzero(targets.take(largest)))
+
+
+@lru_cache(maxsize=64)
+def _row_starts(rows: int, columns: int) -> NDArray[np.int64]:
+    """Where each row begins in a flattened (rows, columns)."""
+    return np.arange(0, rows * columns, columns)
+
+
+@lru_cache(maxsize=64)
+def _ones(n: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    return np.ones(n, dtype)
 
 
 def logistic_cross_entropy(logits: NDArray[Any], targets: NDArray[Any], predictions: NDArray[Any]) -> tuple[float, int]:

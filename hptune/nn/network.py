@@ -161,7 +161,7 @@ class Network:
     def _forward(self, x: NDArray[Any], buffers: ForwardBuffers, training: TrainingBuffers | None = None) -> None:
         dropout = None if training is None else training.dropout
         for layer, hidden in enumerate(buffers.hidden):
-            np.dot(x, self.weights[layer], out=hidden)  # (rows, n_in) x (n_in, n_out)
+            x.dot(self.weights[layer], hidden)  # (rows, n_in) x (n_in, n_out)
             if self.statistics is None:
                 np.add(hidden, self.biases[layer], out=hidden)
             elif training is None:
@@ -172,7 +172,7 @@ class Network:
             x = hidden
             if dropout is not None:
                 x = dropout.apply(layer, hidden)
-        np.dot(x, self.weights[-1], out=buffers.logits)
+        x.dot(self.weights[-1], buffers.logits)
         np.add(buffers.logits, self.biases[-1], out=buffers.logits)
 
     def _backward(self, batch: TrainingBuffers, inputs: NDArray[Any], delta: NDArray[Any]) -> None:
@@ -180,18 +180,18 @@ class Network:
         dropout = batch.dropout
         sources = (inputs, *(batch.forward.hidden if dropout is None else dropout.kept))
         for layer in range(len(sources) - 1, -1, -1):
-            np.dot(batch.ones, delta, out=self._bias_gradients[layer])
+            batch.ones.dot(delta, self._bias_gradients[layer])
             if layer < len(batch.norms):
                 batch.norms[layer].differentiate(
                     delta, self.gammas[layer], self._gamma_gradients[layer], self._bias_gradients[layer]
                 )
-            np.dot(sources[layer].T, delta, out=self._weight_gradients[layer])  # (n_in, rows) x (rows, n_out)
+            sources[layer].T.dot(delta, self._weight_gradients[layer])  # (n_in, rows) x (rows, n_out)
             if layer == 0:
                 return
             below = layer - 1
             slope = batch.slopes[below]
             self.activation.derivative(batch.forward.hidden[below], slope)
-            delta = np.dot(delta, self.weights[layer].T, out=batch.deltas[below])  # (rows, n_out) x (n_out, n_in)
+            delta = delta.dot(self.weights[layer].T, batch.deltas[below])  # (rows, n_out) x (n_out, n_in)
             np.multiply(delta, slope, out=delta)
             if dropout is not None:
                 np.multiply(delta, dropout.masks[below], out=delta)
