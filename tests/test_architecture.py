@@ -16,7 +16,7 @@ PACKAGE = Path(hptune.__file__).parent
 FLOORS = [
     ["errors", "trial", "randomness", "wording"],
     ["legal", "events"],
-    ["domains", "nn.hyperparameters", "data.settings"],
+    ["domains", "nn.hyperparameters", "data.settings", "data.kinds"],
     ["levels", "data", "runs"],
     ["space"],
     ["nn", "config", "search.ranking", "trainers"],

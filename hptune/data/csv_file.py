@@ -14,7 +14,8 @@ import io
 from collections import Counter
 from dataclasses import dataclass
 
-from hptune.data.files import kind, read_bytes
+from hptune.data.files import read_bytes
+from hptune.data.kinds import kind
 from hptune.data.numbers import parse_number
 from hptune.data.problems import FileProblems, listed, quoted
 from hptune.wording import counted

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from hptune.data.array_pair import Waiting
 from hptune.data.array_rules import check_limit, check_shape, check_size, plain_names
-from hptune.data.files import GZIP, IDX_TYPES
+from hptune.data.kinds import GZIP, IDX_TYPES
 from hptune.data.npy_header import DAMAGE
 from hptune.data.problems import FileProblems
 

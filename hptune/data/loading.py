@@ -11,9 +11,10 @@ import numpy as np
 from hptune.data.array_pair import inspect_npy, read_pair
 from hptune.data.arrays import read_arrays
 from hptune.data.dataset import Dataset, Examples, Subset
-from hptune.data.files import PAIRS, TABLES, check_file, kind
+from hptune.data.files import check_file
 from hptune.data.generated import generate
 from hptune.data.idx_file import inspect_idx
+from hptune.data.kinds import PAIRS, TABLES, kind
 from hptune.data.settings import LABELS, DataSettings
 from hptune.data.split import default_fractions, split
 from hptune.data.table import read_table

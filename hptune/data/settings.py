@@ -21,7 +21,7 @@ class DataSettings:
     """Which data, and how it is split. Either source or path is set."""
 
     source: str | None = None  # one of SOURCES
-    path: str | None = None  # a file: see data.files.KINDS
+    path: str | None = None  # a file: see data.kinds
     labels: str | None = None  # a file of y, where the one under path holds nothing but X: NPY and IDX
     dev_labels: str | None = None  # the same for dev
     test_labels: str | None = None

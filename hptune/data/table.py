@@ -13,7 +13,8 @@ import numpy as np
 from hptune.data.columns import Cells, Column, encode, find_column
 from hptune.data.csv_file import TextTable, read_csv
 from hptune.data.dataset import Examples
-from hptune.data.files import SIZE_LIMIT, SIZE_LIMIT_NAME, kind
+from hptune.data.files import SIZE_LIMIT, SIZE_LIMIT_NAME
+from hptune.data.kinds import kind
 from hptune.data.labels import Classes, class_numbers, find_classes, labels_of
 from hptune.data.parquet_file import read_parquet
 from hptune.data.problems import FileProblems, listed, quoted

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hptune.config import study_file, yaml_tree
-from hptune.data.files import IDX_TYPES, kind
+from hptune.data.kinds import IDX_TYPES, kind
 from hptune.data.loading import load
 from hptune.data.settings import DataSettings
 from hptune.errors import DataError

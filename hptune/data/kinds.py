@@ -1,0 +1,46 @@
+"""Which kind of data file a path names, by its suffix or else by its first bytes. Standard library only."""
+
+from __future__ import annotations
+
+import gzip
+import stat
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+KINDS: Mapping[str, str] = {  # by suffix
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".npz": "npz",
+    ".npy": "npy",
+    ".parquet": "parquet",
+}
+TABLES = ("csv", "tsv", "parquet")  # the kinds with a header and a column of labels
+PAIRS = ("npy", "idx")  # the kinds with X in one file and y in another
+IDX_ENDINGS = ("-ubyte", ".idx")  # of the name, perhaps with .gz after it
+IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}  # by the third byte
+GZIP = b"\x1f\x8b"  # the first bytes of a compressed file
+
+
+def kind(path: str) -> str:
+    """How to read the file: one of the values of KINDS or "idx", or "" where neither name nor content say."""
+    by_suffix = KINDS.get(Path(path).suffix.lower(), "")
+    if by_suffix:
+        return by_suffix
+    has_name_of_idx = Path(path).name.lower().removesuffix(".gz").endswith(IDX_ENDINGS)
+    return "idx" if has_name_of_idx or _has_content_of_idx(path) else ""
+
+
+def _has_content_of_idx(path: str) -> bool:
+    """Whether it is a regular file with the first bytes of an IDX file, gzip-compressed or not."""
+    try:
+        if not stat.S_ISREG(Path(path).stat().st_mode):
+            return False
+        with Path(path).open("rb") as file:
+            is_compressed = file.read(len(GZIP)) == GZIP
+        with gzip.open(path, "rb") if is_compressed else Path(path).open("rb") as file:
+            start = file.read(4)
+    except (OSError, EOFError, ValueError, zlib.error):
+        return False
+    return len(start) == 4 and start[:2] == b"\0\0" and start[2] in IDX_TYPES and 1 <= start[3] <= 8
