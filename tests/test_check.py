@@ -143,3 +143,21 @@ def test_constant_columns_and_absent_classes_are_named():
 def test_data_without_anything_that_varies_are_printed_too(study):
     home = study(["1,1,1,1,yes", "1,1,1,1,no"] * 9, ["1,1,1,1,yes", "1,1,1,1,no"], ["1,1,1,1,yes", "1,1,1,1,no"])
     assert "0 columns compared" in run(home, "mine.yaml")
+
+
+def test_switches_are_written_as_in_a_study_file_and_too_few_classes_are_not_compared(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = "\n".join(f"{i},{'ab'[i % 2]}" for i in range(12))
+    (tmp_path / "tiny.csv").write_text(f"x,y\n{rows}\n")
+    (tmp_path / "s.yaml").write_text(
+        "data: {path: tiny.csv, target: y}\n"
+        "space:\n"
+        "  batch_norm: {choices: [true, false]}\n"
+        "  batch_norm_momentum: {scale: 1-beta, low: 0.5, high: 0.99, when: {batch_norm: true}}\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-m", "hptune", "check", "s.yaml"], capture_output=True, text=True, check=True
+    )
+    assert "batch_norm: true" in ended.stdout
+    assert "True" not in ended.stdout
+    assert "shares of classes: too few examples to compare" in ended.stdout

@@ -10,6 +10,7 @@ from rich.console import Console
 from hptune.config.study_file import StudyConfig
 from hptune.data.drift import LEVEL
 from hptune.data.review import Comparison, Review, advice
+from hptune.domains import show
 from hptune.report.columns import MISSING, Column, print_columns
 from hptune.report.safe_text import heading, say
 from hptune.report.spaces import specs_table
@@ -65,7 +66,7 @@ def _print_space(console: Console, config: StudyConfig, draws: Sequence[TrialSpe
     parameters = config.space.parameters
     name = Column("hyperparameter", tuple(p.name for p in parameters), "left")
     values = Column("range", tuple(p.domain.describe() for p in parameters), "left")
-    conditions = [" and ".join(f"{of}: {', '.join(map(str, some))}" for of, some in p.when) for p in parameters]
+    conditions = [" and ".join(f"{of}: {', '.join(map(show, some))}" for of, some in p.when) for p in parameters]
     when = Column("when", tuple(text or MISSING for text in conditions), "left")
     print_columns(console, (name,), name, [(values,), (when,)] if any(conditions) else [(values,)])
     heading(console, "The first trials")
@@ -85,5 +86,7 @@ def _print_comparison(console: Console, comparison: Comparison, features: Sequen
         Column("corrected p", tuple(f"{column.corrected:.2g}" for column in worst)),
     )
     print_columns(console, (name,), name, [numbers])
-    test = f"chi-square {labels.statistic:.2f}, {counted(labels.freedom, 'degree')} of freedom, p {labels.p:.2g}"
+    test = "too few examples to compare"
+    if labels.freedom:
+        test = f"chi-square {labels.statistic:.2f}, {counted(labels.freedom, 'degree')} of freedom, p {labels.p:.2g}"
     say(console, f"shares of classes: {test}")

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from rich.console import Console
 
+from hptune.domains import show
 from hptune.report.columns import MISSING, Column, print_columns
 from hptune.report.safe_text import say
 from hptune.search.zoom import Zoom
@@ -45,4 +46,4 @@ def _exact(value: Value | None) -> str:
     """A float by the shortest text that reads back as the same number."""
     if value is None:
         return MISSING
-    return repr(value) if isinstance(value, float) else str(value)
+    return repr(value) if isinstance(value, float) else show(value)
