@@ -38,16 +38,16 @@ def train(
     snapshot = store.snapshot()
     n_trials = snapshot.n_unfinished if only_stage is None else snapshot.stages[only_stage].n_trials
     stop = study.Stop()
+    run = None
     with contextlib.suppress(study.StopNow), _heeded_signals(stop):
         if n_trials:
             job, progress = study.job_of(config, snapshot), _progress(config, snapshot, n_trials)
             workers = _workers(job, n_workers, n_trials)
             with contextlib.closing(workers), Display(console, progress) as display:
                 _consume(store, workers, study.specs(snapshot, config, only_stage), stop, display)
-        tables.write(tables.load(store.folder.path))
-    snapshot = store.snapshot()
-    n_completed = sum(result.status is Status.COMPLETED for result in snapshot.results)
-    return Outcome(stop.signal, snapshot.n_unfinished, n_completed)
+        run = tables.load(store.folder.path)
+        tables.write(run)
+    return Outcome(stop.signal, run or tables.load(store.folder.path))
 
 
 def _consume(store: Store, workers: Workers, specs: Iterator[TrialSpec], stop: study.Stop, display: Display) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 import click
 
 from hptune import __version__
 from hptune.cli.checking import check
+from hptune.cli.options import discard
 from hptune.cli.reading import export, list_runs, report
 from hptune.cli.training import resume, search, zoom
 from hptune.errors import HptuneError, did_you_mean
@@ -68,6 +68,6 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         code = INTERRUPTED
     except BrokenPipeError:  # the reader of our output has left
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard(sys.stdout)
         code = 0
     sys.exit(code)

@@ -46,6 +46,13 @@ def new_console() -> Console:
     return Console(file=cast("TextIO", _Lasting(sys.stdout)), highlight=False)
 
 
+def discard(stream: TextIO) -> None:
+    """Send what is still to be written to a stream into nothing."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, stream.fileno())
+    os.close(nothing)
+
+
 class _Lasting:
     """A stream that goes on into nothing once it cannot be written to."""
 
@@ -66,7 +73,7 @@ class _Lasting:
         try:
             yield
         except OSError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+            discard(self._stream)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

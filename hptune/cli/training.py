@@ -81,6 +81,7 @@ def resume(run: str | None, workers: int | Literal["auto"] | None, runs: Path) -
     """Go on with RUN (its name or path; the newest by default) up to the planned number of trials."""
     one_blas_thread()
     from hptune import study
+    from hptune.report.safe_text import say
     from hptune.runs import find
     from hptune.store import Store
     from hptune.stored_config import config_of
@@ -90,14 +91,12 @@ def resume(run: str | None, workers: int | Literal["auto"] | None, runs: Path) -
         snapshot = store.snapshot()
         loaded = config_of(snapshot)
         if not snapshot.n_unfinished:
-            console.print(
-                f"{store.folder.path}: all {snapshot.n_planned} trials have ended; nothing to resume.", markup=False
-            )
+            say(console, f"{store.folder.path}: all {snapshot.n_planned} trials have ended; nothing to resume.")
         else:
             study.check_data(loaded, snapshot)
             _say_if_elsewhere(console, snapshot)
-            text = f"{store.folder.path}: {snapshot.n_unfinished} of {counted(snapshot.n_planned, 'trial')} to go."
-            console.print(text, markup=False, highlight=False, soft_wrap=True)
+            to_go = f"{snapshot.n_unfinished} of {counted(snapshot.n_planned, 'trial')} to go"
+            say(console, f"{store.folder.path}: {to_go}.")
         _train(store, loaded, console, workers, runs)
 
 
@@ -175,7 +174,7 @@ def _train(
     wanted = config.search.workers if workers is None else workers
     n_workers = None if wanted == "auto" else wanted
     outcome = session.train(store, config, console, n_workers=n_workers, only_stage=only_stage)
-    print_outcome(console, store.folder, outcome, runs)
+    print_outcome(console, outcome, runs)
     if outcome.signal is not None:
         sys.exit(128 + outcome.signal)
     if not outcome.n_completed:

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from hptune.domains import show
 from hptune.events import AttemptLost, EpochEnded, Event, Stopping, TrialEnded, TrialStarted
+from hptune.report.safe_text import plain
 from hptune.trial import EpochMetrics, Status, TrialResult
 
 SHOWN_RUNNING = 8  # running trials with a line of their own
@@ -137,22 +138,18 @@ class Display:
 
     def say(self, text: str, style: str = "") -> None:
         """A line that stays."""
-        self._console.print(Text(text, style=style), soft_wrap=True)
+        self._console.print(plain(self._console, text, style), soft_wrap=True)
 
     def _tell(self, result: TrialResult, *, is_best: bool) -> None:
         progress = self._progress
         if result.status is not Status.COMPLETED and self._told < SHOWN_REASONS:
             self._told += 1
             more = " (further ones are counted in the report)" if self._told == SHOWN_REASONS else ""
-            self.say(f"trial {result.number} {result.status.value}: {_first_line(result.reason)}{more}", "yellow")
+            first_line = result.reason.partition("\n")[0]
+            self.say(f"trial {result.number} {result.status.value}: {first_line}{more}", "yellow")
         every = max(1, progress.planned // PLAIN_LINES)
         if not self._is_moving and (is_best or progress.done % every == 0 or progress.done == progress.planned):
             self.say(progress.summary())
-
-
-def _first_line(text: str) -> str:
-    line = text.splitlines()[0] if text else ""
-    return "".join(c if c.isprintable() else "?" for c in line)
 
 
 def _duration(seconds: float) -> str:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from hptune import tables
 from hptune.report.leaderboard import leaderboard
 from hptune.report.safe_text import say
 from hptune.runs import RunFolder, find_all
+from hptune.tables import Run
+from hptune.trial import Status
 from hptune.wording import counted
 
 
@@ -21,15 +22,23 @@ class Outcome:
     """How a sitting of training ended."""
 
     signal: int | None  # the signal that ended it early
-    n_unfinished: int  # planned trials of the run without a result
-    n_completed: int
+    run: Run  # as it was left
+
+    @property
+    def n_unfinished(self) -> int:
+        return self.run.snapshot.n_unfinished
+
+    @property
+    def n_completed(self) -> int:
+        return sum(result.status is Status.COMPLETED for result in self.run.snapshot.results)
 
 
-def print_outcome(console: Console, folder: RunFolder, outcome: Outcome, runs: Path) -> None:
+def print_outcome(console: Console, outcome: Outcome, runs: Path) -> None:
     """Print the leaderboard, where everything lies, and what to type next."""
+    folder = outcome.run.snapshot.folder
     if outcome.n_completed:
         console.print()
-        leaderboard(console, tables.load(folder.path), top=5)
+        leaderboard(console, outcome.run, top=5)
     console.print()
     files = ["trials.csv", "curves.csv", *(["best.yaml"] if outcome.n_completed else [])]
     say(console, f"In {folder.path}{os.sep}: {', '.join(files)}, config.yaml, run.db")
