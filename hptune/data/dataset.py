@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,10 @@ from numpy.typing import NDArray
 FARTHEST = 1e6
 
 
+ImageShape = tuple[int, int, int]
+"""Height, width and channels of images of which each is a row, its pixels row by row, the channels innermost."""
+
+
 @dataclass(frozen=True, slots=True)
 class Examples:
     """Labelled examples as a reader or a generator hands them over, before the split."""
@@ -22,6 +26,7 @@ class Examples:
     y: NDArray[np.int64]  # (examples,), class numbers from 0
     classes: tuple[str, ...]
     features: tuple[str, ...]
+    image: ImageShape | None = None
 
     def subset(self, indices: NDArray[np.int64] | None = None) -> Subset:
         """Some of the examples, or all of them."""
@@ -48,6 +53,8 @@ class Dataset:
     test: Subset | None
     classes: tuple[str, ...]  # names, by class number
     features: tuple[str, ...]  # names, by column of x
+    image: ImageShape | None = None  # where a row of x is an image
+    normalisation: Normalisation | None = None  # by which x has been normalised, None where it has not
 
     def subsets(self) -> tuple[Subset, ...]:
         """Train, dev and, where there is one, test."""
@@ -102,4 +109,4 @@ def normalise(dataset: Dataset, dtype: type[np.floating[Any]] = np.float32) -> D
     """All subsets normalised with the training set's statistics."""
     normalisation = Normalisation.fit(dataset.train.x)
     train, dev, *test = (Subset(normalisation.apply(s.x, dtype), s.y) for s in dataset.subsets())
-    return Dataset(train, dev, test[0] if test else None, dataset.classes, dataset.features)
+    return replace(dataset, train=train, dev=dev, test=test[0] if test else None, normalisation=normalisation)

@@ -44,7 +44,7 @@ def digits() -> Examples:
     with np.load(DIGITS, allow_pickle=False) as arrays:
         x, y = arrays["X"].astype(np.float64), arrays["y"].astype(np.int64)
     features = tuple(f"pixel_{row}_{column}" for row in range(8) for column in range(8))
-    return Examples(x, y, tuple("0123456789"), features)
+    return Examples(x, y, tuple("0123456789"), features, image=(8, 8, 1))
 
 
 def _from_files(settings: DataSettings, path: str) -> Dataset:
@@ -54,7 +54,7 @@ def _from_files(settings: DataSettings, path: str) -> Dataset:
     others = dict(zip(apart, _each(schema.read, apart.values()), strict=True))
     test = others["test"].subset() if "test" in others else None
     if "dev" in others:
-        return Dataset(whole.subset(), others["dev"].subset(), test, whole.classes, whole.features)
+        return _dataset(whole, [whole.subset(), others["dev"].subset(), *([] if test is None else [test])])
     subsets = _split(whole, settings, path, parts=3 if test is None else 2)
     return _dataset(whole, subsets if test is None else [*subsets, test])
 
@@ -90,7 +90,7 @@ def _split(whole: Examples, settings: DataSettings, name: str, *, parts: int) ->
 
 def _dataset(whole: Examples, subsets: list[Subset]) -> Dataset:
     train, dev, *test = subsets
-    return Dataset(train, dev, test[0] if test else None, whole.classes, whole.features)
+    return Dataset(train, dev, test[0] if test else None, whole.classes, whole.features, whole.image)
 
 
 def _check_files(settings: DataSettings, path: str) -> None:
