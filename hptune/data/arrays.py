@@ -29,18 +29,18 @@ class ArraySchema:
     """What the arrays of the training file mean."""
 
     features: tuple[str, ...]
-    classes: Classes
+    classes: Classes | None  # None: regression
 
     def read(self, path: str) -> Examples:
         """Another file with as many columns."""
         return _read(path).others(self.classes, self.features)
 
 
-def read_arrays(path: str) -> tuple[Examples, ArraySchema]:
+def read_arrays(path: str, *, is_regression: bool = False) -> tuple[Examples, ArraySchema]:
     """The training file, and the schema it sets for the files of dev and test."""
     arrays = _read(path)
     features = plain_names(arrays.x.shape[1])
-    whole, classes = arrays.training(features)
+    whole, classes = arrays.training(features, is_regression=is_regression)
     return whole, ArraySchema(features, classes)
 
 

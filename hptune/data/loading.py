@@ -10,7 +10,7 @@ import numpy as np
 
 from hptune.data.array_pair import inspect_npy, read_pair
 from hptune.data.arrays import read_arrays
-from hptune.data.dataset import Dataset, Examples, Subset
+from hptune.data.dataset import Dataset, Examples, Subset, TargetScale
 from hptune.data.files import check_file
 from hptune.data.generated import generate
 from hptune.data.idx_file import inspect_idx
@@ -19,6 +19,7 @@ from hptune.data.settings import LABELS, DataSettings
 from hptune.data.split import default_fractions, split
 from hptune.data.table import read_table
 from hptune.errors import DataError
+from hptune.wording import counted
 
 T = TypeVar("T")
 
@@ -36,7 +37,8 @@ def load(settings: DataSettings) -> Dataset:
     if settings.path is not None:
         return _from_files(settings, settings.path)
     whole = digits() if settings.source == "digits" else generate(settings)
-    return _dataset(whole, _split(whole, settings, settings.source or "data", parts=3))
+    name = settings.source or "data"
+    return _dataset(whole, _split(whole, settings, name, parts=3), name)
 
 
 def digits() -> Examples:
@@ -54,9 +56,9 @@ def _from_files(settings: DataSettings, path: str) -> Dataset:
     others = dict(zip(apart, _each(schema.read, apart.values()), strict=True))
     test = others["test"].subset() if "test" in others else None
     if "dev" in others:
-        return _dataset(whole, [whole.subset(), others["dev"].subset(), *([] if test is None else [test])])
+        return _dataset(whole, [whole.subset(), others["dev"].subset(), *([] if test is None else [test])], path)
     subsets = _split(whole, settings, path, parts=3 if test is None else 2)
-    return _dataset(whole, subsets if test is None else [*subsets, test])
+    return _dataset(whole, subsets if test is None else [*subsets, test], path)
 
 
 def _read_training(path: str, settings: DataSettings) -> tuple[Examples, Schema]:
@@ -64,8 +66,8 @@ def _read_training(path: str, settings: DataSettings) -> tuple[Examples, Schema]
         return read_table(path, settings)
     if kind(path) in PAIRS:
         inspect = inspect_npy if kind(path) == "npy" else inspect_idx
-        return read_pair(path, _labels_of_files(settings), inspect)
-    return read_arrays(path)
+        return read_pair(path, _labels_of_files(settings), inspect, is_regression=settings.is_regression)
+    return read_arrays(path, is_regression=settings.is_regression)
 
 
 def _labels_of_files(settings: DataSettings) -> dict[str, str]:
@@ -88,8 +90,11 @@ def _split(whole: Examples, settings: DataSettings, name: str, *, parts: int) ->
         raise DataError(f"{name}: {error}") from error
 
 
-def _dataset(whole: Examples, subsets: list[Subset]) -> Dataset:
+def _dataset(whole: Examples, subsets: list[Subset], name: str) -> Dataset:
     train, dev, *test = subsets
+    if not whole.classes and TargetScale.fit(train.y) is None:
+        what = f"the target is {train.y[0]:g} in all {counted(len(train), 'example')} of train"
+        raise DataError(f"{name}: {what}: there is nothing to learn; name another target or add examples")
     return Dataset(train, dev, test[0] if test else None, whole.classes, whole.features, whole.image)
 
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hptune.data.columns import Cells, Column, encode, find_column
 from hptune.data.csv_file import TextTable, read_csv
@@ -19,6 +21,7 @@ from hptune.data.labels import Classes, class_numbers, find_classes, labels_of
 from hptune.data.parquet_file import read_parquet
 from hptune.data.problems import FileProblems, listed, quoted
 from hptune.data.settings import DataSettings
+from hptune.data.targets import numbers_of
 from hptune.errors import DataError, did_you_mean
 
 
@@ -29,7 +32,7 @@ class TableSchema:
     target: str
     ignored: tuple[str, ...]
     columns: tuple[Column, ...]
-    classes: Classes
+    classes: Classes | None  # None: regression
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -58,10 +61,13 @@ class TableSchema:
             stop = start + len(column.features)
             encode(column, _cells(table, column.name, problems), x[:, start:stop])
             start = stop
-        labels = labels_of(table.column(self.target))
-        y = class_numbers(labels, self.classes, _cells(table, self.target, problems).report)
+        cells = _cells(table, self.target, problems)
+        if self.classes is None:
+            y: NDArray[Any] = numbers_of(cells.texts, cells.report)
+        else:
+            y = class_numbers(labels_of(cells.texts), self.classes, cells.report)
         problems.raise_any()
-        return Examples(x, y, self.classes.names, self.features)
+        return Examples(x, y, self.classes.names if self.classes else (), self.features)
 
     def _check_columns(self, table: TextTable, problems: FileProblems) -> None:
         known = (self.target, *(column.name for column in self.columns))
@@ -92,8 +98,8 @@ def read_table(path: str, settings: DataSettings) -> tuple[Examples, TableSchema
         for column in columns:
             encode(column, _cells(table, column.name, problems), np.zeros((len(table.lines), len(column.features))))
         problems.raise_any()
-    labels = labels_of(table.column(settings.target))
-    classes = find_classes(labels, _cells(table, settings.target, problems).report)
+    cells = _cells(table, settings.target, problems)
+    classes = None if settings.is_regression else find_classes(labels_of(cells.texts), cells.report)
     schema = TableSchema(settings.target, settings.ignore, columns, classes)
     return schema.encode(table, problems), schema
 
