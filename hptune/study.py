@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_info
 import hptune
 from hptune.config import study_file
 from hptune.config.study_file import StudyConfig
+from hptune.data.dataset import TargetScale
 from hptune.data.loading import load as load_data
 from hptune.errors import DataError, UsageError
 from hptune.events import AttemptLost, Event, Stopping, TrialEnded, TrialStarted
@@ -75,13 +76,15 @@ def data_facts(config: StudyConfig) -> dict[str, Any]:
         DataError: it cannot be used.
     """
     dataset = load_data(config.data)
+    target = TargetScale.fit(dataset.train.y) if dataset.is_regression else None
     return {
         "fingerprint": dataset.fingerprint(),
         "train": len(dataset.train),
         "dev": len(dataset.dev),
         "test": 0 if dataset.test is None else len(dataset.test),
         "features": dataset.train.x.shape[1],
-        "classes": len(dataset.classes),
+        "classes": len(dataset.classes),  # 0 in regression
+        **({} if target is None else {"target_deviation": target.deviation}),  # in its own unit; that of an error of 1
     }
 
 
