@@ -137,7 +137,10 @@ def test_a_target_far_off_is_named():
     assert advice(review(found)) == ()
     y[7] = 123_456.0
     (text,) = advice(review(found))
-    assert text.startswith("a target of train, 123,456, is 17 deviations from the mean")
+    assert text.startswith("a target of train, 123,456, is 17.29 deviations from the mean")  # sqrt(299): all but alone
+    y[7], dev.y[3] = 1000, 1200
+    (text,) = advice(review(found))
+    assert text.startswith("a target of dev, 1,200, is ")
 
 
 def dataset(train, dev, y=None):

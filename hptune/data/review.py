@@ -175,17 +175,18 @@ def _about_absent_classes(found: Review) -> list[str]:
 
 
 def _about_far_targets(found: Review) -> list[str]:
-    """The farthest target of train: one that is k deviations off makes up k^2 / n of the whole squared error of 1."""
-    if not found.dataset.is_regression:
+    """The farthest target of each part; one that is k deviations off adds k^2 / n to a mean square of about 1."""
+    scale = TargetScale.fit(found.dataset.train.y) if found.dataset.is_regression else None
+    if scale is None:
         return []
-    y = found.dataset.train.y
-    scale = TargetScale.fit(y)
-    far = scale.apply(y) if scale is not None else np.zeros(1)
-    place = int(abs(far).argmax())
-    if abs(far[place]) <= FAR:
-        return []
-    what = f"a target of train, {amount(float(y[place]))}, is {abs(far[place]):.0f} deviations from the mean"
-    return [f"{what}: few such examples rule a squared error. Correct it, or learn the logarithm of the targets."]
+    parts = zip(found.names, (subset.y for subset in found.dataset.subsets()), strict=True)
+    farthest = [(name, float(y[abs(scale.apply(y)).argmax()])) for name, y in parts]
+    return [
+        f"a target of {name}, {amount(y)}, is {amount(far)} deviations from the mean of train: few such examples rule "
+        "a squared error. Correct it, or learn the logarithm of the targets."
+        for name, y in farthest
+        if (far := abs(float(scale.apply(np.array([y]))[0]))) > FAR
+    ]
 
 
 def _about_constant_columns(found: Review) -> list[str]:
