@@ -155,7 +155,7 @@ def test_a_wave_is_learned_to_its_noise(changes):
     h = Hyperparameters(**{"epochs": 100, "batch_size": 32, "learning_rate": 0.01, **changes})
     _, final = run(normalise(load(settings)), h)
     line = math.sqrt((0.5 - 3 / math.pi**2 + 0.01) / 0.51)  # what the best straight line reaches: 0.63
-    assert 0.12 < final.test_error < (0.3 if h.dropout else 0.2) < line
+    assert 0.12 < final.test_error < 0.25 < line
 
 
 def test_a_step_too_large_diverges_with_its_epoch():
