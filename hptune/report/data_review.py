@@ -14,6 +14,7 @@ from hptune.domains import show
 from hptune.report.columns import MISSING, Column, print_columns
 from hptune.report.safe_text import heading, say
 from hptune.report.spaces import specs_table
+from hptune.space import Parameter, SearchSpace
 from hptune.trial import TrialSpec
 from hptune.wording import counted
 
@@ -66,11 +67,18 @@ def _print_space(console: Console, config: StudyConfig, draws: Sequence[TrialSpe
     parameters = config.space.parameters
     name = Column("hyperparameter", tuple(p.name for p in parameters), "left")
     values = Column("range", tuple(p.domain.describe() for p in parameters), "left")
-    conditions = [" and ".join(f"{of}: {', '.join(map(show, some))}" for of, some in p.when) for p in parameters]
+    conditions = [" and ".join(_conditions(parameter, config.space)) for parameter in parameters]
     when = Column("when", tuple(text or MISSING for text in conditions), "left")
     print_columns(console, (name,), name, [(values,), (when,)] if any(conditions) else [(values,)])
     heading(console, "The first trials")
     specs_table(console, draws, config.space)
+
+
+def _conditions(parameter: Parameter, space: SearchSpace) -> list[str]:
+    """What the study file says, and what the hyperparameter needs of others that are searched."""
+    said = [f"{name}: {', '.join(map(show, values))}" for name, values in parameter.when]
+    known = {name for name, _ in parameter.when}
+    return said + [n.describe() for n in parameter.legal.only_with if n.name in set(space.searched) - known]
 
 
 def _print_comparison(console: Console, comparison: Comparison, features: Sequence[str]) -> None:
