@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from hptune.domains import Domain, can_be, same
 from hptune.legal import Need
@@ -39,57 +40,51 @@ def all_needs(name: str) -> Iterator[Need]:
         yield from all_needs(need.name)
 
 
-def can_have_effect(
-    name: str, domains: Mapping[str, Domain], fixed: Mapping[str, Value], when: Sequence[Condition] = ()
-) -> bool:
-    """Whether a hyperparameter has an effect with some values of the others, under conditions.
-
-    The others are drawn from domains or fixed; one that is in neither may be anything.
-    """
-    return any(has_effect(name, values) for values in _combinations(all_needs(name), domains, fixed, when))
-
-
-def why_none(name: str, domains: Mapping[str, Domain], fixed: Mapping[str, Value]) -> str:
-    """Why a hyperparameter can have no effect, in words; empty where it can."""
-    if can_have_effect(name, domains, fixed):
-        return ""
-    for need in LEGAL[name].only_with:
-        needs = [need, *all_needs(need.name)]
-        if not any(_holds(need, values) for values in _combinations(needs, domains, fixed)):
-            reason = f" ({need.why})" if need.why else ""
-            return why_none(need.name, domains, fixed) or (
-                f"{name} goes with {need.describe()}, and {need.name} is "
-                f"{'always' if need.other_than else 'never'} that here{reason}"
-            )
-    return f"{name} goes with {said_needs(name)}, and here they never come together"
-
-
 def said_needs(name: str) -> str:
     """What a hyperparameter needs, in words."""
     return " and ".join(need.describe() for need in LEGAL[name].only_with)
 
 
-def _combinations(
-    needs: Iterable[Need], domains: Mapping[str, Domain], fixed: Mapping[str, Value], when: Sequence[Condition] = ()
-) -> Iterator[dict[str, Value]]:
-    """The values that hyperparameters may have together, as far as needs and conditions tell them apart."""
-    spoken: dict[str, list[Value]] = {}
-    for need in needs:
-        spoken.setdefault(need.name, []).extend(need.values)
-    conditions = {name: values for name, values in when if name in spoken}
-    for name, values in conditions.items():
-        spoken[name].extend(values)
-    possible = {name: _possible(name, values, domains, fixed) for name, values in spoken.items()}
-    for name, values in conditions.items():
-        possible[name] = [value for value in possible[name] if any(same(value, other) for other in values)]
-    for combination in itertools.product(*possible.values()):
-        yield dict(zip(possible, combination, strict=True))
+@dataclass(frozen=True, slots=True)
+class Possible:
+    """The values that hyperparameters can have in a study: drawn from domains or fixed; in neither, any at all."""
 
+    domains: Mapping[str, Domain]
+    fixed: Mapping[str, Value]
 
-def _possible(
-    name: str, spoken: Sequence[Value], domains: Mapping[str, Domain], fixed: Mapping[str, Value]
-) -> Sequence[Value]:
-    if name in domains:
-        apart = list(dict.fromkeys(value for value in spoken if can_be(domains[name], value)))
-        return apart if len(apart) == domains[name].size else [*apart, _ANOTHER]
-    return [fixed[name]] if name in fixed else [*dict.fromkeys(spoken), _ANOTHER]
+    def can_have_effect(self, name: str, when: Sequence[Condition] = ()) -> bool:
+        """Whether a hyperparameter has an effect with some values of the others, under conditions."""
+        return any(has_effect(name, values) for values in self._combinations(all_needs(name), when))
+
+    def why_none(self, name: str) -> str:
+        """Why a hyperparameter can have no effect, in words; empty where it can."""
+        if self.can_have_effect(name):
+            return ""
+        for need in LEGAL[name].only_with:
+            if not any(_holds(need, values) for values in self._combinations([need, *all_needs(need.name)])):
+                is_that = "always" if need.other_than else "never"
+                reason = f" ({need.why})" if need.why else ""
+                here = f"{name} goes with {need.describe()}, and {need.name} is {is_that} that here{reason}"
+                return self.why_none(need.name) or here
+        return f"{name} goes with {said_needs(name)}, and here they never come together"
+
+    def _combinations(self, needs: Iterable[Need], when: Sequence[Condition] = ()) -> Iterator[dict[str, Value]]:
+        """The values that hyperparameters can have together, as far as needs and conditions tell them apart."""
+        spoken: dict[str, list[Value]] = {}
+        for need in needs:
+            spoken.setdefault(need.name, []).extend(need.values)
+        conditions = {name: values for name, values in when if name in spoken}
+        possible = {}
+        for name, values in spoken.items():
+            possible[name] = self._values(name, [*values, *conditions.get(name, ())])
+            if name in conditions:
+                possible[name] = [v for v in possible[name] if any(same(v, other) for other in conditions[name])]
+        for combination in itertools.product(*possible.values()):
+            yield dict(zip(possible, combination, strict=True))
+
+    def _values(self, name: str, spoken: Sequence[Value]) -> Sequence[Value]:
+        """Which of the values spoken of are possible, and whether another one is."""
+        if name in self.domains:
+            apart = list(dict.fromkeys(value for value in spoken if can_be(self.domains[name], value)))
+            return apart if len(apart) == self.domains[name].size else [*apart, _ANOTHER]
+        return [self.fixed[name]] if name in self.fixed else [*dict.fromkeys(spoken), _ANOTHER]

@@ -59,9 +59,11 @@ class SearchSpace:
         """
         unit_of = dict(zip(sorted(parameter.name for parameter in self.parameters), units, strict=True))
         known = dict(fixed)
+        all_values = {**DEFAULTS, **fixed}
         for parameter in self._parents_first():
-            if parameter.is_active(known) and has_effect(parameter.name, {**DEFAULTS, **known}):
-                known[parameter.name] = parameter.domain.from_unit(unit_of[parameter.name])
+            name = parameter.name
+            if parameter.is_active(known) and has_effect(name, all_values):
+                known[name] = all_values[name] = parameter.domain.from_unit(unit_of[name])
         return {p.name: known[p.name] for p in self.parameters if p.name in known}
 
     def _parents_first(self) -> list[Parameter]:

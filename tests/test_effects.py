@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from hptune import effects
 from hptune.domains import Choice
+from hptune.effects import Possible
 from hptune.levels import Grid
 from hptune.nn.hyperparameters import DEFAULTS, LEGAL
 
@@ -65,19 +66,19 @@ def test_needs_go_in_no_circle_and_name_legal_values():
     ],
 )
 def test_why_a_hyperparameter_can_have_no_effect(name, domains, fixed, why):
-    found = effects.why_none(name, domains, fixed)
+    found = Possible(domains, fixed).why_none(name)
     assert why in found
     assert bool(found) is bool(why)
 
 
 def test_conditions_can_leave_no_effect():
     domains = {"optimizer": Choice(("adam", "momentum", "rmsprop"))}
-    assert effects.can_have_effect("beta2", domains, {}, (("optimizer", ("adam", "momentum")),))
-    assert not effects.can_have_effect("beta2", domains, {}, (("optimizer", ("momentum",)),))
-    assert effects.can_have_effect("beta2", domains, {}, (("hidden_layers", (0,)),))
+    assert Possible(domains, {}).can_have_effect("beta2", (("optimizer", ("adam", "momentum")),))
+    assert not Possible(domains, {}).can_have_effect("beta2", (("optimizer", ("momentum",)),))
+    assert Possible(domains, {}).can_have_effect("beta2", (("hidden_layers", (0,)),))
     layers = {"hidden_layers": Grid(0, 1, 4), "widths": Choice(("same", "8"))}
-    assert not effects.can_have_effect("dropout", layers, {}, (("hidden_layers", (0,)), ("widths", ("same",))))
-    assert effects.can_have_effect("dropout", layers, {}, (("hidden_layers", (0, 3)),))
+    assert not Possible(layers, {}).can_have_effect("dropout", (("hidden_layers", (0,)), ("widths", ("same",))))
+    assert Possible(layers, {}).can_have_effect("dropout", (("hidden_layers", (0, 3)),))
 
 
 VALUES = {
@@ -113,6 +114,6 @@ def test_what_can_have_an_effect_is_what_has_one_in_some_configuration(study, na
     options = [domains[n].values if n in domains else (fixed[n],) for n in VALUES]
     configurations = [dict(zip(VALUES, values, strict=True)) for values in itertools.product(*options)]
     held = [c for c in configurations if all(c[n] in values for n, values in when if n in names)]
-    assert effects.can_have_effect(name, domains, fixed) is any(effects.has_effect(name, c) for c in configurations)
-    assert effects.can_have_effect(name, domains, fixed, when) is any(effects.has_effect(name, c) for c in held)
-    assert bool(effects.why_none(name, domains, fixed)) is not effects.can_have_effect(name, domains, fixed)
+    assert Possible(domains, fixed).can_have_effect(name) is any(effects.has_effect(name, c) for c in configurations)
+    assert Possible(domains, fixed).can_have_effect(name, when) is any(effects.has_effect(name, c) for c in held)
+    assert bool(Possible(domains, fixed).why_none(name)) is not Possible(domains, fixed).can_have_effect(name)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from hptune import effects
 from hptune.config.ranges import domain, legal_value, names_a_range
 from hptune.config.reader import Reader
 from hptune.config.yaml_tree import Node
 from hptune.domains import Domain, can_be, same, show
-from hptune.effects import Condition
+from hptune.effects import Condition, Possible
 from hptune.nn.hyperparameters import DEFAULTS, LEGAL
 from hptune.space import Parameter, SearchSpace
 from hptune.trial import Value
@@ -59,12 +58,12 @@ def space(
     domains = {parameter.name: parameter.domain for parameter in found.parameters}
     refused = {name for name in nodes if name not in domains} | {name for name in train_nodes if name not in train}
     fixed = {name: value for name, value in {**DEFAULTS, **train}.items() if name not in refused}
-    sense = _Sense(domains, fixed)
+    possible = Possible(domains, fixed)
     for parameter in found.parameters:
-        _conditions_can_hold(reader, parameter, nodes[parameter.name], sense, train)
+        _conditions_can_hold(reader, parameter, nodes[parameter.name], possible)
     for section, section_nodes in (("space", nodes), ("train", train_nodes)):
         for name, value_node in section_nodes.items():
-            if why := effects.why_none(name, sense.domains, sense.fixed):
+            if why := possible.why_none(name):
                 reader.problem(value_node, f"{section}.{name}", f"has no effect: {why}", at_key=True)
     return found
 
@@ -80,14 +79,6 @@ def searched(reader: Reader, node: Node) -> SearchSpace:
             found.append(Parameter(name, values, LEGAL[name], when))
     _no_circles(reader, found, _known(node))
     return SearchSpace(tuple(found))
-
-
-@dataclass(frozen=True, slots=True)
-class _Sense:
-    """What values hyperparameters can have in a study; a name in neither has a value that is refused already."""
-
-    domains: Mapping[str, Domain]
-    fixed: Mapping[str, Value]
 
 
 def _below(node: Node, *path: str) -> Node:
@@ -120,30 +111,33 @@ def _when(reader: Reader, node: Node, key: str) -> tuple[Condition, ...]:
     return tuple(conditions)
 
 
-def _conditions_can_hold(
-    reader: Reader, parameter: Parameter, node: Node, sense: _Sense, train: Mapping[str, Value]
-) -> None:
-    is_sound = True  # each condition alone
-    for other, values in parameter.when:
-        value_node = _below(node, "when", other)
-        key = f"space.{parameter.name}.when.{other}"
-        if why := effects.why_none(other, sense.domains, sense.fixed):
-            reader.problem(value_node, key, f"has no effect here: {why}", at_key=True)
-        elif other in sense.domains:
-            if _values_occur(reader, value_node, key, values, sense.domains[other]):
-                continue
-        elif not values or other not in sense.fixed or any(same(sense.fixed[other], value) for value in values):
-            continue
-        else:
-            origin = "" if other in train else " (its default)"
-            reader.problem(value_node, key, f"can never hold: {other} is {show(sense.fixed[other])}{origin}")
-        is_sound = False
+def _conditions_can_hold(reader: Reader, parameter: Parameter, node: Node, possible: Possible) -> None:
+    """Report conditions that never hold, each alone or where the parameter has an effect."""
+    are_sound = [
+        _condition_can_hold(reader, (other, values), node, f"space.{parameter.name}", possible)
+        for other, values in parameter.when
+    ]
     name = parameter.name
-    if not is_sound or not effects.can_have_effect(name, sense.domains, sense.fixed):
-        return  # said already, or said there
-    if not effects.can_have_effect(name, sense.domains, sense.fixed, parameter.when):
+    if all(are_sound) and possible.can_have_effect(name) and not possible.can_have_effect(name, parameter.when):
         message = f"never holds where {name} has an effect: {name} goes with {effects.said_needs(name)}"
         reader.problem(_below(node, "when"), f"space.{name}.when", message, at_key=True)
+
+
+def _condition_can_hold(reader: Reader, condition: Condition, node: Node, key: str, possible: Possible) -> bool:
+    other, values = condition
+    value_node = _below(node, "when", other)
+    key = f"{key}.when.{other}"
+    if why := possible.why_none(other):
+        reader.problem(value_node, key, f"has no effect here: {why}", at_key=True)
+    elif other in possible.domains:
+        return _values_occur(reader, value_node, key, values, possible.domains[other])
+    elif values and other in possible.fixed and not any(same(possible.fixed[other], value) for value in values):
+        value = possible.fixed[other]
+        origin = " (its default)" if same(value, DEFAULTS[other]) else ""
+        reader.problem(value_node, key, f"can never hold: {other} is {show(value)}{origin}")
+    else:
+        return True
+    return False
 
 
 def _values_occur(reader: Reader, node: Node, key: str, values: Sequence[Value], other: Domain) -> bool:

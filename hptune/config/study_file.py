@@ -14,12 +14,12 @@ from typing import Any
 
 import yaml
 
-from hptune import effects
 from hptune.config import data_section, parameters, yaml_tree
 from hptune.config.reader import Reader
 from hptune.config.yaml_scalars import reads_as_text
 from hptune.config.yaml_tree import Node, NotationError
 from hptune.data.settings import CLASSES, DataSettings
+from hptune.effects import Possible
 from hptune.errors import StudyFileError
 from hptune.nn.hyperparameters import DEFAULTS
 from hptune.runs import is_name
@@ -144,8 +144,8 @@ def parse(
     reader.finish()
     searched = {parameter.name for parameter in space.parameters}
     train = {key: fixed.get(key, default) for key, default in DEFAULTS.items() if key not in searched}
-    domains = {parameter.name: parameter.domain for parameter in space.parameters}
-    relevant = {key: value for key, value in train.items() if effects.can_have_effect(key, domains, train)}
+    possible = Possible({parameter.name: parameter.domain for parameter in space.parameters}, train)
+    relevant = {key: value for key, value in train.items() if possible.can_have_effect(key)}
     return StudyConfig(name, data, relevant, space, search)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -11,6 +11,7 @@ from hptune.config.study_file import StudyConfig
 from hptune.data.drift import LEVEL
 from hptune.data.review import Comparison, Review, advice
 from hptune.domains import show
+from hptune.nn.hyperparameters import LEGAL
 from hptune.report.columns import MISSING, Column, print_columns
 from hptune.report.safe_text import heading, say
 from hptune.report.spaces import specs_table
@@ -77,8 +78,16 @@ def _print_space(console: Console, config: StudyConfig, draws: Sequence[TrialSpe
 def _conditions(parameter: Parameter, space: SearchSpace) -> list[str]:
     """What the study file says, and what the hyperparameter needs of others that are searched."""
     said = [f"{name}: {', '.join(map(show, values))}" for name, values in parameter.when]
-    known = {name for name, _ in parameter.when}
-    return said + [n.describe() for n in parameter.legal.only_with if n.name in set(space.searched) - known]
+    return said + list(_needs(parameter.name, set(space.searched) - {name for name, _ in parameter.when}))
+
+
+def _needs(name: str, searched: Collection[str]) -> Iterator[str]:
+    """Of hyperparameters that are searched; one that is fixed may need such a one in turn."""
+    for need in LEGAL[name].only_with:
+        if need.name in searched:
+            yield need.describe()
+        elif not need.other_than:
+            yield from _needs(need.name, searched)
 
 
 def _print_comparison(console: Console, comparison: Comparison, features: Sequence[str]) -> None:

@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from hptune import effects
 from hptune.domains import Border, Choice, Domain, can_be, show
+from hptune.effects import Possible
 from hptune.errors import UsageError
 from hptune.space import Parameter, SearchSpace
 from hptune.trial import Value
@@ -109,7 +109,7 @@ def _never_needed(parameter: Parameter, domains: Mapping[str, Domain]) -> str:
     for name, values in parameter.when:
         if name in domains and not any(can_be(domains[name], value) for value in values):
             return f"no part in it: {name} is never {' or '.join(show(value) for value in values)}"
-    why = effects.why_none(parameter.name, domains, {})
+    why = Possible(domains, {}).why_none(parameter.name)
     return f"no part in it: {why}" if why else ""
 
 
