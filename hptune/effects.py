@@ -1,7 +1,7 @@
 """Which hyperparameters have an effect: beside given values of the others, and anywhere in a study.
 
-What a hyperparameter needs is part of its rule (Legal.only_with). One that has no effect is neither drawn nor
-written out, and a study file that names it is refused.
+What a hyperparameter needs is part of its rule (Legal.only_with). One that has no effect on a trial is not drawn, and
+the trainer never sees it; one that can have none in a study is refused.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from hptune.domains import Domain, can_be, same
 from hptune.legal import Need
-from hptune.nn.hyperparameters import LEGAL
+from hptune.nn.hyperparameters import DEFAULTS, LEGAL
 from hptune.trial import Value
 
 _ANOTHER: Value = ""
@@ -31,6 +31,12 @@ def _holds(need: Need, values: Mapping[str, Value]) -> bool:
     """What has no effect itself has none of the values."""
     is_one = any(same(values[need.name], value) for value in need.values)
     return (is_one and has_effect(need.name, values)) != need.other_than
+
+
+def effective(given: Mapping[str, Value]) -> dict[str, Value]:
+    """All hyperparameters that have an effect beside each other: those given, and defaults for the rest."""
+    values = {**DEFAULTS, **given}
+    return {name: value for name, value in values.items() if has_effect(name, values)}
 
 
 def all_needs(name: str) -> Iterator[Need]:

@@ -27,9 +27,9 @@ class Parameter:
         return all(name in others and any(same(others[name], value) for value in values) for name, values in self.when)
 
     @property
-    def parents(self) -> frozenset[str]:
+    def parents(self) -> tuple[str, ...]:
         """The hyperparameters whose values decide whether this one is drawn."""
-        return frozenset([*(name for name, _ in self.when), *(need.name for need in all_needs(self.name))])
+        return (*(name for name, _ in self.when), *(need.name for need in all_needs(self.name)))
 
     @property
     def is_searched(self) -> bool:

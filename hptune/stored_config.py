@@ -10,9 +10,8 @@ from typing import Any
 
 from hptune.config import study_file, yaml_tree
 from hptune.config.study_file import StudyConfig
-from hptune.effects import has_effect
+from hptune.effects import effective
 from hptune.errors import RunDamagedError, StudyFileError
-from hptune.nn.hyperparameters import DEFAULTS  # values, standard library only
 from hptune.runs import RunFolder
 from hptune.space import SearchSpace
 from hptune.store import Snapshot
@@ -45,5 +44,4 @@ def spaces_of(snapshot: Snapshot) -> tuple[SearchSpace, ...]:
 
 def complete(configuration: Mapping[str, Value], config: StudyConfig) -> dict[str, Value]:
     """All hyperparameters that had an effect on a trial: searched, fixed and default ones, as `train:` takes them."""
-    values = {**DEFAULTS, **config.train, **configuration}
-    return {name: value for name, value in values.items() if has_effect(name, values)}
+    return effective({**config.train, **configuration})

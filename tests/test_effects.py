@@ -42,6 +42,14 @@ def test_what_has_an_effect_beside_what(name, beside, expected):
     assert effects.has_effect(name, {**DEFAULTS, **beside}) is expected
 
 
+def test_the_effective_values_of_a_trial_are_the_same_once_more():
+    given = {"hidden_layers": 0, "dropout": 0.2, "batch_norm": True, "optimizer": "rmsprop", "l2": 0.5}
+    found = effects.effective(given)
+    assert effects.effective(found) == found
+    assert found.items() >= {"hidden_layers": 0, "optimizer": "rmsprop", "l2": 0.5, "beta2": 0.999}.items()
+    assert not found.keys() & {"hidden_units", "activation", "dropout", "batch_norm", "batch_norm_epsilon", "beta1"}
+
+
 def test_needs_go_in_no_circle_and_name_legal_values():
     for name in LEGAL:
         for need in effects.all_needs(name):  # would not end

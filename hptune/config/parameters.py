@@ -161,7 +161,7 @@ def _alternatives(node: Node) -> Sequence[Node]:
 def _no_circles(reader: Reader, parameters: Collection[Parameter], nodes: Mapping[str, Node]) -> None:
     """Report conditions that go in a circle, which no order of drawing can satisfy."""
     names = {parameter.name for parameter in parameters}
-    parents = {parameter.name: parameter.parents & names for parameter in parameters}
+    parents = {parameter.name: names.intersection(parameter.parents) for parameter in parameters}
     for parameter in parameters:
         name = parameter.name
         if parameter.when and name in (circle := _ancestors(name, parents)):

@@ -171,6 +171,10 @@ def _bound(reader: Reader, node: Node, bound: Node | None, key: str, kind: str, 
     if bound is None:
         reader.problem(node, key, "missing: a range needs low and high (several values are written {choices: [...]})")
         return None
+    if isinstance(bound.value, str) and bound.value in legal.choices:
+        word = bound.value
+        reader.problem(bound, key, f"{word} is no end of a range: write {{choices: [32, {word}]}}")
+        return None
     if kind == "real":
         return reader.real(bound, key)
     return reader.whole(bound, key, low=max(legal.low, -FAR), high=min(legal.high, FAR))

@@ -11,13 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hptune.config import yaml_tree
-from hptune.config.study_file import Override, SearchSettings, load, parse, stage_space
+from hptune.config.study_file import Override, SearchSettings, load, parse, stage_space, to_yaml
 from hptune.config.yaml_tree import plain_tree
 from hptune.data.settings import CLASSES, SOURCES
 from hptune.domains import LOG, ONE_MINUS, Choice, Real
 from hptune.errors import StudyFileError
 from hptune.levels import FAR, Grid, LogInteger
 from hptune.nn.hyperparameters import DEFAULTS, LEGAL
+from hptune.search.propose import propose
+from hptune.stored_config import complete
 
 EXAMPLE = """\
 # configs/digits.yaml: a small network on handwritten digits
@@ -357,6 +359,12 @@ IN_SPACE = [
         "one of relu, leaky_relu, tanh, sigmoid, found 'yes'",
     ),
     ("activation: {low: 1, high: 2}", "3:15", "activation", "expected {choices: [...]} with one of relu, leaky_relu"),
+    (
+        "batch_size: {low: 1, high: full}",
+        "3:30",
+        "batch_size.high",
+        "full is no end of a range: write {choices: [32, full]}",
+    ),
     ("batch_norm: {low: 0, high: 1}", "3:15", "batch_norm", "expected {choices: [...]} with true or false"),
     ("batch_norm: 1", "3:15", "batch_norm", "expected true or false, found 1"),
     ("batch_norm: {choices: [true, 0]}", "3:32", "batch_norm.choices", "expected true or false, found 0"),
@@ -934,6 +942,21 @@ def test_the_resolved_study_reloads_to_an_equal_one(study):
     assert again.to_yaml() == config.to_yaml()
     assert stage_space(json.dumps(config.space.plain())) == config.space
     assert {p.name for p in config.space.parameters} | config.train.keys() <= set(DEFAULTS)
+
+
+@settings(max_examples=100, deadline=None)
+@given(studies(), st.integers(0, 99))
+def test_every_trial_is_a_train_section_whatever_has_no_effect_in_it(study, number):
+    """What best.yaml holds: read strictly, so with nothing in it that has no effect, and all that has one."""
+    try:
+        config = parsed(as_yaml(study))
+    except StudyFileError:
+        return
+    drawn = propose(config.space, config.train, seed=config.search.seed, stage=0, number=number).hyperparameters
+    best = complete(drawn, config)
+    assert drawn.items() <= best.items()
+    text = to_yaml({"data": {"source": "digits"}, "train": best, "space": {"patience": best.pop("patience")}})
+    assert parsed(text).train == best
 
 
 @pytest.mark.parametrize(

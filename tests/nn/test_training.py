@@ -6,6 +6,8 @@ from nn.examples import BLOBS, SMALL, run
 
 from hptune import trainers
 from hptune.data.dataset import Subset
+from hptune.data.loading import load
+from hptune.data.settings import DataSettings
 from hptune.nn import training
 from hptune.nn.hyperparameters import Hyperparameters
 from hptune.nn.network import Network
@@ -167,6 +169,27 @@ def test_batch_gradient_descent_without_hidden_layers_by_its_formula():
         losses.append(-np.log((p * y).sum(axis=1)).mean())
         w, b = w - 0.5 * x.T @ (p - y) / len(x), b - 0.5 * (p - y).mean(axis=0)
     np.testing.assert_allclose([m.train_loss for m in curve], losses, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("fixed", "drawn", "as_if"),
+    [
+        ({"activation": "tanh"}, {"hidden_layers": 0}, {"hidden_layers": 0}),  # init: auto follows the activation
+        ({"batch_norm": True}, {"batch_size": 1}, {"batch_size": 1}),  # where every unit would be its beta
+        ({"batch_norm": True}, {"batch_size": 2}, {"batch_size": 2, "batch_norm": True}),
+        ({"hidden_layers": 0, "dropout": 0.5}, {"widths": "8"}, {"widths": "8", "dropout": 0.5}),
+    ],
+)
+def test_what_has_no_effect_beside_a_trials_values_has_none_on_its_training(fixed, drawn, as_if):
+    data = DataSettings(source="moons", examples=100)
+    fingerprint = load(data).fingerprint()
+
+    def curve(fixed, drawn):
+        settings = {"data": data.to_json(), "fingerprint": fingerprint, "train": {"epochs": 2, **fixed}}
+        train_one = trainers.prepare(Job("hptune.trainers.network:prepare", "dev_error", settings))
+        return without_clock(train_one(TrialSpec(0, 0, drawn, 0)))
+
+    assert curve(fixed, drawn) == curve({}, as_if)
 
 
 def run_with_dev_errors(monkeypatch, dev_errors, **changes):
