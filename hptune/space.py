@@ -23,13 +23,14 @@ class Parameter:
     when: tuple[Condition, ...] = ()
 
     def is_active(self, others: Mapping[str, Value]) -> bool:
-        """Whether the conditions hold; a hyperparameter that is itself inactive holds none."""
+        """Whether the conditions hold; a hyperparameter that is absent holds none."""
         return all(name in others and any(same(others[name], value) for value in values) for name, values in self.when)
 
     @property
     def parents(self) -> tuple[str, ...]:
         """The hyperparameters whose values decide whether this one is drawn."""
-        return (*(name for name, _ in self.when), *(need.name for need in all_needs(self.name)))
+        conditions = [name for name, _ in self.when]
+        return (*conditions, *(need.name for name in (self.name, *conditions) for need in all_needs(name)))
 
     @property
     def is_searched(self) -> bool:
@@ -54,15 +55,15 @@ class SearchSpace:
         """The configuration at a point of the unit cube; coordinates go to parameters by sorted name.
 
         fixed holds the hyperparameters outside the space, which conditions may name. Parameters that are inactive
-        or would have no effect are absent. The order of the study file changes nothing but the order of the
-        result's keys.
+        or would have no effect are absent, and a condition on one without effect does not hold. The order of the
+        study file changes nothing but the order of the result's keys.
         """
         unit_of = dict(zip(sorted(parameter.name for parameter in self.parameters), units, strict=True))
         known = dict(fixed)
         all_values = {**DEFAULTS, **fixed}
         for parameter in self._parents_first():
-            name = parameter.name
-            if parameter.is_active(known) and has_effect(name, all_values):
+            name, conditions = parameter.name, [other for other, _ in parameter.when]
+            if parameter.is_active(known) and all(has_effect(other, all_values) for other in (name, *conditions)):
                 known[name] = all_values[name] = parameter.domain.from_unit(unit_of[name])
         return {p.name: known[p.name] for p in self.parameters if p.name in known}
 

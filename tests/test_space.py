@@ -125,6 +125,15 @@ def test_what_is_fixed_decides_on_effects_as_what_is_drawn():
     assert share.draw([0.0, 0.9], {"hidden_layers": 0}) == {"widths": "8", "dropout": 0.0}
 
 
+def test_a_condition_on_something_fixed_that_has_no_effect_does_not_hold():
+    widths = parameter("widths", Choice(("same", "8")))
+    l2 = parameter("l2", Real(0.0, 1.0), hidden_layers=[2])
+    for order in itertools.permutations((l2, widths)):
+        space = SearchSpace(order)  # units in the order l2, widths
+        assert space.draw([0.5, 0.1], {"hidden_layers": 2}) == {"l2": 0.5, "widths": "same"}
+        assert space.draw([0.5, 0.9], {"hidden_layers": 2}) == {"widths": "8"}
+
+
 def test_too_few_coordinates_are_an_error():
     with pytest.raises(ValueError, match="argument"):
         SearchSpace(FAMILY).draw([0.5], {})
