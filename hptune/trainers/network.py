@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Any
 
 from hptune.data.dataset import normalise
 from hptune.data.loading import load
 from hptune.data.settings import DataSettings
+from hptune.effects import effective
 from hptune.errors import DataError
 from hptune.nn.hyperparameters import Hyperparameters
 from hptune.nn.training import train
@@ -31,7 +33,8 @@ def prepare(job: Job) -> Train:
     fixed = job.settings["train"]
 
     def train_one(spec: TrialSpec) -> Generator[EpochMetrics, None, FinalCheck]:
-        hyperparameters = Hyperparameters(**{**fixed, **spec.hyperparameters})
-        return train(dataset, hyperparameters, metric=job.metric, seed=spec.seed, number=spec.number)
+        # what has no effect beside this trial's other values is left at its default, as best.yaml does
+        values: dict[str, Any] = effective({**fixed, **spec.hyperparameters})
+        return train(dataset, Hyperparameters(**values), metric=job.metric, seed=spec.seed, number=spec.number)
 
     return train_one
