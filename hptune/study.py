@@ -19,10 +19,10 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 import hptune
+from hptune import study_data
 from hptune.config import study_file
 from hptune.config.study_file import StudyConfig
 from hptune.data.dataset import TargetScale
-from hptune.data.loading import load as load_data
 from hptune.errors import DataError, UsageError
 from hptune.events import AttemptLost, Event, Stopping, TrialEnded, TrialStarted
 from hptune.search import zoom
@@ -73,9 +73,9 @@ def data_facts(config: StudyConfig) -> dict[str, Any]:
     """The data set in numbers, read and checked.
 
     Raises:
-        DataError: it cannot be used.
+        DataError: it cannot be used, or not for all that the study asks.
     """
-    dataset = load_data(config.data)
+    dataset = study_data.load(config)
     target = TargetScale.fit(dataset.train.y) if dataset.is_regression else None
     return {
         "fingerprint": dataset.fingerprint(),

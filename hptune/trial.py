@@ -75,7 +75,7 @@ class EpochMetrics:
     """One row of a learning curve.
 
     The train metrics are means over the epoch's mini-batches, as the network was while it learnt from
-    them (dropout on, penalties left out); the dev metrics are measured after the epoch, dropout off.
+    them (dropout and augmentation on, penalties left out); the dev metrics are measured after the epoch, dropout off.
     """
 
     epoch: int  # from 1

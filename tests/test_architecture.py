@@ -21,7 +21,7 @@ FLOORS = [
     ["space"],
     ["nn", "config", "search.ranking", "trainers"],
     ["search", "store", "trainers.network"],
-    ["workers", "stored_config"],
+    ["workers", "stored_config", "study_data"],
     ["study", "tables"],
     ["analysis"],
     ["report"],
@@ -29,7 +29,7 @@ FLOORS = [
     ["cli"],
     ["__main__"],
 ]
-RUNNING = {"nn", "data.loading", "trainers", "workers", "study"}
+RUNNING = {"nn", "data.loading", "trainers", "workers", "study", "study_data"}
 READING = {"tables", "analysis", "report"}
 SHARED_BY_BOTH = {"nn.hyperparameters", "data.settings"}
 

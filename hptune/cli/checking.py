@@ -23,13 +23,12 @@ def check(config: Path, settings: Sequence[str]) -> None:
     Says what was found, and whether train, dev and test look as if they came from different distributions.
     """
     one_blas_thread()
-    from hptune import study
+    from hptune import study, study_data
     from hptune.config import study_file
-    from hptune.data.loading import load
     from hptune.data.review import review
     from hptune.report.data_review import print_check
 
     loaded = study_file.load(config, [setting(text) for text in settings])
-    found = review(load(loaded.data))
+    found = review(study_data.load(loaded))
     draws = tuple(islice(study.stage_specs(study.coarse_stage(loaded), loaded), DRAWS))
     print_check(new_console(), loaded, found, draws)

@@ -40,6 +40,7 @@ def read(reader: Reader, node: Node | None, root: Node, folder: Path | None) -> 
         test=_path(reader, *of("test"), folder),
         ignore=tuple(reader.texts(*of("ignore"))),
         categorical=tuple(reader.texts(*of("categorical"))),
+        image=_image(reader, *of("image")),
         split=_split(reader, *of("split")),
         examples=reader.whole(*of("examples"), low=10, high=10_000_000) or DataSettings().examples,
         noise=reader.number(*of("noise"), low=0, high=1e6),
@@ -78,7 +79,7 @@ def _check_together(reader: Reader, node: Node, keys: Mapping[str, Node], settin
     for names, holds, what in (
         (("target", "ignore", "categorical"), is_table or (is_file and path is None), "a CSV, TSV or Parquet file"),
         (tuple(LABELS.values()), is_pair or (is_file and not (path and kind(path))), "an NPY or IDX file"),
-        (("dev", "test"), is_file, "path"),
+        (("dev", "test", "image"), is_file, "path"),
         (("examples", "noise"), is_generated and not is_file, f"a generated set ({', '.join(CLASSES)})"),
         (("classes",), can_have_classes and not is_file, f"source: {' or '.join(CHANGEABLE_CLASSES)}"),
     ):
@@ -117,6 +118,20 @@ def _path(reader: Reader, node: Node | None, key: str, folder: Path | None) -> s
         places = f"{beside}" if beside == here else f"{beside} and {here}"
         reader.problem(node, key, f"no such file: looked for {places}")
     return None if found is None else str(found)
+
+
+def _image(reader: Reader, node: Node | None, key: str) -> tuple[int, int, int] | None:
+    """Height, width and channels, of which there is one where they are not given."""
+    if node is None:
+        return None
+    parts = node.value if isinstance(node.value, list) else []
+    lengths = [reader.whole(part, key, low=1, high=1_000_000) for part in parts]
+    known = [length for length in lengths if length is not None]
+    if len(parts) not in (2, 3):
+        reader.problem(node, key, "expected [height, width] or [height, width, channels] of images, as [28, 28]")
+    if len(known) != len(parts) or len(known) not in (2, 3):
+        return None
+    return known[0], known[1], known[2] if len(known) == 3 else 1
 
 
 def _split(reader: Reader, node: Node | None, key: str) -> tuple[float, ...] | None:

@@ -23,6 +23,7 @@ OTHER_HYPERPARAMETERS = {
     "keep_prob": "dropout, the share dropped: 1 - keep_prob", "initialization": "init", "num_epochs": "epochs",
     "early_stopping": "patience", "lr_schedule": "schedule", "decay_steps": "decay_epochs", "rho": "beta2",
     "clipnorm": "clip_norm", "max_grad_norm": "clip_norm", "batch_normalization": "batch_norm",
+    "horizontal_flip": "flip", "degrees": "rotation", "gaussian_noise": "input_noise",
 }  # fmt: skip
 
 

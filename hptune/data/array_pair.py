@@ -12,7 +12,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from hptune.data.array_rules import Arrays, check_lengths, plain_names
+from hptune.data.array_rules import Arrays, check_lengths, feature_names
 from hptune.data.dataset import Examples
 from hptune.data.labels import Classes
 from hptune.data.npy_header import DAMAGE, check_header, load_array
@@ -23,9 +23,8 @@ from hptune.data.problems import FileProblems, raise_all
 class Waiting:
     """An array whose header is good, and how to load it."""
 
-    rows: int
+    shape: tuple[int, ...]
     load: Callable[[], NDArray[Any]]
-    features: Callable[[], tuple[str, ...]]  # names of the columns of X
 
 
 Inspect = Callable[[str, str, FileProblems], Waiting | None]
@@ -43,28 +42,28 @@ class PairSchema:
 
     def read(self, path: str) -> Examples:
         """Another two files with as many columns."""
-        return _read(path, self.labels[path], self.inspect)[0].others(self.classes, self.features)
+        return _read(path, self.labels[path], self.inspect).others(self.classes, self.features)
 
 
 def read_pair(
     path: str, labels: Mapping[str, str], inspect: Inspect, *, is_regression: bool = False
 ) -> tuple[Examples, PairSchema]:
     """The training files of X and y, and the schema they set for those of dev and test."""
-    arrays, features = _read(path, labels[path], inspect)
+    arrays = _read(path, labels[path], inspect)
+    features = feature_names(arrays.x.shape)
     whole, classes = arrays.training(features, is_regression=is_regression)
     return whole, PairSchema(features, classes, inspect, labels)
 
 
-def _read(path: str, labels: str, inspect: Inspect) -> tuple[Arrays, tuple[str, ...]]:
-    """X and y, and the names of the columns."""
+def _read(path: str, labels: str, inspect: Inspect) -> Arrays:
     of_x, of_y = FileProblems(path), FileProblems(labels)
     waiting_x, waiting_y = inspect(path, "X", of_x), inspect(labels, "y", of_y)
     raise_all(of_x, of_y)
     assert waiting_x is not None  # an array that is None has left a problem
     assert waiting_y is not None
-    check_lengths(waiting_x.rows, waiting_y.rows, of_y)
+    check_lengths(waiting_x.shape[0], waiting_y.shape[0], of_y)
     of_y.raise_any()
-    return Arrays(_load(waiting_x, of_x), _load(waiting_y, of_y), of_x, of_y), waiting_x.features()
+    return Arrays(_load(waiting_x, of_x), _load(waiting_y, of_y), of_x, of_y)
 
 
 def inspect_npy(path: str, name: str, problems: FileProblems) -> Waiting | None:
@@ -75,7 +74,7 @@ def inspect_npy(path: str, name: str, problems: FileProblems) -> Waiting | None:
     except DAMAGE as error:
         problems.add(f"damaged, incomplete or not a .npy file ({error}): copy it again, or save it again with np.save")
         return None
-    return None if problems.found else Waiting(shape[0], lambda: _load_npy(path), lambda: plain_names(shape[1]))
+    return None if problems.found else Waiting(shape, lambda: _load_npy(path))
 
 
 def _load_npy(path: str) -> NDArray[Any]:

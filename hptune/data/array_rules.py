@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hptune.data.dataset import Examples
+from hptune.data.dataset import Examples, ImageShape
 from hptune.data.files import SIZE_LIMIT, SIZE_LIMIT_NAME
 from hptune.data.labels import Classes, Labels, Report, class_numbers, find_classes
 from hptune.data.problems import FileProblems, raise_all
@@ -19,12 +19,16 @@ from hptune.wording import counted
 NUMBERS = "biuf"  # dtype kinds: bool, integers, floats
 LABELS = NUMBERS + "US"  # and text
 MOST_FEATURES = 1_000_000
+CHANNELS = (1, 3, 4)  # grey, RGB, RGBA
 KIND_NAMES = {"c": "complex numbers", "M": "dates", "m": "time differences", "V": "records", "U": "text", "S": "bytes"}
 
 
 @dataclass(frozen=True, slots=True)
 class Arrays:
-    """X and y as loaded, and where problems of each go: for the arrays of one file, to the same place."""
+    """X and y as loaded, and where problems of each go: for the arrays of one file, to the same place.
+
+    X has a row or an image for every example; images become rows.
+    """
 
     x: NDArray[Any]
     y: NDArray[Any]
@@ -32,7 +36,7 @@ class Arrays:
     of_y: FileProblems
 
     def checked(self) -> NDArray[np.float64]:
-        """X as float64, or a DataError with all values of X and y that are none."""
+        """X as float64, made flat, or a DataError with all values of X and y that are none."""
         with np.errstate(over="ignore"):  # a long double beyond float64 becomes infinite, and is reported
             x = np.ascontiguousarray(self.x, dtype=np.float64)
             y = self.y.astype(np.float64, copy=False) if self.y.dtype.kind == "f" else self.y
@@ -40,7 +44,7 @@ class Arrays:
         if y.dtype.kind == "f":
             _check_finite("y", y, self.of_y)
         raise_all(self.of_x, self.of_y)
-        return x
+        return x.reshape(len(x), -1)
 
     def training(self, features: tuple[str, ...], *, is_regression: bool) -> tuple[Examples, Classes | None]:
         """Examples whose labels decide on the classes; None for these in regression."""
@@ -69,7 +73,32 @@ class Arrays:
         else:
             y = class_numbers(labels, classes, report)
         raise_all(self.of_x, self.of_y)
-        return Examples(x, y, classes.names if classes else (), features)
+        names = classes.names if classes else ()
+        return Examples(x, y, names, features, image_shape(self.x.shape))
+
+
+def image_shape(shape: tuple[int, ...]) -> ImageShape | None:
+    """What the images of an array X of such a shape are like: channels last or, with three dimensions, one of them."""
+    if len(shape) not in (3, 4) or _has_channels_first(shape):
+        return None
+    return shape[1], shape[2], shape[3] if len(shape) == 4 else 1
+
+
+def _has_channels_first(shape: tuple[int, ...]) -> bool:
+    """Whether an array X of such a shape looks like images with their channels before their height and width."""
+    return len(shape) == 4 and shape[1] in CHANNELS and shape[3] not in CHANNELS
+
+
+def pixels(image: ImageShape) -> str:
+    """The shape in a message: "28 x 28", "32 x 32 x 3"."""
+    return " x ".join(f"{length:,}" for length in (image if image[2] > 1 else image[:2]))
+
+
+def feature_names(shape: tuple[int, ...]) -> tuple[str, ...]:
+    """Names for what the rows of an array X of such a shape hold."""
+    if len(shape) == 3:
+        return tuple(f"pixel_{row}_{column}" for row in range(shape[1]) for column in range(shape[2]))
+    return plain_names(math.prod(shape[1:]))
 
 
 def plain_names(columns: int) -> tuple[str, ...]:
@@ -103,15 +132,18 @@ def check_type(name: str, dtype: np.dtype[Any], problems: FileProblems) -> None:
 
 
 def check_shape(name: str, shape: tuple[int, ...], problems: FileProblems) -> None:
-    if name == "X" and len(shape) != 2:
-        hint = "X.reshape(-1, 1) makes one feature" if len(shape) == 1 else "X.reshape(len(X), -1) makes it flat"
-        problems.add(f"X has shape {shape}, expected (examples, features): {hint}")
+    if name == "X" and len(shape) not in (2, 3, 4):
+        hint = "X.reshape(-1, 1) makes one feature" if len(shape) < 2 else "X.reshape(len(X), -1) makes it flat"
+        problems.add(f"X has shape {shape}, expected (examples, features) or images: {hint}")
+    elif name == "X" and _has_channels_first(shape):
+        hint = "save X.transpose(0, 2, 3, 1), or X.reshape(len(X), -1) where rows are no images"
+        problems.add(f"X has shape {shape}, which looks like images with their channels first: {hint}")
     elif name == "y" and len(shape) == 2 and shape[1] > 1:
         hint = "for one-hot labels save y.argmax(axis=1); regression learns one number"
         problems.add(f"y has shape {shape}, expected (examples,): {hint}")
     elif name == "y" and len(shape) not in (1, 2):
         problems.add(f"y has shape {shape}, expected (examples,)")
-    elif name == "X" and shape[1] > MOST_FEATURES:
+    elif name == "X" and math.prod(shape[1:]) > MOST_FEATURES:
         problems.add(f"X has shape {shape}, more than the limit of {MOST_FEATURES:,} features")
     elif min(shape) < 1:
         problems.add(f"{name} has shape {shape}: expected at least one in each direction")

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from hptune.data.array_rules import Arrays, check_lengths, plain_names
+from hptune.data.array_rules import Arrays, check_lengths, feature_names
 from hptune.data.dataset import Examples
 from hptune.data.labels import Classes
 from hptune.data.npy_header import DAMAGE, check_header, load_array
@@ -39,7 +39,7 @@ class ArraySchema:
 def read_arrays(path: str, *, is_regression: bool = False) -> tuple[Examples, ArraySchema]:
     """The training file, and the schema it sets for the files of dev and test."""
     arrays = _read(path)
-    features = plain_names(arrays.x.shape[1])
+    features = feature_names(arrays.x.shape)
     whole, classes = arrays.training(features, is_regression=is_regression)
     return whole, ArraySchema(features, classes)
 

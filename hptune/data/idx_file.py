@@ -1,8 +1,8 @@
 """IDX files, as MNIST has them, gzip-compressed or not -> arrays. http://yann.lecun.com/exdb/mnist/ describes them.
 
 An IDX file is two zero bytes, a byte for the type, one for the number of dimensions, each dimension in four bytes and
-then the values, big-endian. Images become flat. The header decides how much is read: what a compressed file unpacks to
-beyond it is never unpacked.
+then the values, big-endian. The header decides how much is read: what a compressed file unpacks to beyond it is never
+unpacked.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hptune.data.array_pair import Waiting
-from hptune.data.array_rules import check_limit, check_shape, check_size, plain_names
+from hptune.data.array_rules import check_limit, check_shape, check_size
 from hptune.data.kinds import GZIP, IDX_TYPES
 from hptune.data.npy_header import DAMAGE
 from hptune.data.problems import FileProblems
@@ -43,7 +43,7 @@ def inspect_idx(path: str, name: str, problems: FileProblems) -> Waiting | None:
         check_size(name, flat, dtype, Path(path).stat().st_size - start, problems)
     if problems.found:
         return None
-    return Waiting(shape[0], lambda: _load(path, start, dtype, flat), lambda: _features(shape))
+    return Waiting(shape, lambda: _load(path, start, dtype, shape))
 
 
 def _is_compressed(path: str) -> bool:
@@ -97,9 +97,3 @@ def _load(path: str, start: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -
         message = f"its header promises {size:,} bytes of values, it holds {found}"
         raise ValueError(message)
     return np.frombuffer(content, dtype).reshape(shape)
-
-
-def _features(shape: tuple[int, ...]) -> tuple[str, ...]:
-    if len(shape) == 3:
-        return tuple(f"pixel_{row}_{column}" for row in range(shape[1]) for column in range(shape[2]))
-    return plain_names(math.prod(shape[1:]))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 import numpy as np
 
 from hptune.data.array_pair import inspect_npy, read_pair
+from hptune.data.array_rules import pixels
 from hptune.data.arrays import read_arrays
 from hptune.data.dataset import Dataset, Examples, Subset, TargetScale
 from hptune.data.files import check_file
@@ -52,8 +55,16 @@ def digits() -> Examples:
 def _from_files(settings: DataSettings, path: str) -> Dataset:
     _check_files(settings, path)
     whole, schema = _read_training(path, settings)
+    whole = _with_image(whole, settings, path)
     apart = {key: file for key, file in (("dev", settings.dev), ("test", settings.test)) if file is not None}
     others = dict(zip(apart, _each(schema.read, apart.values()), strict=True))
+    problems = [
+        f"{apart[key]}: X has images of {pixels(found.image)}, expected {pixels(whole.image)} as for training"
+        for key, found in others.items()
+        if found.image and whole.image and found.image != whole.image
+    ]
+    if problems:
+        raise DataError("\n".join(problems))
     test = others["test"].subset() if "test" in others else None
     if "dev" in others:
         return _dataset(whole, [whole.subset(), others["dev"].subset(), *([] if test is None else [test])], path)
@@ -68,6 +79,21 @@ def _read_training(path: str, settings: DataSettings) -> tuple[Examples, Schema]
         inspect = inspect_npy if kind(path) == "npy" else inspect_idx
         return read_pair(path, _labels_of_files(settings), inspect, is_regression=settings.is_regression)
     return read_arrays(path, is_regression=settings.is_regression)
+
+
+def _with_image(whole: Examples, settings: DataSettings, path: str) -> Examples:
+    """The examples with the shape that data.image gives them."""
+    image = settings.image
+    if image is None:
+        return whole
+    if whole.image is not None:
+        what = f"data.image: its images are {pixels(whole.image)}, as it says itself"
+        raise DataError(f"{path}: {what}: remove the key")
+    n_pixels, features = math.prod(image), len(whole.features)
+    if n_pixels != features:
+        what = f"data.image: {pixels(image)} makes {n_pixels:,} pixels, but a row has {counted(features, 'feature')}"
+        raise DataError(f"{path}: {what}: give [height, width] or [height, width, channels] that fit")
+    return replace(whole, image=image)
 
 
 def _labels_of_files(settings: DataSettings) -> dict[str, str]:

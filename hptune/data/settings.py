@@ -32,6 +32,7 @@ class DataSettings:
     test: str | None = None
     ignore: tuple[str, ...] = ()  # tables only: columns to leave out
     categorical: tuple[str, ...] = ()  # tables only: columns of numbers that are names, to be one-hot encoded
+    image: tuple[int, int, int] | None = None  # files: height, width and channels of the image that each row is
     split: tuple[float, ...] | None = None  # fractions (train, dev) or (train, dev, test); None: by size
     examples: int = 1000  # generated sets only
     noise: float | None = None  # generated sets only; None: the set's own default
@@ -48,5 +49,6 @@ class DataSettings:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> DataSettings:
-        tuples = {key: tuple(record[key]) for key in ("ignore", "categorical", "split") if record[key] is not None}
+        keys = ("ignore", "categorical", "image", "split")
+        tuples = {key: tuple(record[key]) for key in keys if record[key] is not None}
         return cls(**{**record, **tuples})

@@ -137,7 +137,22 @@ class Hyperparameters:
     input_dropout: float = _legal(
         0.0, "share of the inputs dropped in training", Legal("real", low=0, high=1, high_open=True)
     )
+    input_noise: float = _legal(
+        0.0,
+        "deviation of the Gaussian noise on the inputs in training, in deviations of each column",
+        Legal("real", low=0),
+    )
+    shift: int = _legal(
+        0, "pixels by which images move in training, down, up, right or left, at most", Legal("int", low=0, high=10_000)
+    )
+    flip: bool = _legal(False, "mirror every other image left to right in training, at random", Legal("bool"))
+    rotation: float = _legal(
+        0.0, "degrees by which images turn in training, at most, either way", Legal("real", low=0, high=180)
+    )
 
+
+IMAGES_ONLY = ("shift", "flip", "rotation")
+"""Those that only data of images can have."""
 
 LEGAL: Mapping[str, Legal] = {f.name: f.metadata["legal"] for f in dataclasses.fields(Hyperparameters)}
 """The rule of every hyperparameter, by name, in the order in which they are documented."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hptune.data.dataset import Dataset, Subset
-from hptune.nn import initializers, losses, optimizers, schedules
+from hptune.nn import augmentation, initializers, losses, optimizers, schedules
 from hptune.nn.activations import ACTIVATIONS
 from hptune.nn.hyperparameters import Hyperparameters
 from hptune.nn.network import ForwardBuffers, Network, TrainingBuffers
@@ -61,7 +61,8 @@ def train(
     h = hyperparameters
     network = _network(dataset, h, generator(seed, Purpose.WEIGHTS, number), dtype)
     train_set = _examples(dataset.train, dataset, network)
-    train_epoch = _trainer(network, train_set, h, seed, number)
+    changes = augmentation.build(h, dataset, train_set.x, generator(seed, Purpose.AUGMENTATION, number))
+    train_epoch = _trainer(network, train_set, h, seed, number, changes)
     dev_chunks = _chunks(_examples(dataset.dev, dataset, network), network)
     schedule = schedules.build(h)
     best_score, best_epoch, best_state = math.inf, 0, [array.copy() for array in network.state]
@@ -113,7 +114,12 @@ def _examples(subset: Subset, dataset: Dataset, network: Network) -> _Examples:
 
 
 def _trainer(
-    network: Network, examples: _Examples, h: Hyperparameters, seed: int, number: int
+    network: Network,
+    examples: _Examples,
+    h: Hyperparameters,
+    seed: int,
+    number: int,
+    changes: Sequence[augmentation.Change],
 ) -> Callable[[int, float], tuple[float, float]]:
     """A function (epoch from 0, learning rate) -> mean loss and error over the epoch's mini-batches."""
     step = optimizers.build(h, network.parameters, network.gradient)
@@ -134,6 +140,8 @@ def _trainer(
             # mode "clip" writes straight into out, where the default goes through a copy
             examples.x.take(rows, axis=0, out=batch.inputs, mode="clip")
             examples.targets.take(rows, axis=0, out=batch.targets, mode="clip")
+            for change in changes:
+                change(batch.inputs)
             batch.draw(dropout_rng)
             loss, errors = network.differentiate(batch, h.l2, h.l1)
             _require_finite("train_loss", loss, epoch)

@@ -95,6 +95,10 @@ def test_the_example_of_the_design_loads(tmp_path):
         "l1": 0.0,
         "clip_norm": 0.0,
         "input_dropout": 0.0,
+        "input_noise": 0.0,
+        "shift": 0,
+        "flip": False,
+        "rotation": 0.0,
     }
     assert list(tmp_path.iterdir()) == [path]
 

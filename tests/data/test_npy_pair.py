@@ -47,7 +47,7 @@ BAD = {
     "objects in both": (X.astype(object), Y.astype(object), ["X.npy: X holds Python objects", "y.npy: y holds Python"]),
     "text": (X.astype(str), Y, ["X.npy: X holds text"]),
     "1-D": (X[:, 0], Y, ["X.npy: X has shape (30,), expected (examples, features)"]),
-    "images": (X[:, :, None], Y, ["X.npy: X has shape (30, 2, 1)", "reshape(len(X), -1)"]),
+    "films": (X[:, :, None, None, None], Y, ["X.npy: X has shape (30, 2, 1, 1, 1)", "reshape(len(X), -1)"]),
     "one-hot": (X, np.eye(3)[Y], ["y.npy: y has shape (30, 3)", "argmax"]),
     "nothing": (X[:0], Y[:0], ["X.npy: X has shape (0, 2)", "y.npy: y has shape (0,)"]),
     "lengths": (X, Y[:7], ["y.npy: X has 30 rows, y has 7"]),
