@@ -21,6 +21,7 @@ class Purpose(IntEnum):
     DROPOUT = 3  # its dropped units
     EXAMPLES = 4  # a generated data set
     SPLIT = 5  # which examples are train, dev and test
+    GRADIENT_CHECK = 9  # which parameters are tried, and along which vectors
 
 
 def generator(seed: int, purpose: Purpose, number: int = 0) -> np.random.Generator:

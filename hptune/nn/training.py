@@ -82,6 +82,19 @@ def train(
     return FinalCheck(_error(network, train_set), test_error)
 
 
+def first_batch(
+    dataset: Dataset, hyperparameters: Hyperparameters, *, seed: int, number: int, most: int
+) -> tuple[Network, TrainingBuffers]:
+    """A trial's network as it begins, in float64, and `most` rows of its first mini-batch, nothing dropped."""
+    h = hyperparameters
+    network = _network(dataset, h, generator(seed, Purpose.WEIGHTS, number), np.float64)
+    examples = _examples(dataset.train, dataset, network)
+    rows = generator(seed, Purpose.SHUFFLE, number).permutation(len(examples.x))[: min(h.batch_size, most)]
+    batch = TrainingBuffers.allocate(network, len(rows))
+    batch.inputs[:], batch.targets[:] = examples.x[rows], examples.targets[rows]
+    return network, batch
+
+
 def _network(dataset: Dataset, h: Hyperparameters, rng: np.random.Generator, dtype: type[np.floating[Any]]) -> Network:
     """A network that fits the data set, with its first weights."""
     loss = losses.for_classes(len(dataset.classes))
