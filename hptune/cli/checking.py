@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hptune.trial import TrialSpec
 
 DRAWS = 3  # trials shown
-MOST_ROWS = 128  # of a mini-batch whose gradient is checked
+MOST_ROWS = 64  # of a mini-batch whose gradient is checked
 WRONG_GRADIENT = 1  # exit code
 
 

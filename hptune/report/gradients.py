@@ -11,6 +11,7 @@ from hptune.domains import show
 from hptune.report.columns import Column, print_columns
 from hptune.report.safe_text import heading, say
 from hptune.trial import Value
+from hptune.wording import counted
 
 if TYPE_CHECKING:
     from hptune.nn.gradient_check import BlockCheck
@@ -38,8 +39,8 @@ def print_gradients(
     """Print how every block did and what to think of it."""
     sizes = "-".join(map(str, network.sizes))
     say(console, f"network  {sizes}, {network.parameters.size:,} parameters, float64, dropout off")
-    say(console, "begin    its first weights; biases, gammas and betas are moved a little off 0 and 1")
-    say(console, f"batch    {rows:,} examples, the first of trial 0")
+    say(console, "begin    first weights; biases, gammas and betas moved a little off 0 and 1")
+    say(console, f"batch    {counted(rows, 'example')}, the first of trial 0")
     drawn = ", ".join(f"{name} {show(value)}" for name, value in hyperparameters.items())
     say(console, f"trial 0  {drawn or 'nothing is searched'}")
     heading(console, "Gradient by backpropagation and by differences")
@@ -49,15 +50,18 @@ def print_gradients(
         Column("checked", tuple(_checked(block) for block in blocks), always=True),
         Column("at a kink", tuple(f"{block.kinks:,}" for block in blocks), always=True),
         Column("relative difference", tuple(f"{block.difference:.1e}" for block in blocks), always=True),
-        Column("verdict", tuple(block.verdict.label for block in blocks), "left", always=True),
+        Column("verdict", tuple(_verdict(block) for block in blocks), "left", always=True),
     )
     print_columns(console, (name,), name, [columns])
     heading(console, worst.verdict.label.capitalize())
     say(console, WHAT_TO_DO[worst.verdict.label])
     say(console, f"The largest difference is that of {worst.name}: {worst.difference:.1e}.")
-    for block in blocks:
-        if block.is_rounding and block.difference >= 1e-7:
-            say(console, f"{block.name}: its gradient is so small that the rounding of the loss makes the difference.")
+    if drowned := ", ".join(block.name for block in blocks if block.is_rounding):
+        say(console, f"Rounding: a gradient so small that the rounding of the loss makes the difference ({drowned}).")
+
+
+def _verdict(block: BlockCheck) -> str:
+    return "rounding" if block.is_rounding else block.verdict.label
 
 
 def _checked(block: BlockCheck) -> str:

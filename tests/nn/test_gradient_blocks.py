@@ -119,6 +119,8 @@ def test_large_networks_are_checked_in_part_chosen_by_the_seed(monkeypatch):
         "W1": (10, 40), "b1": (10, 20), "W2": (10, 400), "b2": (10, 20), "W3": (10, 60), "b3": (3, 3), ALL: (10, 10),
     }  # fmt: skip
     assert blocks == checked(hidden_units=20)
+    monkeypatch.setattr(gradient_check, "WORK", 30 * 583 * 16)  # 583 parameters, 16 rows
+    assert {b.checked for b in checked(hidden_units=20, batch_size=16).values()} == {10, 3}
 
 
 def test_the_parameters_are_left_as_they_were():
