@@ -89,7 +89,9 @@ def first_batch(
     h = hyperparameters
     network = _network(dataset, h, generator(seed, Purpose.WEIGHTS, number), np.float64)
     examples = _examples(dataset.train, dataset, network)
-    rows = generator(seed, Purpose.SHUFFLE, number).permutation(len(examples.x))[: min(h.batch_size, most)]
+    rows = generator(seed, Purpose.SHUFFLE, number).permutation(len(examples.x))[
+        : min(_batch_size(h, len(examples.x)), most)
+    ]
     batch = TrainingBuffers.allocate(network, len(rows))
     batch.inputs[:], batch.targets[:] = examples.x[rows], examples.targets[rows]
     return network, batch
@@ -104,6 +106,11 @@ def _network(dataset: Dataset, h: Hyperparameters, rng: np.random.Generator, dty
     network = Network(sizes, ACTIVATIONS[h.activation], loss, dtype, batch_norm=h.batch_norm)
     initializers.initialize(network.weights, h.init, h.activation, rng, h.init_scale)
     return network
+
+
+def _batch_size(h: Hyperparameters, n: int) -> int:
+    """Rows of a mini-batch, of n examples in all."""
+    return min(h.batch_size, n)
 
 
 def _copy(arrays: Sequence[NDArray[Any]], into: Sequence[NDArray[Any]]) -> None:
@@ -125,7 +132,7 @@ def _trainer(
     shuffle_rng = generator(seed, Purpose.SHUFFLE, number)
     dropout_rng = generator(seed, Purpose.DROPOUT, number)
     n = len(examples.x)
-    batch_size = min(h.batch_size, n)
+    batch_size = _batch_size(h, n)
     sizes = {batch_size, n % batch_size or batch_size}  # the last batch may be a smaller one
     buffers = {rows: TrainingBuffers.allocate(network, rows, h.dropout, h.input_dropout) for rows in sizes}
 
