@@ -22,6 +22,7 @@ class Purpose(IntEnum):
     EXAMPLES = 4  # a generated data set
     SPLIT = 5  # which examples are train, dev and test
     AUGMENTATION = 6  # how its training examples are changed
+    GRADIENT_CHECK = 7  # which parameters are tried, and along which vectors
 
 
 def generator(seed: int, purpose: Purpose, number: int = 0) -> np.random.Generator:

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from hptune.cli.options import new_console, one_blas_thread
 from hptune.cli.overrides import set_option, setting
 
+if TYPE_CHECKING:
+    from hptune.config.study_file import StudyConfig
+    from hptune.trial import TrialSpec
+
 DRAWS = 3  # trials shown
+MOST_ROWS = 64  # of a mini-batch whose gradient is checked
+WRONG_GRADIENT = 1  # exit code
 
 
 @click.command(short_help="Look at a study and its data; train and write nothing.")
 @click.argument("config", type=click.Path(path_type=Path))
+@click.option("--gradients", is_flag=True, help="Check the gradient of the first trial's network instead.")
 @set_option
-def check(config: Path, settings: Sequence[str]) -> None:
+def check(config: Path, gradients: bool, settings: Sequence[str]) -> None:
     """Look at the study file CONFIG and its data; train and write nothing.
 
-    Says what was found, and whether train, dev and test look as if they came from different distributions.
+    Says what was found, and whether train, dev and test look as if they came from different distributions. With
+    --gradients, compares backpropagation with two-sided differences on the network and the first mini-batch of trial 0.
     """
     one_blas_thread()
     from hptune import study, study_data
@@ -29,6 +39,31 @@ def check(config: Path, settings: Sequence[str]) -> None:
     from hptune.report.data_review import print_check
 
     loaded = study_file.load(config, [setting(text) for text in settings])
-    found = review(study_data.load(loaded))
     draws = tuple(islice(study.stage_specs(study.coarse_stage(loaded), loaded), DRAWS))
-    print_check(new_console(), loaded, found, draws)
+    if gradients:
+        _check_gradients(loaded, draws[0])
+    else:
+        print_check(new_console(), loaded, review(study_data.load(loaded)), draws)
+
+
+def _check_gradients(config: StudyConfig, spec: TrialSpec) -> None:
+    import numpy as np
+
+    from hptune import study_data
+    from hptune.data.dataset import normalise
+    from hptune.effects import effective
+    from hptune.nn import gradient_check, training
+    from hptune.nn.hyperparameters import Hyperparameters
+    from hptune.randomness import Purpose, generator
+    from hptune.report.gradients import print_gradients
+
+    h = Hyperparameters(**effective({**config.train, **spec.hyperparameters}))  # type: ignore[arg-type]
+    dataset = normalise(study_data.load(config), np.float64)
+    network, batch = training.first_batch(dataset, h, seed=spec.seed, number=spec.number, most=MOST_ROWS)
+    rng = generator(spec.seed, Purpose.GRADIENT_CHECK, spec.number)
+    gradient_check.unsettle(network, rng)
+    blocks = gradient_check.check(network, batch, h.l2, h.l1, rng)
+    worst = gradient_check.worst(blocks)
+    print_gradients(new_console(), network, len(batch.inputs), spec.hyperparameters, blocks, worst)
+    if worst.verdict is gradient_check.Verdict.WRONG:
+        sys.exit(WRONG_GRADIENT)

@@ -54,6 +54,7 @@ VARIANCES: Mapping[str, Variance] = {
 _AUTO = {"relu": "he", "leaky_relu": "he", "tanh": "xavier", "sigmoid": "xavier"}
 
 
+@np.errstate(over="ignore")  # an infinite weight shows in the first loss, and the loss is checked
 def initialize(
     weights: Iterable[NDArray[Any]], init: str, activation: str, rng: np.random.Generator, scale: float = 1.0
 ) -> None:

@@ -84,6 +84,21 @@ def train(
     return FinalCheck(_error(network, train_set), test_error)
 
 
+def first_batch(
+    dataset: Dataset, hyperparameters: Hyperparameters, *, seed: int, number: int, most: int
+) -> tuple[Network, TrainingBuffers]:
+    """A trial's network as it begins, in float64, and `most` rows of its first mini-batch, nothing dropped."""
+    h = hyperparameters
+    network = _network(dataset, h, generator(seed, Purpose.WEIGHTS, number), np.float64)
+    examples = _examples(dataset.train, dataset, network)
+    rows = generator(seed, Purpose.SHUFFLE, number).permutation(len(examples.x))[
+        : min(_batch_size(h, len(examples.x)), most)
+    ]
+    batch = TrainingBuffers.allocate(network, len(rows))
+    batch.inputs[:], batch.targets[:] = examples.x[rows], examples.targets[rows]
+    return network, batch
+
+
 def _network(dataset: Dataset, h: Hyperparameters, rng: np.random.Generator, dtype: type[np.floating[Any]]) -> Network:
     """A network that fits the data set, with its first weights."""
     loss = losses.for_classes(len(dataset.classes))
@@ -100,6 +115,11 @@ def _network(dataset: Dataset, h: Hyperparameters, rng: np.random.Generator, dty
     )
     initializers.initialize(network.weights, h.init, h.activation, rng, h.init_scale)
     return network
+
+
+def _batch_size(h: Hyperparameters, n: int) -> int:
+    """Rows of a mini-batch, of n examples in all."""
+    return n if isinstance(h.batch_size, str) else min(h.batch_size, n)  # the only text is "full"
 
 
 def _copy(arrays: Sequence[NDArray[Any]], into: Sequence[NDArray[Any]]) -> None:
@@ -126,7 +146,7 @@ def _trainer(
     shuffle_rng = generator(seed, Purpose.SHUFFLE, number)
     dropout_rng = generator(seed, Purpose.DROPOUT, number)
     n = len(examples.x)
-    batch_size = n if isinstance(h.batch_size, str) else min(h.batch_size, n)  # the only text is "full"
+    batch_size = _batch_size(h, n)
     sizes = {batch_size, n % batch_size or batch_size}  # the last batch may be a smaller one
     buffers = {rows: TrainingBuffers.allocate(network, rows, h.dropout, h.input_dropout) for rows in sizes}
 

@@ -1,11 +1,14 @@
 import dataclasses
+import itertools
+import re
 
 import numpy as np
 import pytest
 from nn.examples import BLOBS, MOONS, SMALL, run
 
 from hptune.nn import training
-from hptune.nn.hyperparameters import Hyperparameters
+from hptune.nn.activations import ACTIVATIONS
+from hptune.nn.hyperparameters import LEGAL, Hyperparameters
 from hptune.trial import DivergedError
 
 
@@ -69,3 +72,48 @@ def test_between_epochs_the_consumer_keeps_its_own_error_state():
 def test_legal_extremes_train_without_a_warning(extreme):
     curve, _ = run(BLOBS, dataclasses.replace(SMALL, **{"epochs": 2, **extreme}))
     assert len(curve) == 2
+
+
+def ends_well(dataset, h):
+    """Whether all epochs ran; where not, a loss became infinite or no number."""
+    reason = ""
+    try:
+        curve, _ = run(dataset, h)
+    except DivergedError as error:
+        reason = str(error)
+    if reason:
+        assert re.fullmatch(r"(train|dev)_loss became (nan|-?inf) in epoch [1-9]", reason)
+    else:
+        assert len(curve) == h.epochs
+    return not reason
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("optimizer", LEGAL["optimizer"].choices)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_nothing_escapes_a_rate_that_is_much_too_high(activation, optimizer, batch_norm):
+    diverged = 0
+    changes = {"activation": activation, "optimizer": optimizer, "batch_norm": batch_norm, "epochs": 3, "dropout": 0.0}
+    for rate, init, extra in itertools.product((1e6, 1e38), ("auto", "large"), ({}, {"clip_norm": 1.0}, {"l1": 1.0})):
+        h = dataclasses.replace(SMALL, **changes, init=init, learning_rate=rate, hidden_layers=2, **extra)
+        diverged += not ends_well(MOONS, h)
+    assert diverged >= 5  # of the six with the rate 1e38
+
+
+REALS = [name for name, legal in LEGAL.items() if legal.kind == "real"]
+VALUES = (5e-324, 1e-30, 0.0, 0.5, 1 - 1e-16, 1e30, 3.5e38, 1.7e308)
+
+
+@pytest.mark.parametrize("name", REALS)
+def test_no_legal_number_makes_a_warning(name):
+    schedule = {"learning_rate_decay": "inverse_time", "decay_factor": "exponential"}.get(name, "constant")
+    legal = [value for value in VALUES if LEGAL[name].admits(value)]
+    assert len(legal) >= 4
+    for value, optimizer, batch_norm in itertools.product(legal, ("momentum", "rmsprop", "adam"), (False, True)):
+        changes = {"epochs": 2, "optimizer": optimizer, "batch_norm": batch_norm, "schedule": schedule}
+        ends_well(BLOBS, dataclasses.replace(SMALL, **{**changes, name: value}))
+
+
+def test_first_weights_that_overflow_end_at_once():
+    with pytest.raises(DivergedError, match=r"^train_loss became nan in epoch 1$"):
+        run(BLOBS, dataclasses.replace(SMALL, init_scale=1e300))
