@@ -13,6 +13,8 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from hptune.nn import aligned
+
 EPSILON = 1e-5
 """Added to every variance."""
 
@@ -25,8 +27,8 @@ class BatchNorm:
         self.mean = np.empty(units, dtype)  # of the last batch
         self.variance = np.empty(units, dtype)
         self._inverse = np.empty(units, dtype)  # 1 / sqrt(variance + epsilon)
-        self._normed = np.empty((rows, units), dtype)  # (z - mean) / sqrt(variance + epsilon)
-        self._scratch = np.empty((rows, units), dtype)
+        self._normed = aligned.empty((rows, units), dtype)  # (z - mean) / sqrt(variance + epsilon)
+        self._scratch = aligned.empty((rows, units), dtype)
         self._share = np.empty(units, dtype)
         self._ones = np.ones(rows, dtype)
 
