@@ -182,9 +182,7 @@ class Network:
         for layer in range(len(sources) - 1, -1, -1):
             batch.ones.dot(delta, self._bias_gradients[layer])
             if layer < len(batch.norms):
-                batch.norms[layer].differentiate(
-                    delta, self.gammas[layer], self._gamma_gradients[layer], self._bias_gradients[layer]
-                )
+                batch.norms[layer].differentiate(delta, self._gamma_gradients[layer], self._bias_gradients[layer])
             sources[layer].T.dot(delta, self._weight_gradients[layer])  # (n_in, rows) x (rows, n_out)
             if layer == 0:
                 return
