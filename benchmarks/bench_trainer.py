@@ -4,15 +4,17 @@
 
 Everybody trains the same network on the same rows, one thread each, pinned to one core, float32, relu, Adam: the rows
 shuffled anew every epoch, mini-batches (the last one smaller), loss and error over the training batches, then loss and
-error of the dev set. Digits are split 1079 / 359 by hptune; the large set is 10,000 random rows and 2,000 for dev.
-The contestants take turns; in each round the ratio is taken of neighbours in time, and median, least and greatest are
-printed. What is timed for each stands at its function. On a machine that others use, --clock cpu counts the processor
-time of all threads, which is the same on an idle one. Peers that are not installed are left out, with a line.
+error of the dev set. Each network is trained plain, with dropout and with batch normalisation. Digits are split 1079 /
+359 by hptune; the large set is 10,000 random rows and 2,000 for dev. The contestants take turns; in each round the
+ratio is taken of neighbours in time, and median, least and greatest are printed. What is timed for each stands at its
+function. On a machine that others use, --clock cpu counts the processor time of all threads, which is the same on an
+idle one. Peers that are not installed are left out, with a line.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import importlib.util
 import json
 import os
@@ -21,7 +23,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from hptune.workers.blas import ONE_THREAD
@@ -57,25 +58,26 @@ class Row:
     data: str
     hidden: tuple[int, ...]
     batch_size: int
-    dropout: float
+    dropout: float = 0.0
+    batch_norm: bool = False
 
     def sizes(self, dataset: Dataset) -> tuple[int, ...]:
         return (dataset.train.x.shape[1], *self.hidden, len(dataset.classes))
 
 
 def name(row: Row, dataset: Dataset) -> str:
-    return "-".join(map(str, row.sizes(dataset))) + (" dropout" if row.dropout else "")
+    return "-".join(map(str, row.sizes(dataset))) + " dropout" * bool(row.dropout) + " batch norm" * row.batch_norm
 
 
 ROWS = [
-    Row(data, hidden, batch_size, dropout)
+    Row(data, hidden, batch_size, **extra)
     for data, hidden, batch_size in (
         ("digits", (32,), 64),
         ("digits", (64, 64), 64),
         ("digits", (256, 128), 64),
         ("random", (256, 128), 128),
     )
-    for dropout in (0.0, DROPOUT)
+    for extra in ({}, {"dropout": DROPOUT}, {"batch_norm": True})
 ]
 
 
@@ -106,6 +108,7 @@ def hptune_epoch(row: Row, dataset: Dataset) -> Epoch:
         widths=WIDTHS.text(row.hidden),
         learning_rate=LEARNING_RATE,
         dropout=row.dropout,
+        batch_norm=row.batch_norm,
         optimizer="adam",
     )
     epochs = training.train(dataset, h, metric="dev_error", seed=0, number=0)
@@ -142,9 +145,11 @@ def torch_epoch(row: Row, dataset: Dataset) -> Epoch:
     sizes = row.sizes(dataset)
     layers: list = []
     for i, (n_in, n_out) in enumerate(itertools.pairwise(sizes)):
-        layers.append(nn.Linear(n_in, n_out))
-        if i < len(row.hidden):
-            layers += [nn.ReLU()] + [nn.Dropout(row.dropout)] * bool(row.dropout)
+        hidden = i < len(row.hidden)
+        layers.append(nn.Linear(n_in, n_out, bias=not (hidden and row.batch_norm)))
+        if hidden:
+            layers += [nn.BatchNorm1d(n_out)] * row.batch_norm + [nn.ReLU()]
+            layers += [nn.Dropout(row.dropout)] * bool(row.dropout)
     net = nn.Sequential(*layers)
     adam = torch.optim.Adam(net.parameters(), lr=LEARNING_RATE, fused=True)
     x, y, dev_x, dev_y = (torch.from_numpy(np.ascontiguousarray(a)) for s in dataset.subsets() for a in (s.x, s.y))
@@ -182,19 +187,21 @@ class JaxEpoch:
     def __init__(self, row: Row, dataset: Dataset, *, whole: bool) -> None:
         import jax
         import jax.numpy as jnp
+        from jax_network import step_and_evaluate
 
-        self.jax = jax
-        sizes, rate, batch_size, n = row.sizes(dataset), row.dropout, row.batch_size, len(dataset.train)
+        sizes, batch_size, n = row.sizes(dataset), row.batch_size, len(dataset.train)
         rng = np.random.default_rng(0)
         net = [
             (jnp.asarray(rng.standard_normal((i, o), np.float32) * (2 / i) ** 0.5), jnp.zeros(o, jnp.float32))
             for i, o in itertools.pairwise(sizes)
         ]
-        zeros = [(jnp.zeros_like(w), jnp.zeros_like(b)) for w, b in net]
+        normed = row.hidden if row.batch_norm else ()
+        parameters = net, [jnp.ones(units, jnp.float32) for units in normed]  # the gammas; b stands for beta
         self.state = (
-            net,
-            zeros,
-            jax.tree.map(jnp.copy, zeros),
+            parameters,
+            [(jnp.zeros(units, jnp.float32), jnp.ones(units, jnp.float32)) for units in normed],  # means, variances
+            jax.tree.map(jnp.zeros_like, parameters),
+            jax.tree.map(jnp.zeros_like, parameters),
             jnp.zeros((), jnp.float32),
             jax.random.key(0, impl="rbg"),
         )
@@ -202,28 +209,7 @@ class JaxEpoch:
             jnp.asarray(a) for s in dataset.subsets() for a in (s.x, s.y.astype(np.int32))
         )
 
-        def measure(net, x, y, key):
-            for w, b in net[:-1]:
-                x = jax.nn.relu(x @ w + b)
-                if key is not None:
-                    key, draw = jax.random.split(key)
-                    x = jnp.where(jax.random.bernoulli(draw, 1 - rate, x.shape), x / (1 - rate), 0)
-            logits = x @ net[-1][0] + net[-1][1]
-            picked = jnp.take_along_axis(jax.nn.log_softmax(logits), y[:, None], axis=1)
-            return -picked.mean(), (logits.argmax(axis=1) != y).sum()
-
-        def step(state, x, y):
-            net, m, v, t, key = state
-            draw = None
-            if rate:
-                key, draw = jax.random.split(key)
-            (loss, errors), g = jax.value_and_grad(measure, has_aux=True)(net, x, y, draw)
-            t = t + 1
-            m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, g)
-            v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, v, g)
-            c1, c2 = 1 - 0.9**t, 1 - 0.999**t
-            net = jax.tree.map(lambda p, m, v: p - LEARNING_RATE * (m / c1) / (jnp.sqrt(v / c2) + 1e-8), net, m, v)
-            return (net, m, v, t, key), (loss * len(x), errors)
+        step, evaluate = step_and_evaluate(row.dropout, LEARNING_RATE)
 
         def epoch(state, x, y, order, dev_x, dev_y):
             k = n // batch_size
@@ -234,7 +220,7 @@ class JaxEpoch:
                 rows = order[k * batch_size :]
                 state, (last_loss, last_errors) = step(state, x[rows], y[rows])
                 loss, error = loss + last_loss, error + last_errors
-            return state, (loss / n, error / n, *measure(state[0], dev_x, dev_y, None))
+            return state, (loss / n, error / n, *evaluate(*state[:2], dev_x, dev_y))
 
         self.whole, self.batch_size = whole, batch_size
         self.rng = np.random.default_rng(0)
@@ -247,7 +233,7 @@ class JaxEpoch:
             jitted = jax.jit(lambda state, x, y, rows: step(state, x[rows], y[rows]), donate_argnums=0)
             lengths = {min(batch_size, n), n % batch_size or batch_size}
             self.steps = {k: jitted.lower(self.state, self.x, self.y, order[:k]).compile() for k in lengths}
-            self.measure = jax.jit(partial(measure, key=None)).lower(self.state[0], self.dev_x, self.dev_y).compile()
+            self.evaluate = jax.jit(evaluate).lower(*self.state[:2], self.dev_x, self.dev_y).compile()
         self.compile_seconds = clock() - start
 
     def __call__(self):
@@ -261,7 +247,7 @@ class JaxEpoch:
             self.state, (batch_loss, batch_errors) = self.steps[len(rows)](self.state, self.x, self.y, rows)
             loss.append(batch_loss)
             errors.append(batch_errors)
-        dev = self.measure(self.state[0], self.dev_x, self.dev_y)
+        dev = self.evaluate(*self.state[:2], self.dev_x, self.dev_y)
         return [float(sum(loss)) / len(order), float(sum(errors)) / len(order), *map(float, dev)]
 
 
@@ -272,8 +258,8 @@ def faster_jax(row: Row, dataset: Dataset) -> JaxEpoch:
 def jax_compile_seconds(row: Row, dataset: Dataset, n_shapes: int, *, whole: bool) -> list[float]:
     """Tracing and compiling, for networks of different widths near the row's."""
     shapes = [tuple(units + i for units in row.hidden) for i in range(n_shapes)]
-    rows = [Row(row.data, shape, row.batch_size, row.dropout) for shape in shapes]
-    return [JaxEpoch(shape, dataset, whole=whole).compile_seconds for shape in rows]
+    rows = [dataclasses.replace(row, hidden=shape) for shape in shapes]
+    return [JaxEpoch(row, dataset, whole=whole).compile_seconds for row in rows]
 
 
 def rate(epoch: Epoch, seconds: float) -> float:
@@ -320,7 +306,8 @@ def contestants(row: Row, peers: list[str]) -> Iterator[tuple[str, Callable[[Row
     yield "hptune", hptune_epoch
     for peer in peers:
         module, build = PEERS[peer]
-        if importlib.util.find_spec(module) and not (peer == "scikit-learn" and row.dropout):  # it has no dropout
+        lacks_it = peer == "scikit-learn" and (row.dropout or row.batch_norm)
+        if importlib.util.find_spec(module) and not lacks_it:
             yield peer, build
 
 

@@ -49,7 +49,7 @@ def nothing(x):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--row", type=int, default=2, help="number in bench_trainer.ROWS")
+    parser.add_argument("--row", type=int, default=3, help="number in bench_trainer.ROWS")
     parser.add_argument("--seconds", type=float, default=3)
     arguments = parser.parse_args()
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})

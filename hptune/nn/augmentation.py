@@ -197,7 +197,8 @@ class InputNoise:
             deviation = _inverse(Normalisation.fit(x).scale)
         else:
             deviation = (normalisation.scale != 0).astype(np.float64)
-        self._deviation = (deviations * deviation).astype(np.float32)
+        with np.errstate(over="ignore"):  # an infinity shows in the loss
+            self._deviation = (deviations * deviation).astype(np.float32)
         self._rng = rng
 
     def __call__(self, x: NDArray[Any]) -> None:

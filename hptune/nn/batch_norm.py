@@ -13,6 +13,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from hptune.nn import aligned
 from hptune.nn.hyperparameters import Hyperparameters
 
 EPSILON = Hyperparameters().batch_norm_epsilon
@@ -28,45 +29,43 @@ class BatchNorm:
         self.mean = np.empty(units, dtype)  # of the last batch
         self.variance = np.empty(units, dtype)
         self._inverse = np.empty(units, dtype)  # 1 / sqrt(variance + epsilon)
-        self._normed = np.empty((rows, units), dtype)  # (z - mean) / sqrt(variance + epsilon)
-        self._scratch = np.empty((rows, units), dtype)
+        self._factor = np.empty(units, dtype)  # gamma / sqrt(variance + epsilon)
+        self._centred = aligned.empty((rows, units), dtype)  # z - mean
+        self._scratch = aligned.empty((rows, units), dtype)
         self._share = np.empty(units, dtype)
-        self._ones = np.ones(rows, dtype)
+        self._averaging = np.full(rows, 1 / rows, dtype)  # times a matrix: the mean over its rows
 
     def apply(self, z: NDArray[Any], gamma: NDArray[Any], beta: NDArray[Any]) -> None:
         """Overwrite z (rows, units) with y; gamma and beta are (units,)."""
-        rows = len(z)
-        np.dot(self._ones, z, out=self.mean)
-        np.divide(self.mean, rows, out=self.mean)
-        np.subtract(z, self.mean, out=self._normed)
-        np.square(self._normed, out=self._scratch)
-        np.dot(self._ones, self._scratch, out=self.variance)
-        np.divide(self.variance, rows, out=self.variance)
+        self._averaging.dot(z, self.mean)
+        np.subtract(z, self.mean, out=self._centred)
+        np.square(self._centred, out=self._scratch)
+        self._averaging.dot(self._scratch, self.variance)
         np.add(self.variance, self._epsilon, out=self._inverse)
         np.sqrt(self._inverse, out=self._inverse)
         np.divide(1, self._inverse, out=self._inverse)
-        np.multiply(self._normed, self._inverse, out=self._normed)
-        np.multiply(self._normed, gamma, out=z)
+        np.multiply(gamma, self._inverse, out=self._factor)
+        np.multiply(self._centred, self._factor, out=z)
         np.add(z, beta, out=z)
 
-    def differentiate(
-        self, delta: NDArray[Any], gamma: NDArray[Any], gamma_gradient: NDArray[Any], beta_gradient: NDArray[Any]
-    ) -> None:
+    def differentiate(self, delta: NDArray[Any], gamma_gradient: NDArray[Any], beta_gradient: NDArray[Any]) -> None:
         """Turn delta (rows, units), the gradient by y, into the gradient by z; fill the gradient by gamma.
 
-        With n the normalised z and m rows: d_gamma = sum(delta n), d_beta = sum(delta), which is given, and
-        d_z = gamma / sqrt(variance + epsilon) * (delta - d_beta / m - n d_gamma / m).
+        With c = z - mean, s = sqrt(variance + epsilon) and m rows: d_gamma = sum(delta c) / s,
+        d_beta = sum(delta), which is given, and d_z = gamma / s * (delta - d_beta / m - c sum(delta c) / (m s^2)).
+        gamma is the one that y was computed with.
         """
         rows = len(delta)
-        np.multiply(delta, self._normed, out=self._scratch)
-        np.dot(self._ones, self._scratch, out=gamma_gradient)
-        np.divide(gamma_gradient, rows, out=self._share)
-        np.multiply(self._normed, self._share, out=self._scratch)
+        np.multiply(delta, self._centred, out=self._scratch)
+        self._averaging.dot(self._scratch, self._share)  # sum(delta c) / m
+        np.multiply(self._share, self._inverse, out=self._share)
+        np.multiply(self._share, rows, out=gamma_gradient)
+        np.multiply(self._share, self._inverse, out=self._share)
+        np.multiply(self._centred, self._share, out=self._scratch)
         np.subtract(delta, self._scratch, out=delta)
         np.divide(beta_gradient, rows, out=self._share)
         np.subtract(delta, self._share, out=delta)
-        np.multiply(gamma, self._inverse, out=self._share)
-        np.multiply(delta, self._share, out=delta)
+        np.multiply(delta, self._factor, out=delta)
 
 
 @final
@@ -85,18 +84,19 @@ class RunningStatistics:
         self.means, self.variances = parts[: len(units)], parts[len(units) :]
         for variance in self.variances:
             variance[:] = 1
+        self._seen = np.empty_like(self.flat)
         self._n = 0.0
 
     def track(self, batch: Sequence[BatchNorm], momentum: float) -> None:
         """Take in what the layers have just normalised by."""
         self._n = momentum * self._n + 1
-        for layer, norm in enumerate(batch):
-            for average, seen in ((self.means[layer], norm.mean), (self.variances[layer], norm.variance)):
-                np.add(average, (seen - average) / self._n, out=average)
+        np.concatenate([*(norm.mean for norm in batch), *(norm.variance for norm in batch)], out=self._seen)
+        np.subtract(self._seen, self.flat, out=self._seen)
+        np.divide(self._seen, self._n, out=self._seen)
+        np.add(self.flat, self._seen, out=self.flat)
 
     def apply(self, layer: int, z: NDArray[Any], gamma: NDArray[Any], beta: NDArray[Any]) -> None:
         """Overwrite z (rows, units) with y by the averages."""
         factor = gamma / np.sqrt(self.variances[layer] + self.epsilon)
-        np.subtract(z, self.means[layer], out=z)
         np.multiply(z, factor, out=z)
-        np.add(z, beta, out=z)
+        np.add(z, beta - self.means[layer] * factor, out=z)

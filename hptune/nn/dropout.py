@@ -7,6 +7,8 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from hptune.nn import aligned
+
 
 @final
 class Dropout:
@@ -19,13 +21,13 @@ class Dropout:
     def __init__(self, rows: int, units: tuple[int, ...], rate: float, dtype: type[np.floating[Any]]) -> None:
         self._rate = rate
         self._scale = 1 / (1 - rate)
-        self._uniform = np.empty(rows * sum(units), np.float32)  # in [0, 1), of all layers in a row
-        self._flat_masks = np.empty(rows * sum(units), dtype)
+        self._uniform = aligned.empty((rows * sum(units),), np.float32)  # in [0, 1), of all layers in a row
+        self._flat_masks = aligned.empty((rows * sum(units),), dtype)
         stops = rows * np.cumsum(units)
         self.masks = tuple(  # (rows, units) each: 0, or the scale
             mask.reshape(rows, -1) for mask in np.split(self._flat_masks, stops[:-1])
         )
-        self.kept = tuple(np.empty((rows, n), dtype) for n in units)  # the layers after dropout
+        self.kept = tuple(aligned.empty((rows, n), dtype) for n in units)  # the layers after dropout
 
     def draw(self, rng: np.random.Generator) -> None:
         """New masks for all layers."""

@@ -12,7 +12,7 @@ from typing import Any, Self, final
 import numpy as np
 from numpy.typing import NDArray
 
-from hptune.nn import losses
+from hptune.nn import aligned, losses
 from hptune.nn.activations import Activation
 from hptune.nn.batch_norm import EPSILON, BatchNorm, RunningStatistics
 from hptune.nn.dropout import Dropout
@@ -30,7 +30,7 @@ class ForwardBuffers:
     @classmethod
     def allocate(cls, network: Network, rows: int) -> Self:
         *hidden, outputs = network.sizes[1:]
-        empty = tuple(np.empty((rows, units), network.dtype) for units in (*hidden, outputs, outputs))
+        empty = tuple(aligned.empty((rows, units), network.dtype) for units in (*hidden, outputs, outputs))
         return cls(empty[:-2], empty[-2], empty[-1])
 
 
@@ -53,11 +53,11 @@ class TrainingBuffers:
         features, *hidden, outputs = network.sizes
         dtype = network.dtype
         return cls(
-            inputs=np.empty((rows, features), dtype),
-            targets=np.empty((rows, outputs), dtype),
+            inputs=aligned.empty((rows, features), dtype),
+            targets=aligned.empty((rows, outputs), dtype),
             forward=ForwardBuffers.allocate(network, rows),
-            deltas=tuple(np.empty((rows, units), dtype) for units in hidden),
-            slopes=tuple(np.empty((rows, units), dtype) for units in hidden),
+            deltas=tuple(aligned.empty((rows, units), dtype) for units in hidden),
+            slopes=tuple(aligned.empty((rows, units), dtype) for units in hidden),
             ones=np.ones(rows, dtype),
             norms=tuple(BatchNorm(rows, units, dtype, network.statistics.epsilon) for units in hidden)
             if network.statistics
@@ -103,8 +103,8 @@ class Network:
         n_weights = sum(n_in * n_out for n_in, n_out in shapes)
         normed = sizes[1:-1] if batch_norm else ()
         # all weights, then all biases, then all gammas
-        self.parameters = np.zeros(n_weights + sum(sizes[1:]) + sum(normed), dtype)
-        self.gradient = np.zeros_like(self.parameters)
+        self.parameters = aligned.zeros((n_weights + sum(sizes[1:]) + sum(normed),), dtype)
+        self.gradient = aligned.zeros(self.parameters.shape, dtype)
         self.weights, self.biases, self.gammas = _views(self.parameters, shapes, normed)
         self._weight_gradients, self._bias_gradients, self._gamma_gradients = _views(self.gradient, shapes, normed)
         for gamma in self.gammas:
@@ -112,7 +112,7 @@ class Network:
         self.statistics = RunningStatistics(normed, dtype, batch_norm_epsilon) if normed else None
         self._flat_weights = self.parameters[:n_weights]
         self._flat_weight_gradients = self.gradient[:n_weights]
-        self._penalty_gradient = np.empty(n_weights, dtype)
+        self._penalty_gradient = aligned.empty((n_weights,), dtype)
 
     @property
     def state(self) -> tuple[NDArray[Any], ...]:
@@ -185,9 +185,7 @@ class Network:
         for layer in range(len(sources) - 1, -1, -1):
             batch.ones.dot(delta, self._bias_gradients[layer])
             if layer < len(batch.norms):
-                batch.norms[layer].differentiate(
-                    delta, self.gammas[layer], self._gamma_gradients[layer], self._bias_gradients[layer]
-                )
+                batch.norms[layer].differentiate(delta, self._gamma_gradients[layer], self._bias_gradients[layer])
             sources[layer].T.dot(delta, self._weight_gradients[layer])  # (n_in, rows) x (rows, n_out)
             if layer == 0:
                 return

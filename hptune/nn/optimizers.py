@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hptune.nn import aligned
 from hptune.nn.hyperparameters import Hyperparameters
 
 Step = Callable[[float], None]
@@ -34,7 +35,7 @@ def clip(gradient: NDArray[Any], largest: float) -> None:
 
 def gradient_descent(parameters: NDArray[Any], gradient: NDArray[Any]) -> Step:
     """Step p -= learning_rate * g; both vectors are (parameters,)."""
-    scratch = np.empty_like(parameters)
+    scratch = aligned.empty(parameters.shape, parameters.dtype)
 
     def step(learning_rate: float) -> None:
         np.multiply(gradient, learning_rate, out=scratch)
@@ -48,8 +49,8 @@ def momentum(parameters: NDArray[Any], gradient: NDArray[Any], *, beta: float) -
 
     The averaged form of Ng's Deep Learning Specialization (course 2, week 2). Kept is S = v / (1 - beta).
     """
-    total = np.zeros_like(parameters)  # S
-    scratch = np.empty_like(parameters)
+    total = aligned.zeros(parameters.shape, parameters.dtype)  # S
+    scratch = aligned.empty(parameters.shape, parameters.dtype)
 
     def step(learning_rate: float) -> None:
         np.multiply(total, beta, out=total)
@@ -67,8 +68,8 @@ def rmsprop(parameters: NDArray[Any], gradient: NDArray[Any], *, beta2: float, e
     first steps are up to 1 / sqrt(1 - beta2) times as long. Kept is S = s / (1 - beta2); with
     r = sqrt(1 - beta2) the step is (learning_rate / r) * g / (sqrt(S) + epsilon / r).
     """
-    total_squares = np.zeros_like(parameters)  # S
-    scratch = np.empty_like(parameters)
+    total_squares = aligned.zeros(parameters.shape, parameters.dtype)  # S
+    scratch = aligned.empty(parameters.shape, parameters.dtype)
     root = math.sqrt(1 - beta2)
     floor = max(epsilon / root, float(np.finfo(parameters.dtype).tiny))  # rounded to 0 it would make 0 / 0
 
@@ -92,9 +93,9 @@ def adam(parameters: NDArray[Any], gradient: NDArray[Any], *, beta1: float, beta
     sum n1 of its weights; likewise v_hat = V / n2 for the squares. With r = sqrt(n2) the step is
     (learning_rate r / n1) * M / (sqrt(V) + epsilon r), one factor for the whole vector.
     """
-    total = np.zeros_like(parameters)  # M
-    total_squares = np.zeros_like(parameters)  # V
-    scratch = np.empty_like(parameters)
+    total = aligned.zeros(parameters.shape, parameters.dtype)  # M
+    total_squares = aligned.zeros(parameters.shape, parameters.dtype)  # V
+    scratch = aligned.empty(parameters.shape, parameters.dtype)
     tiny = float(np.finfo(parameters.dtype).tiny)  # an epsilon rounded to 0 would make 0 / 0
     n1 = n2 = 0.0
 

@@ -117,9 +117,9 @@ def test_a_mean_and_a_variance_taken_as_constants_are_found():
     network, batch = smooth_case("tanh", SOFTMAX, "he", 1, 0.0, batch_norm=True)
     norm = batch.norms[0]
 
-    def naive(delta, gamma, gamma_gradient, beta_gradient):
-        np.sum(delta * norm._normed, axis=0, out=gamma_gradient)
-        delta *= gamma * norm._inverse
+    def naive(delta, gamma_gradient, beta_gradient):
+        np.sum(delta * norm._centred * norm._inverse, axis=0, out=gamma_gradient)
+        delta *= norm._factor
 
     wrong = replace(batch, norms=(SimpleNamespace(apply=norm.apply, differentiate=naive),))
     assert relative_difference(network, batch) < 1e-7

@@ -13,7 +13,7 @@ from nn.examples import run
 from nn.reference.cases import CASES, NUMBER, SEED, start
 
 from hptune.nn.hyperparameters import LEGAL
-from hptune.nn.losses import LOGISTIC, SOFTMAX, for_classes
+from hptune.nn.losses import LOGISTIC, SOFTMAX, SQUARED_ERROR, for_classes
 
 STORED = json.loads((Path(__file__).parent / "reference" / "curves.json").read_text())
 RTOL = 1e-10  # the largest was 9e-14 on the machine where it was made
@@ -35,7 +35,7 @@ def test_every_case_is_stored_and_the_cases_leave_nothing_out():
     for name in ("optimizer", "activation", "init", "schedule", "batch_norm"):
         used = {getattr(h, name) for _, h in CASES.values()}
         assert used >= set(LEGAL[name].choices or (False, True))
-    assert {for_classes(len(dataset.classes)) for dataset, _ in CASES.values()} == {SOFTMAX, LOGISTIC}
+    assert {for_classes(len(dataset.classes)) for dataset, _ in CASES.values()} == {SOFTMAX, LOGISTIC, SQUARED_ERROR}
 
 
 @pytest.mark.parametrize("name", CASES)

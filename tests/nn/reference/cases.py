@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
-from nn.examples import blobs, moons, split
+from nn.examples import blobs, moons, plane, split
 
 from hptune.nn import training
 from hptune.nn.hyperparameters import LEGAL, Hyperparameters
@@ -13,6 +13,7 @@ from hptune.nn.hyperparameters import LEGAL, Hyperparameters
 SEED, NUMBER, EPOCHS = 5, 11, 10
 SOFTMAX = split(blobs, ("a", "b", "c"), (120, 60, 60))
 LOGISTIC = split(moons, ("lower", "upper"), (120, 60, 60))
+REGRESSION = split(plane, (), (120, 60, 60))
 
 OPTIMIZERS = {
     "gradient_descent": {"learning_rate": 0.3},
@@ -55,6 +56,10 @@ CASES = {
     },
     **{
         f"logistic, {extra}": _case(LOGISTIC, **OPTIMIZERS["adam"], **EXTRAS[extra])
+        for extra in ("plain", "batch_norm", "l2")
+    },
+    **{
+        f"regression, {extra}": _case(REGRESSION, **OPTIMIZERS["adam"], **EXTRAS[extra])
         for extra in ("plain", "batch_norm", "l2")
     },
     **{

@@ -74,10 +74,18 @@ class Net:
 
 
 def loss_and_errors(logits, y):
+    """Mean loss, and errors summed: wrong answers, or the squares of regression."""
+    if y.is_floating_point():
+        loss = functional.mse_loss(logits[:, 0], y) / 2
+        return loss, 2 * len(y) * loss.item()
     if logits.shape[1] == 1:
         loss = functional.binary_cross_entropy_with_logits(logits[:, 0], y.to(logits.dtype))
         return loss, int(((logits[:, 0] > 0) != (y == 1)).sum())
     return functional.cross_entropy(logits, y), int((logits.argmax(1) != y).sum())
+
+
+def error_of(errors, y):
+    return (errors / len(y)) ** (0.5 if y.is_floating_point() else 1)
 
 
 def optimizer_of(h, parameters):
@@ -137,7 +145,7 @@ def curve(dataset, h):
         schedule.step()
         with torch.no_grad():
             dev_loss, dev_errors = loss_and_errors(net.logits(dev_x, in_training=False), dev_y)
-        yield total_loss / len(y), total_errors / len(y), dev_loss.item(), dev_errors / len(dev_y), rate
+        yield total_loss / len(y), error_of(total_errors, y), dev_loss.item(), error_of(dev_errors, dev_y), rate
 
 
 def main():
