@@ -69,7 +69,7 @@ def test_search_zoom_report_list_and_load_belong_together(home):
     assert "hptune zoom --around best " in shown
     folder = home / "runs" / "toy-001"
     assert {path.name for path in folder.iterdir()} == {
-        ".lock", "config.yaml", "run.db", "trials.csv", "curves.csv", "best.yaml",
+        ".lock", "config.yaml", "run.db", "trials.csv", "curves.csv", "best.yaml", "best.npz",
     }  # fmt: skip
     shown = run(home, "zoom", "--around", "best", "--trials", 4)
     assert "old range" in shown
@@ -363,24 +363,15 @@ def test_an_interrupted_search_resumes_to_the_tables_of_an_undisturbed_one(numbe
     assert tables_of(home / "runs" / "toy-001") == tables_of(home / "undisturbed" / "toy-001")
 
 
-def test_data_that_change_during_a_search_are_noticed_by_the_next_worker(home):
-    """Workers read the data themselves: one that finds other data than the run was started with refuses."""
-    from hptune import trainers
-    from hptune.config import study_file
-    from hptune.errors import DataError
-    from hptune.study import data_facts, job_of
-
+def test_data_that_change_between_two_sittings_are_refused_and_nothing_is_added(home):
     lines = ["size,kind", *(f"{i},{'ab'[i % 2]}" for i in range(40))]
     (home / "mine.csv").write_text("\n".join(lines))
     (home / "mine.yaml").write_text(STUDY.replace("{source: moons, examples: 200}", "{path: mine.csv, target: kind}"))
     run(home, "search", "mine.yaml", "--workers", 1)
-    config = study_file.load(home / "mine.yaml")
-    job = job_of(config, store.read(runs.find(home / "runs")))
-    trainers.prepare(job)
+    before = tables_of(home / "runs" / "toy-001")
     (home / "mine.csv").write_text("\n".join([*lines[:-1], "38.5,b"]))
-    assert data_facts(config)["fingerprint"] != job.settings["fingerprint"]
-    with pytest.raises(DataError, match="has changed since the run was started"):
-        trainers.prepare(job)
+    assert "not the data that runs/toy-001 was started with" in run(home, "zoom", code=3)
+    assert tables_of(home / "runs" / "toy-001") == before
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,19 +57,22 @@ def search(
     one_blas_thread()
     from hptune import study
     from hptune.config import study_file
+    from hptune.data.loading import load
     from hptune.report.safe_text import say
 
     options = {"search.trials": trials, "search.seed": seed, "name": name}
     overrides = [setting(text) for text in settings]
     overrides += [option(key, value) for key, value in options.items() if value is not None]
     loaded = study_file.load(config, overrides)
-    data = study.data_facts(loaded)
+    dataset = load(loaded.data)
+    data = study.data_facts(dataset)
     console = new_console()
     if dry_run:
         _print_dry_run(console, loaded)
         return
     _say_if_small(console, loaded)
-    with study.create(loaded, runs, data) as store:
+    with study.create(loaded, runs, data) as store, study.data_for_workers(store.folder, loaded, dataset):
+        del dataset  # memory that is needed no more
         say(console, _headline(loaded, data, store))
         _train(store, loaded, console, workers, runs)
 
@@ -87,13 +91,13 @@ def resume(run: str | None, workers: int | Literal["auto"] | None, runs: Path) -
     from hptune.stored_config import config_of
 
     console = new_console()
-    with Store(find(runs, run)) as store:
+    with Store(find(runs, run)) as store, contextlib.ExitStack() as data:
         snapshot = store.snapshot()
         loaded = config_of(snapshot)
         if not snapshot.n_unfinished:
             say(console, f"{store.folder.path}: all {snapshot.n_planned} trials have ended; nothing to resume.")
         else:
-            study.check_data(loaded, snapshot)
+            data.enter_context(study.data_for_workers(store.folder, loaded, study.same_data(loaded, snapshot)))
             _say_if_elsewhere(console, snapshot)
             to_go = f"{snapshot.n_unfinished} of {counted(snapshot.n_planned, 'trial')} to go"
             say(console, f"{store.folder.path}: {to_go}.")
@@ -144,9 +148,10 @@ def zoom(
         _print_zoom(console, stage.origin, found)
         specs_table(console, study.stage_specs(stage, loaded), found.space)
         return
-    study.check_data(loaded, snapshot)
+    dataset = study.same_data(loaded, snapshot)
     _say_if_elsewhere(console, snapshot)
-    with Store(folder) as store:
+    with Store(folder) as store, study.data_for_workers(folder, loaded, dataset):
+        del dataset  # memory that is needed no more
         snapshot = store.snapshot()  # again, now that nobody else can write
         stage, found = study.plan_zoom(snapshot, centre, factor or zooming.FACTOR, n_trials)
         store.add_stage(stage)

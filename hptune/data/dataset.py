@@ -55,6 +55,7 @@ class Dataset:
     features: tuple[str, ...]  # names, by column of x
     image: ImageShape | None = None  # where a row of x is an image
     normalisation: Normalisation | None = None  # by which x has been normalised, None where it has not
+    schema: str = ""  # JSON of table.TableSchema: how other files become examples of this kind
 
     def subsets(self) -> tuple[Subset, ...]:
         """Train, dev and, where there is one, test."""
@@ -105,8 +106,18 @@ class Normalisation:
         return np.ascontiguousarray(normalised.astype(dtype))
 
 
-def normalise(dataset: Dataset, dtype: type[np.floating[Any]] = np.float32) -> Dataset:
-    """All subsets normalised with the training set's statistics."""
-    normalisation = Normalisation.fit(dataset.train.x)
-    train, dev, *test = (Subset(normalisation.apply(s.x, dtype), s.y) for s in dataset.subsets())
+def normalise(dataset: Dataset, dtype: type[np.floating[Any]] = np.float32, *, inputs: bool = True) -> Dataset:
+    """All subsets as the network reads them: normalised with the training set's statistics, or (inputs False) not."""
+    normalisation = Normalisation.fit(dataset.train.x) if inputs else None
+    train, dev, *test = (Subset(network_inputs(s.x, normalisation, dtype), s.y) for s in dataset.subsets())
     return replace(dataset, train=train, dev=dev, test=test[0] if test else None, normalisation=normalisation)
+
+
+def network_inputs(
+    x: NDArray[Any], normalisation: Normalisation | None, dtype: type[np.floating[Any]] = np.float32
+) -> NDArray[Any]:
+    """X (examples, features) normalised or, without a normalisation, as it is; dtype, C-contiguous and finite."""
+    if normalisation is not None:
+        return normalisation.apply(x, dtype)
+    largest = np.finfo(dtype).max
+    return np.ascontiguousarray(np.clip(x, -largest, largest).astype(dtype))

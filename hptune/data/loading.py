@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -15,9 +16,10 @@ from hptune.data.files import check_file
 from hptune.data.generated import generate
 from hptune.data.idx_file import inspect_idx
 from hptune.data.kinds import PAIRS, TABLES, kind
+from hptune.data.labels import Classes
 from hptune.data.settings import LABELS, DataSettings
 from hptune.data.split import default_fractions, split
-from hptune.data.table import read_table
+from hptune.data.table import TableSchema, read_table
 from hptune.errors import DataError
 
 T = TypeVar("T")
@@ -30,13 +32,17 @@ class Schema(Protocol):
 
     def read(self, path: str) -> Examples: ...
 
+    @property
+    def classes(self) -> Classes: ...
+
 
 def load(settings: DataSettings) -> Dataset:
     """The data set, split, x in float64 and not yet normalised. Raises DataError with everything that is wrong."""
     if settings.path is not None:
         return _from_files(settings, settings.path)
     whole = digits() if settings.source == "digits" else generate(settings)
-    return _dataset(whole, _split(whole, settings, settings.source or "data", parts=3))
+    subsets = _split(whole, settings, settings.source or "data", parts=3)
+    return _dataset(whole, subsets, TableSchema.of_arrays(whole.features, Classes(whole.classes, are_numbers=True)))
 
 
 def digits() -> Examples:
@@ -52,11 +58,13 @@ def _from_files(settings: DataSettings, path: str) -> Dataset:
     whole, schema = _read_training(path, settings)
     apart = {key: file for key, file in (("dev", settings.dev), ("test", settings.test)) if file is not None}
     others = dict(zip(apart, _each(schema.read, apart.values()), strict=True))
+    if not isinstance(schema, TableSchema):
+        schema = TableSchema.of_arrays(whole.features, schema.classes)
     test = others["test"].subset() if "test" in others else None
     if "dev" in others:
-        return _dataset(whole, [whole.subset(), others["dev"].subset(), *([] if test is None else [test])])
+        return _dataset(whole, [whole.subset(), others["dev"].subset(), *([] if test is None else [test])], schema)
     subsets = _split(whole, settings, path, parts=3 if test is None else 2)
-    return _dataset(whole, subsets if test is None else [*subsets, test])
+    return _dataset(whole, subsets if test is None else [*subsets, test], schema)
 
 
 def _read_training(path: str, settings: DataSettings) -> tuple[Examples, Schema]:
@@ -88,9 +96,10 @@ def _split(whole: Examples, settings: DataSettings, name: str, *, parts: int) ->
         raise DataError(f"{name}: {error}") from error
 
 
-def _dataset(whole: Examples, subsets: list[Subset]) -> Dataset:
+def _dataset(whole: Examples, subsets: list[Subset], schema: TableSchema) -> Dataset:
     train, dev, *test = subsets
-    return Dataset(train, dev, test[0] if test else None, whole.classes, whole.features, whole.image)
+    text = json.dumps(schema.to_json())
+    return Dataset(train, dev, test[0] if test else None, whole.classes, whole.features, whole.image, schema=text)
 
 
 def _check_files(settings: DataSettings, path: str) -> None:

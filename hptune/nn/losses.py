@@ -6,7 +6,7 @@ to the logits is (prediction - target) / examples; `to_gradient` serves them all
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -94,6 +94,8 @@ def _column(labels: NDArray[np.int64], _classes: int, dtype: type[np.floating[An
 
 SOFTMAX = Loss(outputs=lambda classes: classes, encode=_one_hot, measure=softmax_cross_entropy)
 LOGISTIC = Loss(outputs=lambda _classes: 1, encode=_column, measure=logistic_cross_entropy)
+LOSSES: Mapping[str, Loss] = {"softmax": SOFTMAX, "logistic": LOGISTIC}
+"""Every loss, by the name it has in a file of weights."""
 
 
 def for_classes(classes: int) -> Loss:
