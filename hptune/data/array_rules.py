@@ -32,9 +32,7 @@ class Arrays:
 
     def checked(self) -> tuple[NDArray[np.float64], Labels]:
         """X as float64 and the labels, or a DataError with all values that are none."""
-        with np.errstate(over="ignore"):  # a long double beyond float64 becomes infinite, and is reported
-            x = np.ascontiguousarray(self.x, dtype=np.float64)
-        _check_finite("X", x, self.of_x)
+        x = as_inputs(self.x, self.of_x)
         if self.y.dtype.kind == "f":
             _check_finite("y", self.y, self.of_y)
         raise_all(self.of_x, self.of_y)
@@ -49,9 +47,7 @@ class Arrays:
     def others(self, classes: Classes, features: tuple[str, ...]) -> Examples:
         """Examples of dev or test, with the classes and as many columns as the training file."""
         x, labels = self.checked()
-        if x.shape[1] != len(features):
-            expected = f"expected {len(features):,} as in the training file"
-            self.of_x.add(f"X has {x.shape[1]:,} columns, {expected}")
+        check_width(x, features, self.of_x)
         return self._examples(x, labels, classes, features)
 
     def _examples(
@@ -60,6 +56,19 @@ class Arrays:
         y = class_numbers(labels, classes, report_to(self.of_y))
         raise_all(self.of_x, self.of_y)
         return Examples(x, y, classes.names, features)
+
+
+def as_inputs(x: NDArray[Any], problems: FileProblems) -> NDArray[np.float64]:
+    """X as float64; values that are none go to problems."""
+    with np.errstate(over="ignore"):  # a long double beyond float64 becomes infinite, and is reported
+        inputs = np.ascontiguousarray(x, dtype=np.float64)
+    _check_finite("X", inputs, problems)
+    return inputs
+
+
+def check_width(x: NDArray[Any], features: tuple[str, ...], problems: FileProblems) -> None:
+    if x.shape[1] != len(features):
+        problems.add(f"X has {x.shape[1]:,} columns, expected {len(features):,} as in the training file")
 
 
 def plain_names(columns: int) -> tuple[str, ...]:

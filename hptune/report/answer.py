@@ -32,6 +32,8 @@ def print_best(console: Console, best: BestTrial) -> None:
         _print_diagnosis(console, best.diagnosis)
     for hit in best.borders:
         say(console, _border_text(hit))
+    if best.weights is not None:
+        say(console, f"weights: {best.weights}, which hptune predict uses")
 
 
 def _print_diagnosis(console: Console, found: Diagnosis) -> None:
