@@ -72,26 +72,33 @@ def job_of(config: StudyConfig, folder: RunFolder) -> Job:
 
 
 @contextlib.contextmanager
-def data_for_workers(folder: RunFolder, config: StudyConfig, dataset: Dataset) -> Iterator[None]:
+def data_for_workers(folder: RunFolder, config: StudyConfig, dataset: Dataset | None) -> Iterator[None]:
     """The data set in files that workers map, for as long as a sitting lasts, in each form that a trial can ask for.
+
+    None where there is nothing to train. What a sitting that was killed has left is removed in any case.
 
     Raises:
         StorageError: they cannot be written.
 
     """
-    fixed = config.train.get("normalize_inputs")
-    shutil.rmtree(folder.data, ignore_errors=True)  # of a sitting that was killed
+    shutil.rmtree(folder.data, ignore_errors=True)
     try:
-        try:
-            for normalized in (True, False) if fixed is None else (bool(fixed),):
-                prepared.write(folder.prepared(normalized=normalized), dataset, normalized=normalized)
-        except OSError as error:
-            what = f"{folder.data}: cannot write the data for the workers: {error.strerror or error}"
-            raise StorageError(f"{what}. Free space or rights, then: hptune resume {folder.path}") from error
+        if dataset is not None:
+            _prepare(folder, config, dataset)
         del dataset  # from here on it is in the files alone
         yield
     finally:
         shutil.rmtree(folder.data, ignore_errors=True)
+
+
+def _prepare(folder: RunFolder, config: StudyConfig, dataset: Dataset) -> None:
+    fixed = config.train.get("normalize_inputs")
+    try:
+        for normalized in (True, False) if fixed is None else (bool(fixed),):
+            prepared.write(folder.prepared(normalized=normalized), dataset, normalized=normalized)
+    except OSError as error:
+        what = f"{folder.data}: cannot write the data for the workers: {error.strerror or error}"
+        raise StorageError(f"{what}. Free space or rights, then: hptune resume {folder.path}") from error
 
 
 def data_facts(dataset: Dataset) -> dict[str, Any]:

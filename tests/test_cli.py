@@ -374,6 +374,19 @@ def test_data_that_change_between_two_sittings_are_refused_and_nothing_is_added(
     assert tables_of(home / "runs" / "toy-001") == before
 
 
+def test_what_a_killed_sitting_left_is_gone_after_resume_even_if_nothing_is_to_be_done(home):
+    run(home, "search", "toy.yaml", "--workers", 0)
+    folder = home / "runs" / "toy-001"
+    before = {path.name for path in folder.iterdir()}
+    best = (folder / "best.npz").read_bytes()
+    (folder / ".data" / "normalized").mkdir(parents=True)
+    (folder / ".weights").mkdir()
+    (folder / ".weights" / "99.npz").write_bytes(b"of a trial that was not stored")
+    assert "nothing to resume" in run(home, "resume")
+    assert {path.name for path in folder.iterdir()} == before
+    assert (folder / "best.npz").read_bytes() == best
+
+
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT])
 def test_what_was_ignored_at_the_start_stays_ignored(number, home):
     """As by nohup, or for background jobs of a script."""

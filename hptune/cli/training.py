@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -91,17 +90,20 @@ def resume(run: str | None, workers: int | Literal["auto"] | None, runs: Path) -
     from hptune.stored_config import config_of
 
     console = new_console()
-    with Store(find(runs, run)) as store, contextlib.ExitStack() as data:
+    with Store(find(runs, run)) as store:
         snapshot = store.snapshot()
         loaded = config_of(snapshot)
         if not snapshot.n_unfinished:
+            dataset = None
             say(console, f"{store.folder.path}: all {snapshot.n_planned} trials have ended; nothing to resume.")
         else:
-            data.enter_context(study.data_for_workers(store.folder, loaded, study.same_data(loaded, snapshot)))
+            dataset = study.same_data(loaded, snapshot)
             _say_if_elsewhere(console, snapshot)
             to_go = f"{snapshot.n_unfinished} of {counted(snapshot.n_planned, 'trial')} to go"
             say(console, f"{store.folder.path}: {to_go}.")
-        _train(store, loaded, console, workers, runs)
+        with study.data_for_workers(store.folder, loaded, dataset):
+            del dataset  # memory that is needed no more
+            _train(store, loaded, console, workers, runs)
 
 
 @click.command(short_help="Narrow the space around the best trial and sample it again.")

@@ -68,8 +68,7 @@ def load(path: Path) -> Model:
 
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            arrays = _read_arrays(archive, path.stat().st_size)
+        arrays = _read_arrays(path.read_bytes())
         about = json.loads(str(arrays[ABOUT]))
         if about["format"] <= FORMAT:
             return _model(about, arrays)
@@ -142,16 +141,17 @@ def _model(about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Mode
     )
 
 
-def _read_arrays(archive: zipfile.ZipFile, stored: int) -> dict[str, NDArray[Any]]:
-    """All arrays of an archive of so many bytes, by name; none is loaded that promises more than there is."""
+def _read_arrays(content: bytes) -> dict[str, NDArray[Any]]:
+    """All arrays of an archive, by name; none is loaded that promises more than there is."""
     arrays = {}
-    for member in archive.infolist():
-        with archive.open(member) as file, warnings.catch_warnings(action="ignore"):  # that Python 2 wrote it
-            version = npy.read_magic(file)
-            shape, _, dtype = npy.read_array_header_1_0(file) if version == (1, 0) else npy.read_array_header_2_0(file)
-            if math.prod(map(int, shape)) * dtype.itemsize > stored:
-                raise ValueError(f"{member.filename} promises an array of shape {shape}")
-        with archive.open(member) as file:
-            arrays[member.filename.removesuffix(".npy")] = load_array(file)
-            file.read()  # to the end, where the checksum is compared
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        for member in archive.infolist():
+            with archive.open(member) as file, warnings.catch_warnings(action="ignore"):  # that Python 2 wrote it
+                is_first = npy.read_magic(file) == (1, 0)
+                shape, _, dtype = (npy.read_array_header_1_0 if is_first else npy.read_array_header_2_0)(file)
+                if math.prod(map(int, shape)) * dtype.itemsize > len(content):
+                    raise ValueError(f"{member.filename} promises an array of shape {shape}")
+            with archive.open(member) as file:
+                arrays[member.filename.removesuffix(".npy")] = load_array(file)
+                file.read()  # to the end, where the checksum is compared
     return arrays
