@@ -40,6 +40,7 @@ CONFIGURATIONS = {
     "no hidden layer to normalise": {"hidden_layers": 0, "batch_norm": True},
     "inputs as they are": {"normalize_inputs": False},
     "dropout": {"dropout": 0.4, "input_dropout": 0.2},
+    "worse at the end": {"learning_rate": 0.5, "epochs": 12, "hidden_layers": 0},
 }
 
 
@@ -60,6 +61,8 @@ def test_a_network_read_back_is_the_one_that_was_trained(dataset, changes, tmp_p
     # the data sets of these tests are normalised once already, which changes nothing here
     predicted = prediction.predict(found, dataset.test.x, dataset.test.y)
     assert predicted.errors / len(dataset.test) == final.test_error
+    of_dev = prediction.predict(found, dataset.dev.x, dataset.dev.y)
+    assert of_dev.loss == pytest.approx(model.score, rel=1e-6)  # the lowest, perhaps not the last
     assert (predicted.classes != dataset.test.y).sum() == predicted.errors
     np.testing.assert_allclose(predicted.probabilities.sum(axis=1), 1, rtol=1e-6)
     np.testing.assert_array_equal(predicted.probabilities.argmax(axis=1), predicted.classes)
