@@ -24,7 +24,7 @@ import hptune
 from hptune.config import study_file
 from hptune.config.study_file import StudyConfig
 from hptune.data import prepared
-from hptune.data.dataset import Dataset
+from hptune.data.dataset import Dataset, TargetScale
 from hptune.data.loading import load
 from hptune.errors import DataError, StorageError, UsageError
 from hptune.events import AttemptLost, Event, Stopping, TrialEnded, TrialStarted
@@ -103,13 +103,15 @@ def _prepare(folder: RunFolder, config: StudyConfig, dataset: Dataset) -> None:
 
 def data_facts(dataset: Dataset) -> dict[str, Any]:
     """The data set in numbers."""
+    target = TargetScale.fit(dataset.train.y) if dataset.is_regression else None
     return {
         "fingerprint": dataset.fingerprint(),
         "train": len(dataset.train),
         "dev": len(dataset.dev),
         "test": 0 if dataset.test is None else len(dataset.test),
         "features": dataset.train.x.shape[1],
-        "classes": len(dataset.classes),
+        "classes": len(dataset.classes),  # 0 in regression
+        **({} if target is None else {"target_deviation": target.deviation}),  # in its own unit; that of an error of 1
     }
 
 

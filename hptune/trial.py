@@ -80,7 +80,7 @@ class EpochMetrics:
 
     epoch: int  # from 1
     train_loss: float
-    train_error: float  # share of examples misclassified, 0 to 1
+    train_error: float  # share of examples misclassified; in regression RMSE in deviations of the training targets
     dev_loss: float
     dev_error: float
     learning_rate: float  # of this epoch

@@ -6,3 +6,8 @@ from __future__ import annotations
 def counted(number: int, noun: str) -> str:
     """'1 cell', '2,000 cells'."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def amount(value: float) -> str:
+    """A number in a unit of the user's own: four digits, from 1,000 on all digits before the point."""
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e15 else f"{value:.4g}"

@@ -1,11 +1,13 @@
 import os
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from fabricate import ADAM, DATA, MOMENTUM, STUDY, FabricatedRun, mixed, zoomed
 
 from hptune import tables
 from hptune.analysis import progress
-from hptune.analysis.diagnosis import AGAINST_BIAS, AGAINST_VARIANCE, Errors, diagnose
+from hptune.analysis.diagnosis import AGAINST_BIAS, AGAINST_VARIANCE, NOISE, Errors, diagnose
 from hptune.analysis.leaderboard import leaderboard, ordered
 from hptune.analysis.progress import RunLine, run_line
 from hptune.analysis.summary import summarize
@@ -129,6 +131,54 @@ def test_notes_on_the_dev_set():
     assert "overfitted to the dev set" in note
     (note,) = diagnose(Errors(0.0, 0.1, n_dev=40)).notes
     assert "only 40 examples, and each is 0.025" in note
+
+
+def test_the_chance_in_a_root_mean_square():
+    # 0.3 / sqrt(2 * 450) = 0.01; two of them are the threshold
+    assert Errors(0.1, 0.3, n_dev=450, is_regression=True).dev_chance == pytest.approx(0.01)
+    assert diagnose(Errors(0.1, 0.3, n_dev=450, is_regression=True)).threshold == pytest.approx(0.02)
+    assert diagnose(Errors(0.1, 0.3, n_dev=10**6, is_regression=True)).threshold == 0.01
+    assert diagnose(Errors(0.1, 0.3, is_regression=True)).threshold == 0.01
+    errors = np.sqrt((np.random.default_rng(0).normal(scale=0.3, size=(20_000, 450)) ** 2).mean(axis=1))
+    assert errors.std() == pytest.approx(0.01, rel=0.03)
+    # the rule for shares would say 0.0217, and beyond 1 it has no root
+    assert Errors(0.1, 0.3, n_dev=450).dev_chance == pytest.approx(0.0215, rel=0.01)
+    assert Errors(0.1, 2.0, n_dev=50, is_regression=True).dev_chance == pytest.approx(0.2)
+
+
+def test_notes_on_a_regression():
+    # standard errors 0.01 and 0.329 / 30 = 0.011: two of the difference are 0.0297
+    alike = Errors(0.3, 0.3, 0.329, 0.3, n_dev=450, n_test=450, is_regression=True)
+    assert diagnose(alike).notes == ()
+    (note,) = diagnose(replace(alike, test=0.34)).notes
+    assert note.startswith("The test error is 0.04 above the dev error")
+    assert "where residuals are normal" in note
+    (note,) = diagnose(Errors(0.3, 0.3, bayes=0.3, n_dev=50, is_regression=True)).notes
+    assert "only 50 examples, and the dev error is known to within 10 % of itself" in note
+
+
+def test_noise_in_the_targets_is_asked_for_where_it_would_be_taken_for_bias():
+    errors = Errors(0.3, 0.3, n_dev=450, is_regression=True)
+    assert diagnose(errors).verdict == "high bias"
+    assert NOISE in diagnose(errors).notes
+    assert NOISE not in diagnose(replace(errors, bayes=0.1)).notes  # it has been said
+    assert NOISE not in diagnose(replace(errors, train=0.0)).notes  # there is none
+    assert NOISE not in diagnose(replace(errors, is_regression=False)).notes
+
+
+REGRESSION = "data: {path: houses.csv, target: price, task: regression}"
+
+
+def test_a_run_of_a_regression_is_summarised_in_deviations_and_in_the_unit_of_the_target(tmp_path):
+    study = STUDY.replace("data: {source: digits, bayes_error: 0.0}", REGRESSION)
+    assert study != STUDY
+    data = {**DATA, "classes": 0, "target_deviation": 98.5}
+    made = FabricatedRun(tmp_path / "run", study, n_trials=1, data=data)
+    made.complete(0, train=0.2, test=0.3)
+    report = summarize(tables.load(made.path))
+    assert report.best.target_deviation == 98.5
+    assert report.best.diagnosis.notes[-1] == NOISE
+    assert summarize(tables.load(mixed(tmp_path / "classes").path)).best.target_deviation is None
 
 
 def test_the_best_trial_is_diagnosed_with_the_dropout_off(run):

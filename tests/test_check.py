@@ -103,6 +103,46 @@ def test_set_overrules_the_study_file(study):
     assert "dev has 18 examples: an error of 10 % is measured there to within 7.1 points" in text
 
 
+def prices(seed, n, *, factor=1.0):
+    random = np.random.default_rng(seed)
+    x = random.normal(size=(n, 3))
+    y = factor * (100 + 20 * x[:, 0] + random.normal(size=n))
+    return [f"{a:.6f},{b:.6f},{c:.6f},1,{label:.3f}" for (a, b, c), label in zip(x, y, strict=True)]
+
+
+def test_a_regression_shows_its_targets_and_how_alike_they_are(study):
+    text = run(study(prices(0, 600), prices(1, 200), prices(2, 50), ", ignore: [k], task: regression"), "mine.yaml")
+    assert "600 train, 200 dev, 50 test; 3 features, regression of label" in text
+    assert "Classes" not in text
+    header, train, *_ = text.split("\nTargets\n")[1].splitlines()
+    assert header.split() == ["mean", "deviation", "lowest", "highest"]
+    y = np.array([float(line.rpartition(",")[2]) for line in prices(0, 600)])
+    assert train.split() == ["train", *(f"{value:.4g}" for value in (y.mean(), y.std(), y.min(), y.max()))]
+    assert text.count("targets: distance 0.") == 2
+    assert "test has 50 examples: an error is measured there to within 10 % of itself (one standard error)." in text
+    assert "look as if" not in text
+
+
+def test_targets_that_drift_are_reported_with_the_number(study):
+    text = run(study(prices(0, 600), prices(1, 200), prices(2, 200, factor=1.5), ", task: regression"), "mine.yaml")
+    assert "- dev and test have targets that look as if they came from different distributions (distance 0." in text
+    assert "train and dev have targets" not in text
+
+
+def test_a_target_far_off_is_named():
+    random = np.random.default_rng(0)
+    y = random.normal(1000, 10, size=300)
+    train, dev = Subset(random.normal(size=(300, 3)), y), Subset(random.normal(size=(200, 3)), y[:200].copy())
+    found = Dataset(train, dev, None, (), ("a", "b", "c"))
+    assert advice(review(found)) == ()
+    y[7] = 123_456.0
+    (text,) = advice(review(found))
+    assert text.startswith("a target of train, 123,456, is 17.29 deviations from the mean")  # sqrt(299): all but alone
+    y[7], dev.y[3] = 1000, 1200
+    (text,) = advice(review(found))
+    assert text.startswith("a target of dev, 1,200, is ")
+
+
 def dataset(train, dev, y=None):
     def subset(x):
         return Subset(np.asarray(x, float), np.arange(len(x)) % 2 if y is None else np.full(len(x), y))

@@ -474,3 +474,20 @@ def test_a_reader_that_leaves_early_is_no_fault(home):
 def test_version(home):
     assert hptune.__version__ in run(home, "--version")
     assert Path(hptune.__file__).parent.name == "hptune"
+
+
+def test_a_regression_from_the_search_to_the_report(home):
+    (home / "toy.yaml").write_text(STUDY.replace("{source: moons, examples: 200}", "{source: linear, noise: 0}"))
+    text = run(home, "search", "toy.yaml", "--workers", "0", "--set", "train.epochs=20")
+    assert "6 trials on linear (600 train, 200 dev, 200 test), seed 1" in text
+    report = run(home, "report")
+    assert "4 features, regression: errors are RMSE in deviations of the training targets" in " ".join(report.split())
+    assert "in the target's own unit (RMSE, 1 is " in report
+    best = json.loads(run(home, "report", "--json"))["best"]
+    assert 2.8 < best["target_deviation"] < 3.2
+    assert best["dev_error"] < 0.1
+    assert best["score"] == best["dev_error"]
+    rows, _ = tables_of(home / "runs" / "toy-001")
+    for row in rows:
+        assert float(row["dev_loss"]) == pytest.approx(float(row["dev_error"]) ** 2 / 2, rel=1e-5)
+    assert hptune.load(home / "runs" / "toy-001").config.data.is_regression

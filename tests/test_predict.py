@@ -252,6 +252,31 @@ def test_a_built_in_set_is_predicted_from_a_table_with_its_columns(tmp_path, pre
     assert "of 2 examples" in ended.err
 
 
+def test_regression_is_predicted_in_the_units_of_the_target(tmp_path, predict):
+    random = np.random.default_rng(0)
+    x = random.normal(size=(120, 2))
+    price = 1000 + 50 * x[:, 0] - 20 * x[:, 1] + random.normal(size=120)
+    lines = [f"{a:.4f},{b:.4f},{c:.4f}" for (a, b), c in zip(x, price, strict=True)]
+    for name, rows in (("train", lines[:90]), ("test", lines[90:])):
+        (tmp_path / f"{name}.csv").write_text("\n".join(["a,b,price", *rows]) + "\n")
+    search(tmp_path, "houses", "path: train.csv, test: test.csv, target: price, task: regression")
+    shown = predict(tmp_path, "test.csv")
+    rows = rows_of(shown.out)
+    assert list(rows[0]) == ["prediction"]
+    found = re.fullmatch(r"Error (.+) deviations .* \(RMSE (.+); 30 examples\), loss (.+)\n", shown.err).groups()
+    error, rmse, loss = (float(text.replace(",", "")) for text in found)
+    best = hptune.load(tmp_path / "runs" / "houses-001").best
+    assert error == pytest.approx(best.test_error, rel=1e-3)
+    wrong = np.array([float(row["prediction"]) for row in rows]) - price[90:]
+    assert rmse == pytest.approx(np.sqrt(np.mean(wrong**2)), rel=1e-3)
+    assert rmse == pytest.approx(error * np.std(price[:90]), rel=0.2)  # of the part of them that is trained on
+    assert loss == pytest.approx(error**2 / 2, rel=1e-3)
+    (tmp_path / "bad.csv").write_text("a,b,price\n1,2,cheap\n1,2,\n")
+    text = predict(tmp_path, "bad.csv", code=3).err
+    assert '"cheap"' in text
+    assert "1 target missing" in text
+
+
 def test_which_run_and_which_file(numbers, tmp_path, predict):
     shown = predict(numbers, "numbers-001", code=2).err
     assert "numbers-001 is a run" in shown

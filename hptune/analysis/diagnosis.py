@@ -1,7 +1,8 @@
 """What a network lacks, from its errors on train, dev and test: avoidable bias, variance, an overfitted dev set.
 
 avoidable bias = train error - Bayes error; variance = dev error - train error. Either counts as high where it is
-above 0.01 and above two standard errors of the dev error: below that it may be chance.
+above 0.01 and above two standard errors of the dev error: below that it may be chance. In regression an error is
+the root mean square, in deviations of the training targets, and 0.01 is a hundredth of a deviation.
 """
 
 from __future__ import annotations
@@ -21,6 +22,15 @@ AGAINST_BIAS = (
     "longer training: more epochs",
     "another optimizer or another architecture (activation, init)",
 )
+OVERFITTED = {
+    False: "more than chance explains: the search has overfitted to the dev set. A bigger dev set helps.",
+    True: "more than chance explains where residuals are normal: the search has overfitted to the dev set, or a few "
+    "examples are far off. A bigger dev set helps.",
+}
+NOISE = (
+    "The Bayes error is taken as 0, as if the targets had no noise that nobody can predict. "
+    "Where they have, say how much: data.bayes_error, or --bayes-error."
+)
 AGAINST_VARIANCE = (
     "more training data",
     "regularisation: l2, dropout",
@@ -30,7 +40,10 @@ AGAINST_VARIANCE = (
 
 @dataclass(frozen=True, slots=True)
 class Errors:
-    """The errors of one network, as shares of examples misclassified, and the sizes of the sets behind them."""
+    """The errors of one network, and the sizes of the sets behind them.
+
+    They are shares of examples misclassified or, in regression, root mean squares in deviations of the targets.
+    """
 
     train: float  # whole set, dropout off
     dev: float
@@ -38,6 +51,20 @@ class Errors:
     bayes: float = 0.0  # what nobody can beat
     n_dev: int = 0  # 0 where it is not known
     n_test: int = 0
+    is_regression: bool = False
+
+    @property
+    def dev_chance(self) -> float:
+        """The standard error of the dev error; 0 where the size is not known."""
+        return self._chance(self.dev, self.n_dev)
+
+    @property
+    def test_chance(self) -> float:
+        """The standard error of the test error; 0 where it or the size is not known."""
+        return 0.0 if self.test is None else self._chance(self.test, self.n_test)
+
+    def _chance(self, error: float, n: int) -> float:
+        return _of_root_mean_square(error, n) if self.is_regression else _of_share(error, n)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +82,17 @@ class Diagnosis:
 def diagnose(errors: Errors) -> Diagnosis:
     """The verdict on a network."""
     bias, variance = errors.train - errors.bayes, errors.dev - errors.train
-    threshold = max(LEAST, 2 * _standard_error(errors.dev, errors.n_dev))
+    threshold = max(LEAST, 2 * errors.dev_chance)
     verdict = _verdict(is_biased=bias > threshold, is_variable=variance > threshold)
     remedies: tuple[str, ...] = ()
     if verdict in ("high bias", "both"):
         remedies += AGAINST_BIAS
     if verdict in ("high variance", "both"):
         remedies += AGAINST_VARIANCE
-    return Diagnosis(verdict, bias, variance, threshold, remedies, _notes(errors))
+    notes = _notes(errors)
+    if errors.is_regression and not errors.bayes and bias > threshold:
+        notes += (NOISE,)
+    return Diagnosis(verdict, bias, variance, threshold, remedies, notes)
 
 
 def _verdict(*, is_biased: bool, is_variable: bool) -> Verdict:
@@ -71,8 +101,8 @@ def _verdict(*, is_biased: bool, is_variable: bool) -> Verdict:
     return "high variance" if is_variable else "neither"
 
 
-def _standard_error(share: float, n: int) -> float:
-    """Of a share of n examples; 0 where n is not known.
+def _of_share(share: float, n: int) -> float:
+    """The standard error of a share of n examples; 0 where n is not known.
 
     Two successes and two failures are added (Agresti & Coull 1998): a set without errors proves no error rate of 0.
     """
@@ -82,19 +112,25 @@ def _standard_error(share: float, n: int) -> float:
     return math.sqrt(adjusted * (1 - adjusted) / (n + 4))
 
 
+def _of_root_mean_square(error: float, n: int) -> float:
+    """The standard error of a root mean square of n residuals; 0 where n is not known.
+
+    error / sqrt(2 n), for n squares of normal residuals follow a chi-square distribution with a relative standard
+    deviation of sqrt(2 / n), and a root halves that (Kenney & Keeping 1951). It is larger where tails are heavier.
+    """
+    return error / math.sqrt(2 * n) if n else 0.0
+
+
 def _notes(errors: Errors) -> tuple[str, ...]:
     notes = []
     if errors.test is not None:
         gap = errors.test - errors.dev
-        chance = math.hypot(_standard_error(errors.dev, errors.n_dev), _standard_error(errors.test, errors.n_test))
+        chance = math.hypot(errors.dev_chance, errors.test_chance)
         if gap > max(LEAST, 2 * chance):
-            notes.append(
-                f"The test error is {show(gap)} above the dev error, more than chance explains: the search has "
-                "overfitted to the dev set. A bigger dev set helps."
-            )
+            notes.append(f"The test error is {show(gap)} above the dev error, {OVERFITTED[errors.is_regression]}")
     if 0 < errors.n_dev < FEW_EXAMPLES:
-        notes.append(
-            f"The dev set has only {errors.n_dev} examples, and each is {show(1 / errors.n_dev)} of the dev error: "
-            "close ranks mean little."
-        )
+        precision = f"each is {show(1 / errors.n_dev)} of the dev error"
+        if errors.is_regression:
+            precision = f"the dev error is known to within {100 / math.sqrt(2 * errors.n_dev):.0f} % of itself"
+        notes.append(f"The dev set has only {errors.n_dev} examples, and {precision}: close ranks mean little.")
     return tuple(notes)

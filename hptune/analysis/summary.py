@@ -31,6 +31,7 @@ class BestTrial:
     train_error: float | None  # whole set, dropout off
     dev_error: float
     test_error: float | None
+    target_deviation: float | None  # regression: what an error of 1 is in the target's own unit
     ties: tuple[int, ...]  # other trials with the same score; the one with the lowest number leads
     bayes_error: float
     diagnosis: Diagnosis | None  # None without a train error
@@ -95,7 +96,13 @@ def _best(run: Run, bayes_error: float) -> BestTrial | None:
     found = None
     if best.train_error is not None:
         errors = Errors(
-            best.train_error, best.dev_error, best.test_error, bayes_error, data.get("dev", 0), data.get("test", 0)
+            best.train_error,
+            best.dev_error,
+            best.test_error,
+            bayes_error,
+            data.get("dev", 0),
+            data.get("test", 0),
+            is_regression=run.config.data.is_regression,
         )
         found = diagnosis.diagnose(errors)
     return BestTrial(
@@ -108,6 +115,7 @@ def _best(run: Run, bayes_error: float) -> BestTrial | None:
         train_error=best.train_error,
         dev_error=best.dev_error,
         test_error=best.test_error,
+        target_deviation=data.get("target_deviation"),
         ties=tuple(r.number for r in ranked(run.snapshot.results) if r.score == best.score and r.number != best.trial),
         bayes_error=bayes_error,
         diagnosis=found,

@@ -13,7 +13,7 @@ import click
 
 from hptune.cli.options import one_blas_thread, runs_option
 from hptune.errors import UsageError
-from hptune.wording import counted
+from hptune.wording import amount, counted
 
 if TYPE_CHECKING:
     from hptune.nn.model_file import Model
@@ -53,7 +53,7 @@ def predict(run_and_data: tuple[str, ...], labels: str | None, output: Path | No
         click.echo(f"Note: {data}: columns that are not used: {', '.join(examples.unused)}", err=True)
     found = predicted(model, examples.x, examples.y)
     if found.errors is not None:
-        click.echo(_score(found), err=True)
+        click.echo(_score(model, found), err=True)
     if output is not None:
         replace_file(output, "".join(_csv(model, found)))
         return
@@ -75,22 +75,25 @@ def _model(folder: RunFolder) -> Model:
     raise UsageError(f"{folder.path}: no trial has completed, so there is no network to predict with")
 
 
-def _score(found: Predictions) -> str:
+def _score(model: Model, found: Predictions) -> str:
     """How good the predictions are, in a line."""
     assert found.errors is not None
-    share = 100 * found.errors / len(found.classes)
-    return f"Error {share:.3g} % ({found.errors:,} of {counted(len(found.classes), 'example')}), loss {found.loss:.4g}"
+    error, examples = model.network.loss.error(found.errors, len(found.values)), counted(len(found.values), "example")
+    if model.target is not None:
+        own = amount(error * model.target.deviation)
+        return f"Error {error:.4g} deviations of the training targets (RMSE {own}; {examples}), loss {found.loss:.4g}"
+    return f"Error {100 * error:.3g} % ({found.errors:,.0f} of {examples}), loss {found.loss:.4g}"
 
 
 def _csv(model: Model, found: Predictions) -> Iterator[str]:
-    """The predictions as CSV, in pieces; numbers with the fewest digits that read back as the same float32."""
+    """The predictions as CSV, in pieces; numbers with the fewest digits that read back as they were computed."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["prediction", *(f"p({name})" for name in model.classes)])
-    for start in range(0, len(found.classes), ROWS):
+    for start in range(0, len(found.values), ROWS):
         rows = slice(start, start + ROWS)
-        for number, probabilities in zip(found.classes[rows], found.probabilities[rows], strict=True):
-            writer.writerow([model.classes[number], *map(str, probabilities)])
+        for value, probabilities in zip(found.values[rows], found.probabilities[rows], strict=True):
+            writer.writerow([model.classes[value] if model.classes else str(value), *map(str, probabilities)])
         yield text.getvalue()
         text.seek(0)
         text.truncate()

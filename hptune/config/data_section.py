@@ -10,7 +10,7 @@ from pathlib import Path
 from hptune.config.reader import Reader
 from hptune.config.yaml_tree import Node
 from hptune.data.kinds import PAIRS, TABLES, kind
-from hptune.data.settings import CLASSES, FEWEST_PER_CLASS, LABELS, SOURCES, DataSettings
+from hptune.data.settings import CLASSES, FEWEST_PER_CLASS, LABELS, SOURCES, TASKS, DataSettings
 
 _NAMES = {"csv": "CSV", "tsv": "TSV", "parquet": "Parquet file"}  # of tables
 KEYS = tuple(DataSettings().to_json())
@@ -29,7 +29,8 @@ def read(reader: Reader, node: Node | None, root: Node, folder: Path | None) -> 
         return keys.get(key), f"data.{key}"
 
     settings = DataSettings(
-        source=reader.one_of(*of("source"), SOURCES),
+        source=(source := reader.one_of(*of("source"), SOURCES)),
+        task=_task(reader, *of("task"), source),
         path=_path(reader, *of("path"), folder),
         labels=_path(reader, *of("labels"), folder),
         dev_labels=_path(reader, *of("dev_labels"), folder),
@@ -48,6 +49,15 @@ def read(reader: Reader, node: Node | None, root: Node, folder: Path | None) -> 
     )
     _check_together(reader, node, keys, settings)
     return settings
+
+
+def _task(reader: Reader, node: Node | None, key: str, source: str | None) -> str:
+    """That of the built-in set; of files classification unless told otherwise."""
+    task = reader.one_of(node, key, TASKS)
+    own = None if source is None else TASKS[CLASSES.get(source) == 0]
+    if node is not None and task is not None and own is not None and task != own:
+        reader.problem(node, key, f"source: {source} is for {own}: remove it, or take another source")
+    return own or task or TASKS[0]
 
 
 def _check_together(reader: Reader, node: Node, keys: Mapping[str, Node], settings: DataSettings) -> None:

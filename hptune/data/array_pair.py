@@ -38,7 +38,7 @@ class PairSchema:
     """What the arrays of the training files mean."""
 
     features: tuple[str, ...]
-    classes: Classes
+    classes: Classes | None  # None: regression
     inspect: Inspect
     labels: Mapping[str, str]  # the file of y that goes with each file of X
 
@@ -59,10 +59,12 @@ def read_inputs(path: str, features: tuple[str, ...], inspect: Inspect) -> NDArr
     return x
 
 
-def read_pair(path: str, labels: Mapping[str, str], inspect: Inspect) -> tuple[Examples, PairSchema]:
+def read_pair(
+    path: str, labels: Mapping[str, str], inspect: Inspect, *, is_regression: bool = False
+) -> tuple[Examples, PairSchema]:
     """The training files of X and y, and the schema they set for those of dev and test."""
     arrays, features = _read(path, labels[path], inspect)
-    whole, classes = arrays.training(features)
+    whole, classes = arrays.training(features, is_regression=is_regression)
     return whole, PairSchema(features, classes, inspect, labels)
 
 

@@ -13,6 +13,7 @@ from hptune.data.dataset import Examples
 from hptune.data.files import SIZE_LIMIT, SIZE_LIMIT_NAME
 from hptune.data.labels import Classes, Labels, Report, class_numbers, find_classes
 from hptune.data.problems import FileProblems, raise_all
+from hptune.data.targets import numbers_of_array
 from hptune.wording import counted
 
 NUMBERS = "biuf"  # dtype kinds: bool, integers, floats
@@ -30,32 +31,41 @@ class Arrays:
     of_x: FileProblems
     of_y: FileProblems
 
-    def checked(self) -> tuple[NDArray[np.float64], Labels]:
-        """X as float64 and the labels, or a DataError with all values that are none."""
+    def checked(self) -> NDArray[np.float64]:
+        """X as float64, or a DataError with all values of X and y that are none."""
         x = as_inputs(self.x, self.of_x)
         if self.y.dtype.kind == "f":
-            _check_finite("y", self.y, self.of_y)
+            with np.errstate(over="ignore"):  # a long double beyond float64 becomes infinite, and is reported
+                _check_finite("y", self.y.astype(np.float64, copy=False), self.of_y)
         raise_all(self.of_x, self.of_y)
-        return x, labels_of_array(self.y.reshape(-1), self.of_y)
+        return x
 
-    def training(self, features: tuple[str, ...]) -> tuple[Examples, Classes]:
-        """Examples whose labels decide on the classes."""
-        x, labels = self.checked()
+    def training(self, features: tuple[str, ...], *, is_regression: bool) -> tuple[Examples, Classes | None]:
+        """Examples whose labels decide on the classes; None for these in regression."""
+        x = self.checked()
+        if is_regression:
+            return self._examples(x, None, None, features), None
+        labels = labels_of_array(self.y.reshape(-1), self.of_y)
         classes = find_classes(labels, report_to(self.of_y))
         return self._examples(x, labels, classes, features), classes
 
-    def others(self, classes: Classes, features: tuple[str, ...]) -> Examples:
-        """Examples of dev or test, with the classes and as many columns as the training file."""
-        x, labels = self.checked()
+    def others(self, classes: Classes | None, features: tuple[str, ...]) -> Examples:
+        """Examples of dev or test, with the classes (None: regression) and as many columns as the training file."""
+        x = self.checked()
         check_width(x, features, self.of_x)
+        labels = None if classes is None else labels_of_array(self.y.reshape(-1), self.of_y)
         return self._examples(x, labels, classes, features)
 
     def _examples(
-        self, x: NDArray[np.float64], labels: Labels, classes: Classes, features: tuple[str, ...]
+        self, x: NDArray[np.float64], labels: Labels | None, classes: Classes | None, features: tuple[str, ...]
     ) -> Examples:
-        y = class_numbers(labels, classes, report_to(self.of_y))
+        report = report_to(self.of_y)
+        if labels is None or classes is None:
+            y: NDArray[Any] = numbers_of_array(self.y.reshape(-1), report)
+        else:
+            y = class_numbers(labels, classes, report)
         raise_all(self.of_x, self.of_y)
-        return Examples(x, y, classes.names, features)
+        return Examples(x, y, classes.names if classes else (), features)
 
 
 def as_inputs(x: NDArray[Any], problems: FileProblems) -> NDArray[np.float64]:
@@ -106,7 +116,8 @@ def check_shape(name: str, shape: tuple[int, ...], problems: FileProblems) -> No
         hint = "X.reshape(-1, 1) makes one feature" if len(shape) == 1 else "X.reshape(len(X), -1) makes it flat"
         problems.add(f"X has shape {shape}, expected (examples, features): {hint}")
     elif name == "y" and len(shape) == 2 and shape[1] > 1:
-        problems.add(f"y has shape {shape}, expected (examples,): for one-hot labels save y.argmax(axis=1)")
+        hint = "for one-hot labels save y.argmax(axis=1); regression learns one number"
+        problems.add(f"y has shape {shape}, expected (examples,): {hint}")
     elif name == "y" and len(shape) not in (1, 2):
         problems.add(f"y has shape {shape}, expected (examples,)")
     elif name == "X" and shape[1] > MOST_FEATURES:

@@ -30,13 +30,13 @@ class ArraySchema:
     """What the arrays of the training file mean."""
 
     features: tuple[str, ...]
-    classes: Classes
+    classes: Classes | None  # None: regression
 
     def read(self, path: str) -> Examples:
         """Another file with as many columns."""
         return _read(path).others(self.classes, self.features)
 
-    def read_unseen(self, path: str) -> tuple[NDArray[np.float64], NDArray[np.int64] | None]:
+    def read_unseen(self, path: str) -> tuple[NDArray[np.float64], NDArray[Any] | None]:
         """The same, where y may be missing: X, and y if it is there."""
         try:
             with zipfile.ZipFile(path) as archive:
@@ -49,11 +49,11 @@ class ArraySchema:
         return examples.x, examples.y
 
 
-def read_arrays(path: str) -> tuple[Examples, ArraySchema]:
+def read_arrays(path: str, *, is_regression: bool = False) -> tuple[Examples, ArraySchema]:
     """The training file, and the schema it sets for the files of dev and test."""
     arrays = _read(path)
     features = plain_names(arrays.x.shape[1])
-    whole, classes = arrays.training(features)
+    whole, classes = arrays.training(features, is_regression=is_regression)
     return whole, ArraySchema(features, classes)
 
 

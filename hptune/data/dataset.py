@@ -23,8 +23,8 @@ class Examples:
     """Labelled examples as a reader or a generator hands them over, before the split."""
 
     x: NDArray[np.float64]  # (examples, features)
-    y: NDArray[np.int64]  # (examples,), class numbers from 0
-    classes: tuple[str, ...]
+    y: NDArray[Any]  # (examples,), class numbers from 0 (int64); in regression the targets (float64)
+    classes: tuple[str, ...]  # none in regression
     features: tuple[str, ...]
     image: ImageShape | None = None
 
@@ -38,7 +38,7 @@ class Subset:
     """Examples of one purpose: train, dev or test."""
 
     x: NDArray[Any]  # (examples, features), float
-    y: NDArray[np.int64]  # (examples,), class numbers from 0
+    y: NDArray[Any]  # (examples,), class numbers from 0 (int64); in regression the targets (float64)
 
     def __len__(self) -> int:
         return len(self.y)
@@ -46,16 +46,21 @@ class Subset:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A classification data set, split."""
+    """A data set, split."""
 
     train: Subset
     dev: Subset
     test: Subset | None
-    classes: tuple[str, ...]  # names, by class number
+    classes: tuple[str, ...]  # names, by class number; none in regression
     features: tuple[str, ...]  # names, by column of x
     image: ImageShape | None = None  # where a row of x is an image
     normalisation: Normalisation | None = None  # by which x has been normalised, None where it has not
+    target: TargetScale | None = None  # by which y has been normalised, None where it has not
     schema: str = ""  # JSON of table.TableSchema: how other files become examples of this kind
+
+    @property
+    def is_regression(self) -> bool:
+        return not self.classes
 
     def subsets(self) -> tuple[Subset, ...]:
         """Train, dev and, where there is one, test."""
@@ -106,11 +111,41 @@ class Normalisation:
         return np.ascontiguousarray(normalised.astype(dtype))
 
 
+@dataclass(frozen=True, slots=True)
+class TargetScale:
+    """y -> (y - mean) / deviation, for the targets of regression: an error of 1 is one deviation of theirs."""
+
+    mean: float
+    deviation: float  # of a population (divided by n), above 0; in the unit of the targets, as the mean
+
+    @classmethod
+    def fit(cls, y: NDArray[np.float64]) -> TargetScale | None:
+        """Mean and deviation of y (examples,), which must be that of the training set; None where it is constant."""
+        found = Normalisation.fit(y[:, None])
+        return None if found.scale[0] == 0 else cls(float(found.mean[0]), float(1 / found.scale[0]))
+
+    def apply(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The targets (examples,) in deviations from the mean, at most FARTHEST from 0."""
+        return Normalisation(np.array([self.mean]), np.array([1 / self.deviation])).apply(y[:, None], np.float64)[:, 0]
+
+    def undo(self, predictions: NDArray[Any]) -> NDArray[np.float64]:
+        """Predictions of any shape, given in deviations from the mean, in the unit of the targets."""
+        return self.mean + np.asarray(predictions, np.float64) * self.deviation
+
+
 def normalise(dataset: Dataset, dtype: type[np.floating[Any]] = np.float32, *, inputs: bool = True) -> Dataset:
-    """All subsets as the network reads them: normalised with the training set's statistics, or (inputs False) not."""
+    """All subsets as the network reads them, by the training set's statistics: targets of regression normalised.
+
+    The inputs are normalised as well or, with inputs False, left as they are.
+    """
     normalisation = Normalisation.fit(dataset.train.x) if inputs else None
-    train, dev, *test = (Subset(network_inputs(s.x, normalisation, dtype), s.y) for s in dataset.subsets())
-    return replace(dataset, train=train, dev=dev, test=test[0] if test else None, normalisation=normalisation)
+    target = TargetScale.fit(dataset.train.y) if dataset.is_regression else None
+    train, dev, *test = (
+        Subset(network_inputs(s.x, normalisation, dtype), s.y if target is None else target.apply(s.y))
+        for s in dataset.subsets()
+    )
+    ready = replace(dataset, train=train, dev=dev, test=test[0] if test else None)
+    return replace(ready, normalisation=normalisation, target=target)
 
 
 def network_inputs(

@@ -11,6 +11,8 @@ is the probability, for large n and m, of a distance at least as large where bot
 samples and columns with few values made it larger than the true one wherever it was measured, so alarms are then rarer
 than stated, not more frequent. With c columns, each p is multiplied by c (Bonferroni).
 
+The targets of regression are compared in the same way, as a column of their own.
+
 Labels (K. Pearson, Philosophical Magazine 50, 1900): with a_i and b_i the examples of class i in the samples,
 
     e_i = n (a_i + b_i) / (n + m)    f_i = m (a_i + b_i) / (n + m)
@@ -34,9 +36,8 @@ from numpy.typing import NDArray
 
 from hptune.data.dataset import Subset
 
-LEVEL = (
-    0.01  # how often two samples of one distribution give an alarm: about so, in any of the columns and in the labels
-)
+LEVEL = 0.01
+"""How often two samples of one distribution give an alarm: about so, in any of the columns and in labels or targets."""
 FEWEST_EXPECTED = 5.0  # examples of a class, for the chi-square distribution to be near
 
 
@@ -48,6 +49,14 @@ class ColumnDrift:
     distance: float  # D
     p: float  # of that column alone
     corrected: float  # p times the number of columns, at most 1
+
+
+@dataclass(frozen=True, slots=True)
+class TargetDrift:
+    """How far the targets of one sample are from those of another, in regression."""
+
+    distance: float  # D
+    p: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +73,7 @@ class Drift:
     """How far two samples are from each other."""
 
     columns: tuple[ColumnDrift, ...]  # those that are not constant, the farthest first
-    labels: LabelDrift
+    labels: LabelDrift | TargetDrift
 
     @property
     def alarms(self) -> tuple[ColumnDrift, ...]:
@@ -76,15 +85,23 @@ class Drift:
 
 
 def compare(one: Subset, other: Subset, classes: int) -> Drift:
-    """The distances of all columns that are not constant, and that of the labels."""
+    """The distances of all columns that are not constant, and that of the labels (classes 0: of the targets)."""
     varying = [c for c in range(one.x.shape[1]) if not _is_constant(one.x[:, c], other.x[:, c])]
     found = []
     for column in varying:
-        distance = ks_distance(one.x[:, column], other.x[:, column])
-        p = ks_probability(distance, len(one), len(other))
+        distance, p = _smirnov(one.x[:, column], other.x[:, column])
         found.append(ColumnDrift(column, distance, p, min(1.0, p * len(varying))))
+    by_distance = tuple(sorted(found, key=lambda drift: -drift.distance))
+    if not classes:
+        return Drift(by_distance, TargetDrift(*_smirnov(one.y, other.y)))
     counts = [np.bincount(subset.y, minlength=classes) for subset in (one, other)]
-    return Drift(tuple(sorted(found, key=lambda drift: -drift.distance)), label_drift(*counts))
+    return Drift(by_distance, label_drift(*counts))
+
+
+def _smirnov(one: NDArray[Any], other: NDArray[Any]) -> tuple[float, float]:
+    """D and p of two samples."""
+    distance = ks_distance(one, other)
+    return distance, ks_probability(distance, len(one), len(other))
 
 
 def _is_constant(one: NDArray[Any], other: NDArray[Any]) -> bool:

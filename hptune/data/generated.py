@@ -1,4 +1,4 @@
-"""Small sets with two features and a shape that is easy to draw: moons, circles, spirals and blobs.
+"""Small sets that are easy to draw: moons, circles, spirals and blobs in the plane, and two functions to be learned.
 
 They are generated here and not by a library, so that a seed means the same examples for ever. The positions
 are drawn before the noise: another noise moves the same examples by another amount.
@@ -17,7 +17,7 @@ from hptune.data.settings import CLASSES, FEWEST_PER_CLASS, DataSettings
 from hptune.errors import DataError
 from hptune.randomness import Purpose, generator
 
-Points = NDArray[np.float64]  # (examples, 2)
+Points = NDArray[np.float64]  # (examples, 2); of a function (examples, features)
 # class numbers (examples,), positions along the shape in [0, 1) (examples,), number of classes -> points
 Shape = Callable[[NDArray[np.int64], NDArray[np.float64], int], Points]
 
@@ -31,8 +31,19 @@ class Recipe:
     classes_can_change: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function of random inputs, with normal noise on its values."""
+
+    draw: Callable[[np.random.Generator, int], Points]  # random numbers, examples -> inputs
+    value: Callable[[Points], NDArray[np.float64]]  # inputs -> (examples,)
+    noise: float  # standard deviation of the noise
+
+
 def generate(settings: DataSettings) -> Examples:
-    """The generated set that settings.source names, sorted by class."""
+    """The generated set that settings.source names, sorted by class where it has classes."""
+    if (function := FUNCTIONS.get(settings.source or "")) is not None:
+        return _function(settings, function)
     recipe = RECIPES[settings.source or ""]
     classes = CLASSES[settings.source or ""] if settings.classes is None else settings.classes
     noise = recipe.noise if settings.noise is None else settings.noise
@@ -42,6 +53,15 @@ def generate(settings: DataSettings) -> Examples:
     along = random.random(len(y))
     x = recipe.shape(y, along, classes) + noise * random.standard_normal((len(y), 2))
     return Examples(x, y, tuple(map(str, range(classes))), ("x0", "x1"))
+
+
+def _function(settings: DataSettings, function: Function) -> Examples:
+    noise = function.noise if settings.noise is None else settings.noise
+    _check_noise(noise)
+    random = generator(settings.seed, Purpose.EXAMPLES)
+    x = function.draw(random, settings.examples)
+    y = function.value(x) + noise * random.standard_normal(len(x))
+    return Examples(x, y, (), tuple(f"x{column}" for column in range(x.shape[1])))
 
 
 def _check(settings: DataSettings, recipe: Recipe, classes: int, noise: float) -> None:
@@ -55,6 +75,10 @@ def _check(settings: DataSettings, recipe: Recipe, classes: int, noise: float) -
         raise DataError(
             f"data.examples: {name} with {classes} classes needs at least {least}, found {settings.examples}"
         )
+    _check_noise(noise)
+
+
+def _check_noise(noise: float) -> None:
     if not 0 <= noise < np.inf:
         raise DataError(f"data.noise: expected a finite number from 0, found {noise}")
 
@@ -92,4 +116,28 @@ RECIPES: Mapping[str, Recipe] = {
     "circles": Recipe(_circles, noise=0.1),
     "spirals": Recipe(_spirals, noise=0.06, classes_can_change=True),
     "blobs": Recipe(_blobs, noise=1.0, classes_can_change=True),
+}
+
+
+def _linear(x: Points) -> NDArray[np.float64]:
+    """1 + 2 x0 - x1 + 2 x2; x3 has no effect. Its standard deviation is 3, for normal x.
+
+    So no error is below noise / sqrt(9 + noise^2) deviations of the target: 0.316 at the default noise.
+    """
+    value: NDArray[np.float64] = 1 + x @ np.array([2.0, -1.0, 2.0, 0.0])
+    return value
+
+
+def _sine(x: Points) -> NDArray[np.float64]:
+    """One full wave, which no straight line can follow. Its variance is 1/2, for x uniform in [-1, 1).
+
+    So no error is below noise / sqrt(1/2 + noise^2) deviations of the target: 0.14 at the default noise.
+    """
+    value: NDArray[np.float64] = np.sin(np.pi * x[:, 0])
+    return value
+
+
+FUNCTIONS: Mapping[str, Function] = {
+    "linear": Function(lambda random, n: random.standard_normal((n, 4)), _linear, noise=1.0),
+    "sine": Function(lambda random, n: random.uniform(-1, 1, (n, 1)), _sine, noise=0.1),
 }

@@ -19,6 +19,7 @@ from hptune.wording import counted
 MOST_CLASSES = 1000
 NEARLY_ALL = 0.5  # of the examples having a label of their own
 FEWEST_FOR_NEARLY_ALL = 20  # distinct labels; below, a small set may have that many classes
+ASK_FOR_REGRESSION = "to learn numbers, write data.task: regression in the study file"
 
 Report = Callable[[str, int | None], None]  # message, position of the example (None: all of them)
 
@@ -70,13 +71,13 @@ def find_classes(labels: Labels, report: Report) -> Classes:
             return Classes((), are_numbers=True)
         found = {number for name, _ in present if (number := whole_number(name)) is not None}
         classes = Classes(tuple(map(str, sorted(found))), are_numbers=True)
-    _check_number_of_classes(len(classes.names), labels, report)
+    _check_number_of_classes(classes, labels, report)
     return classes
 
 
 def class_numbers(labels: Labels, classes: Classes, report: Report) -> NDArray[np.int64]:
     """The class number of each example; missing and unknown labels go to report."""
-    _report_missing(labels, report)
+    report_missing(labels, report)
     number = {name: i for i, name in enumerate(classes.names)}
     numbers = [number.get(classes.name_of(name), -1) for name in labels.names]
     for code, (name, found) in enumerate(zip(labels.names, numbers, strict=True)):
@@ -91,12 +92,13 @@ def class_numbers(labels: Labels, classes: Classes, report: Report) -> NDArray[n
     return np.array(numbers, np.int64)[labels.codes]
 
 
-def _report_missing(labels: Labels, report: Report) -> None:
+def report_missing(labels: Labels, report: Report, what: str = "label") -> None:
+    """Say how many labels are missing, or whatever they are called, and where the first one is."""
     codes = [code for code, name in enumerate(labels.names) if is_missing(name)]
     if codes:
         count = sum(labels.count(code) for code in codes)
         where = min(labels.first[code] for code in codes)
-        report(f"{counted(count, 'label')} missing, the first one here: every example needs a label", where)
+        report(f"{counted(count, what)} missing, the first one here: every example needs a {what}", where)
 
 
 def _report_fractions(fractions: Sequence[tuple[str, int]], report: Report) -> None:
@@ -105,13 +107,15 @@ def _report_fractions(fractions: Sequence[tuple[str, int]], report: Report) -> N
     if value is not None and not np.isfinite(value):
         report(f"label {quoted(name)} is not a finite number: labels are texts or whole numbers", first)
         return
-    hint = "this looks like regression, which hptune does not train yet; give classes as texts or whole numbers"
+    hint = f"this looks like regression: {ASK_FOR_REGRESSION}; or give classes as texts or whole numbers"
     report(f"label {quoted(name)} is not a whole number: {hint}", first)
 
 
-def _check_number_of_classes(number: int, labels: Labels, report: Report) -> None:
-    examples = len(labels.codes)
-    looks = "this looks like regression or an id, not like classes: name another column of labels"
+def _check_number_of_classes(classes: Classes, labels: Labels, report: Report) -> None:
+    number, examples = len(classes.names), len(labels.codes)
+    looks = "this looks like an id, not like classes: name another column of labels"
+    if classes.are_numbers:
+        looks = f"this looks like regression or an id, not like classes: {ASK_FOR_REGRESSION}, or name another column"
     if number > MOST_CLASSES:
         report(f"{number:,} different labels, at most {MOST_CLASSES:,} expected: {looks}", None)
     elif number > FEWEST_FOR_NEARLY_ALL and number > NEARLY_ALL * examples:

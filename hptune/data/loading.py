@@ -11,7 +11,7 @@ import numpy as np
 
 from hptune.data.array_pair import inspect_npy, read_pair
 from hptune.data.arrays import read_arrays
-from hptune.data.dataset import Dataset, Examples, Subset
+from hptune.data.dataset import Dataset, Examples, Subset, TargetScale
 from hptune.data.files import check_file
 from hptune.data.generated import generate
 from hptune.data.idx_file import inspect_idx
@@ -21,6 +21,7 @@ from hptune.data.settings import LABELS, DataSettings
 from hptune.data.split import default_fractions, split
 from hptune.data.table import TableSchema, read_table
 from hptune.errors import DataError
+from hptune.wording import counted
 
 T = TypeVar("T")
 
@@ -33,7 +34,7 @@ class Schema(Protocol):
     def read(self, path: str) -> Examples: ...
 
     @property
-    def classes(self) -> Classes: ...
+    def classes(self) -> Classes | None: ...
 
 
 def load(settings: DataSettings) -> Dataset:
@@ -41,8 +42,10 @@ def load(settings: DataSettings) -> Dataset:
     if settings.path is not None:
         return _from_files(settings, settings.path)
     whole = digits() if settings.source == "digits" else generate(settings)
-    subsets = _split(whole, settings, settings.source or "data", parts=3)
-    return _dataset(whole, subsets, TableSchema.of_arrays(whole.features, Classes(whole.classes, are_numbers=True)))
+    name = settings.source or "data"
+    classes = Classes(whole.classes, are_numbers=True) if whole.classes else None
+    schema = TableSchema.of_arrays(whole.features, classes)
+    return _dataset(whole, _split(whole, settings, name, parts=3), schema, name)
 
 
 def digits() -> Examples:
@@ -62,9 +65,11 @@ def _from_files(settings: DataSettings, path: str) -> Dataset:
         schema = TableSchema.of_arrays(whole.features, schema.classes)
     test = others["test"].subset() if "test" in others else None
     if "dev" in others:
-        return _dataset(whole, [whole.subset(), others["dev"].subset(), *([] if test is None else [test])], schema)
+        return _dataset(
+            whole, [whole.subset(), others["dev"].subset(), *([] if test is None else [test])], schema, path
+        )
     subsets = _split(whole, settings, path, parts=3 if test is None else 2)
-    return _dataset(whole, subsets if test is None else [*subsets, test], schema)
+    return _dataset(whole, subsets if test is None else [*subsets, test], schema, path)
 
 
 def _read_training(path: str, settings: DataSettings) -> tuple[Examples, Schema]:
@@ -72,8 +77,8 @@ def _read_training(path: str, settings: DataSettings) -> tuple[Examples, Schema]
         return read_table(path, settings)
     if kind(path) in PAIRS:
         inspect = inspect_npy if kind(path) == "npy" else inspect_idx
-        return read_pair(path, _labels_of_files(settings), inspect)
-    return read_arrays(path)
+        return read_pair(path, _labels_of_files(settings), inspect, is_regression=settings.is_regression)
+    return read_arrays(path, is_regression=settings.is_regression)
 
 
 def _labels_of_files(settings: DataSettings) -> dict[str, str]:
@@ -96,8 +101,11 @@ def _split(whole: Examples, settings: DataSettings, name: str, *, parts: int) ->
         raise DataError(f"{name}: {error}") from error
 
 
-def _dataset(whole: Examples, subsets: list[Subset], schema: TableSchema) -> Dataset:
+def _dataset(whole: Examples, subsets: list[Subset], schema: TableSchema, name: str) -> Dataset:
     train, dev, *test = subsets
+    if not whole.classes and TargetScale.fit(train.y) is None:
+        what = f"the target is {train.y[0]:g} in all {counted(len(train), 'example')} of train"
+        raise DataError(f"{name}: {what}: there is nothing to learn; name another target or add examples")
     text = json.dumps(schema.to_json())
     return Dataset(train, dev, test[0] if test else None, whole.classes, whole.features, whole.image, schema=text)
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hptune.data.dataset import Dataset, Normalisation, Subset, normalise
+from hptune.data.dataset import Dataset, Normalisation, Subset, TargetScale, normalise
 
 DESCRIPTION = "dataset.json"
 SUBSETS = ("train", "dev", "test")
@@ -23,7 +23,14 @@ SUBSETS = ("train", "dev", "test")
 def write(folder: Path, dataset: Dataset, *, normalized: bool) -> None:
     """Write a data set as load() gives it into a new folder, its inputs in float32, normalised or as they are."""
     ready = normalise(dataset, inputs=normalized)
-    description = {"classes": ready.classes, "features": ready.features, "image": ready.image, "schema": ready.schema}
+    description: dict[str, Any] = {
+        "classes": ready.classes,
+        "features": ready.features,
+        "image": ready.image,
+        "schema": ready.schema,
+    }
+    if ready.target is not None:
+        description["target"] = [ready.target.mean, ready.target.deviation]
     folder.mkdir(parents=True)
     for name, array in _arrays(ready):
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
@@ -47,6 +54,7 @@ def read(folder: Path) -> Dataset:
         features=tuple(description["features"]),
         image=None if description["image"] is None else tuple(description["image"]),
         normalisation=Normalisation(_mapped(folder, "mean"), _mapped(folder, "scale")) if is_normalised else None,
+        target=TargetScale(*description["target"]) if "target" in description else None,
         schema=description["schema"],
     )
 

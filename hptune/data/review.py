@@ -1,4 +1,4 @@
-"""What can be said about a data set before anything is trained: shares, duplicates, drift, and advice."""
+"""What can be said about a data set before anything is trained: shares or targets, duplicates, drift, and advice."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hptune.data.dataset import Dataset, Normalisation, Subset
-from hptune.data.drift import Drift, compare
+from hptune.data.dataset import Dataset, Normalisation, Subset, TargetScale
+from hptune.data.drift import Drift, LabelDrift, compare
 from hptune.data.problems import listed, quoted
 from hptune.data.split import NAMES
-from hptune.wording import counted
+from hptune.wording import amount, counted
 
 FEW = 100  # examples of dev or test, below which an error is measured badly
 NEAR = 2  # decimals of a deviation to which rows that are nearly the same agree
 MANY_NEAR = 0.05  # share of rows nearly the same as one of train that is worth a word
+FAR = 10  # deviations of the training targets from their mean, above which a target is worth a word
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Review:
 
     dataset: Dataset
     names: tuple[str, ...]  # of the subsets that there are
-    counts: NDArray[np.int64]  # (subsets, classes)
+    counts: NDArray[np.int64]  # (subsets, classes); no column in regression
     constant: tuple[str, ...]  # features with one value in train
     repeats: tuple[Repeats, ...]
     comparisons: tuple[Comparison, ...]  # train with dev, and dev with test
@@ -65,7 +66,7 @@ def review(dataset: Dataset) -> Review:
     return Review(
         dataset,
         names,
-        np.array([np.bincount(subset.y, minlength=classes) for subset in subsets]),
+        np.array([np.bincount(subset.y, minlength=classes) if classes else () for subset in subsets], np.int64),
         tuple(name for name, constant in zip(dataset.features, is_constant, strict=True) if constant),
         _repeats(subsets, names),
         tuple(comparisons),
@@ -102,6 +103,7 @@ def advice(found: Review) -> tuple[str, ...]:
         *(text for repeats in found.repeats if (text := _about_repeats(repeats, found))),
         *_about_sizes(found),
         *_about_absent_classes(found),
+        *_about_far_targets(found),
         *_about_constant_columns(found),
     )
 
@@ -116,11 +118,17 @@ def _about_drift(comparison: Comparison, features: tuple[str, ...]) -> list[str]
             f"{one} and {other} look as if they came from different distributions: {how_many}, the farthest "
             f"{quoted(features[worst.column])} (distance {worst.distance:.2f}). {_meaning(one)}"
         )
-    if drift.labels_differ:
+    labels = drift.labels
+    if not drift.labels_differ:
+        return texts
+    if isinstance(labels, LabelDrift):
         texts.append(
-            f"{one} and {other} have different shares of classes (chi-square {drift.labels.statistic:.1f} with "
-            f"{counted(drift.labels.freedom, 'degree')} of freedom). {_meaning(one)}"
+            f"{one} and {other} have different shares of classes (chi-square {labels.statistic:.1f} with "
+            f"{counted(labels.freedom, 'degree')} of freedom). {_meaning(one)}"
         )
+    else:
+        what = f"have targets that look as if they came from different distributions (distance {labels.distance:.2f})"
+        texts.append(f"{one} and {other} {what}. {_meaning(one)}")
     return texts
 
 
@@ -141,13 +149,20 @@ def _about_repeats(repeats: Repeats, found: Review) -> str:
 
 
 def _about_sizes(found: Review) -> list[str]:
-    sizes = zip(found.names[1:], found.counts.sum(axis=1)[1:].tolist(), strict=True)
+    sizes = zip(found.names[1:], map(len, found.dataset.subsets()[1:]), strict=True)
     return [
-        f"{name} has {counted(size, 'example')}: an error of 10 % is measured there to within "
-        f"{100 * math.sqrt(0.09 / size):.1f} points (one standard error). Give it more examples, or a larger share."
+        f"{name} has {counted(size, 'example')}: {_precision(size, found.dataset)} (one standard error). "
+        "Give it more examples, or a larger share."
         for name, size in sizes
         if size < FEW
     ]
+
+
+def _precision(size: int, dataset: Dataset) -> str:
+    """How well an error is measured: a share, or the RMSE of normal residuals (relative error 1 / sqrt(2 n))."""
+    if dataset.is_regression:
+        return f"an error is measured there to within {100 / math.sqrt(2 * size):.0f} % of itself"
+    return f"an error of 10 % is measured there to within {100 * math.sqrt(0.09 / size):.1f} points"
 
 
 def _about_absent_classes(found: Review) -> list[str]:
@@ -157,6 +172,21 @@ def _about_absent_classes(found: Review) -> list[str]:
     ]
     todo = "its error says nothing about them. Add examples."
     return [f"{name} has no examples of {listed(classes)}: {todo}" for name, classes in absent if classes]
+
+
+def _about_far_targets(found: Review) -> list[str]:
+    """The farthest target of each part; one that is k deviations off adds k^2 / n to a mean square of about 1."""
+    scale = TargetScale.fit(found.dataset.train.y) if found.dataset.is_regression else None
+    if scale is None:
+        return []
+    parts = zip(found.names, (subset.y for subset in found.dataset.subsets()), strict=True)
+    farthest = [(name, float(y[abs(scale.apply(y)).argmax()])) for name, y in parts]
+    return [
+        f"a target of {name}, {amount(y)}, is {amount(far)} deviations from the mean of train: few such examples rule "
+        "a squared error. Correct it, or learn the logarithm of the targets."
+        for name, y in farthest
+        if (far := abs(float(scale.apply(np.array([y]))[0]))) > FAR
+    ]
 
 
 def _about_constant_columns(found: Review) -> list[str]:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-CLASSES: Mapping[str, int] = {"moons": 2, "circles": 2, "spirals": 2, "blobs": 3}
-"""The generated sets, and how many classes they have unless told otherwise."""
+TASKS = ("classification", "regression")
+CLASSES: Mapping[str, int] = {"moons": 2, "circles": 2, "spirals": 2, "blobs": 3, "linear": 0, "sine": 0}
+"""The generated sets, and how many classes they have unless told otherwise; those of regression have none."""
 
 SOURCES = ("digits", *CLASSES)
 LABELS: Mapping[str, str] = {"path": "labels", "dev": "dev_labels", "test": "test_labels"}
@@ -25,7 +26,8 @@ class DataSettings:
     labels: str | None = None  # a file of y, where the one under path holds nothing but X: NPY and IDX
     dev_labels: str | None = None  # the same for dev
     test_labels: str | None = None
-    target: str | None = None  # tables only: the column of labels
+    task: str = "classification"  # one of TASKS; a built-in set has its own
+    target: str | None = None  # tables only: the column of labels, in regression of numbers
     dev: str | None = None  # a file of its own for dev; else dev is split off
     test: str | None = None
     ignore: tuple[str, ...] = ()  # tables only: columns to leave out
@@ -36,6 +38,10 @@ class DataSettings:
     classes: int | None = None  # spirals and blobs only; None: the set's own default
     seed: int = 0  # of generation and split
     bayes_error: float = 0.0  # the error that nobody can beat, for the diagnosis
+
+    @property
+    def is_regression(self) -> bool:
+        return self.task == "regression"
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

@@ -1,6 +1,8 @@
-"""Which examples are train, dev and test: exact sizes, every class in proportion, decided by a seed."""
+"""Which examples are train, dev and test: exact sizes, every class in proportion where there are some, by a seed."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,18 +25,22 @@ def default_fractions(examples: int) -> tuple[float, float, float]:
     return (0.98, 0.01, 0.01) if examples >= 100_000 else (0.6, 0.2, 0.2)
 
 
-def split(y: Indices, classes: tuple[str, ...], fractions: tuple[float, ...], seed: int) -> tuple[Indices, ...]:
+def split(y: NDArray[Any], classes: tuple[str, ...], fractions: tuple[float, ...], seed: int) -> tuple[Indices, ...]:
     """The examples of each subset, shuffled.
 
-    y holds the class number of each example, fractions those of train and dev or of train, dev and test (they
-    sum to 1); the seed decides which examples go where.
+    y holds the class number of each example or, where there are no classes, targets; fractions are those of
+    train and dev or of train, dev and test (they sum to 1); the seed decides which examples go where.
     """
+    order = generator(seed, Purpose.SPLIT).permutation(len(y))
+    sizes = _sizes(len(y), fractions)
+    if not classes:
+        _check_sizes(sizes, fractions)
+        return tuple(np.split(order, np.cumsum(sizes)[:-1]))
     counts = np.bincount(y, minlength=len(classes)).astype(np.int64)
     _check_classes(counts, classes)
-    sizes = _sizes(len(y), fractions)
     shares = apportion(counts, sizes)
-    _check_subsets(sizes, shares, classes, fractions)
-    order = generator(seed, Purpose.SPLIT).permutation(len(y))
+    _check_sizes(sizes, fractions)
+    _check_train(sizes, shares, classes, fractions)
     by_class = order[np.argsort(y[order], kind="stable")]
     rank = np.arange(len(y)) - np.repeat(np.cumsum(counts) - counts, counts)  # within the class
     borders = np.repeat(np.cumsum(shares[:, :-1], axis=1), counts, axis=0)
@@ -94,12 +100,16 @@ def _check_classes(counts: Indices, classes: tuple[str, ...]) -> None:
         raise DataError(f"{what}; too few of {shown}: {todo}")
 
 
-def _check_subsets(sizes: Indices, shares: Indices, classes: tuple[str, ...], fractions: tuple[float, ...]) -> None:
+def _check_sizes(sizes: Indices, fractions: tuple[float, ...]) -> None:
     examples = counted(int(sizes.sum()), "example")
     for name, size, fraction in zip(NAMES, sizes, fractions, strict=False):
         if size < 1:
             raise DataError(f"{examples} are too few: {name}, a share of {fraction:g}, is empty; change data.split")
+
+
+def _check_train(sizes: Indices, shares: Indices, classes: tuple[str, ...], fractions: tuple[float, ...]) -> None:
     absent = [quoted(name) for name, n in zip(classes, shares[:, 0], strict=True) if n < 1]
     if absent:
+        examples = counted(int(sizes.sum()), "example")
         what = f"{examples} are too few: train, a share of {fractions[0]:g}, has none of {', '.join(absent[:12])}"
         raise DataError(f"{what}; add examples, or give train a larger share in data.split")

@@ -21,6 +21,7 @@ from hptune.data.labels import Classes, class_numbers, find_classes, labels_of
 from hptune.data.parquet_file import read_parquet
 from hptune.data.problems import FileProblems, listed, quoted
 from hptune.data.settings import DataSettings
+from hptune.data.targets import numbers_of
 from hptune.errors import DataError, did_you_mean
 
 
@@ -31,10 +32,10 @@ class TableSchema:
     target: str
     ignored: tuple[str, ...]
     columns: tuple[Column, ...]
-    classes: Classes
+    classes: Classes | None  # None: regression
 
     @classmethod
-    def of_arrays(cls, features: tuple[str, ...], classes: Classes) -> Self:
+    def of_arrays(cls, features: tuple[str, ...], classes: Classes | None) -> Self:
         """The schema of a table with a column of numbers for every column of X, and y."""
         return cls("y", (), tuple(map(Column, features)), classes)
 
@@ -52,7 +53,7 @@ class TableSchema:
         assert table is not None  # a table that is None has left a problem
         return self.encode(table, problems)
 
-    def read_unseen(self, path: str) -> tuple[NDArray[np.float64], NDArray[np.int64] | None, tuple[str, ...]]:
+    def read_unseen(self, path: str) -> tuple[NDArray[np.float64], NDArray[Any] | None, tuple[str, ...]]:
         """Another file with the same feature columns: X, y if it has labels, and the columns that are not used."""
         problems = _problems_of(path)
         table = _read(path, _AllBut(self._known), problems)
@@ -71,10 +72,13 @@ class TableSchema:
     def encode(self, table: TextTable, problems: FileProblems) -> Examples:
         """The examples of a table that has all columns; raises what is wrong with its cells."""
         x = self._inputs(table, problems)
-        labels = labels_of(table.column(self.target))
-        y = class_numbers(labels, self.classes, _cells(table, self.target, problems).report)
+        cells = _cells(table, self.target, problems)
+        if self.classes is None:
+            y: NDArray[Any] = numbers_of(cells.texts, cells.report)
+        else:
+            y = class_numbers(labels_of(cells.texts), self.classes, cells.report)
         problems.raise_any()
-        return Examples(x, y, self.classes.names, self.features)
+        return Examples(x, y, self.classes.names if self.classes else (), self.features)
 
     def _inputs(self, table: TextTable, problems: FileProblems) -> NDArray[np.float64]:
         """X (examples, features); what is wrong with its cells goes to problems."""
@@ -96,14 +100,15 @@ class TableSchema:
             "target": self.target,
             "ignored": self.ignored,
             "columns": [[column.name, column.categories] for column in self.columns],
-            "classes_are_numbers": self.classes.are_numbers,
+            "classes_are_numbers": None if self.classes is None else self.classes.are_numbers,
         }
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any], classes: tuple[str, ...]) -> Self:
         """The schema that was written; classes are the names of the classes, which are not part of it."""
         columns = tuple(Column(name, None if texts is None else tuple(texts)) for name, texts in record["columns"])
-        return cls(record["target"], tuple(record["ignored"]), columns, Classes(classes, record["classes_are_numbers"]))
+        found = Classes(classes, record["classes_are_numbers"]) if classes else None
+        return cls(record["target"], tuple(record["ignored"]), columns, found)
 
     @property
     def _known(self) -> tuple[str, ...]:
@@ -140,8 +145,8 @@ def read_table(path: str, settings: DataSettings) -> tuple[Examples, TableSchema
         for column in columns:
             encode(column, _cells(table, column.name, problems), np.zeros((len(table.lines), len(column.features))))
         problems.raise_any()
-    labels = labels_of(table.column(settings.target))
-    classes = find_classes(labels, _cells(table, settings.target, problems).report)
+    cells = _cells(table, settings.target, problems)
+    classes = None if settings.is_regression else find_classes(labels_of(cells.texts), cells.report)
     schema = TableSchema(settings.target, settings.ignore, columns, classes)
     return schema.encode(table, problems), schema
 

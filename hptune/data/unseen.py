@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ class Unseen:
     """What is in a file."""
 
     x: NDArray[np.float64]  # (examples, features)
-    y: NDArray[np.int64] | None  # (examples,), class numbers; None where the file has no labels
+    y: NDArray[Any] | None  # (examples,), as in Examples; None where the file has no labels
     unused: tuple[str, ...] = ()  # its columns that the network does not know
 
 

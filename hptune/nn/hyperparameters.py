@@ -37,7 +37,9 @@ class Hyperparameters:
         0, "epochs without a lower metric after which training stops; 0 is never", Legal("int", low=0, high=10**9)
     )
     batch_size: int = _legal(64, "examples in a mini-batch", Legal("int", low=1, high=10**9))
-    hidden_layers: int = _legal(1, "hidden layers; 0 is logistic or softmax regression", Legal("int", low=0, high=100))
+    hidden_layers: int = _legal(
+        1, "hidden layers; 0 is linear, logistic or softmax regression", Legal("int", low=0, high=100)
+    )
     hidden_units: int = _legal(32, "units in each hidden layer", Legal("int", low=1, high=100_000))
     activation: str = _legal(
         "relu", "of the hidden layers", Legal("choice", choices=("relu", "leaky_relu", "tanh", "sigmoid"))

@@ -1,11 +1,13 @@
 """What the network minimises, computed from the logits, so that no probability is ever clipped.
 
 In each loss here the output function and the loss belong together, so that the gradient with respect
-to the logits is (prediction - target) / examples; `to_gradient` serves them all.
+to the logits is (prediction - target) / examples; `to_gradient` serves them all (C. Bishop, Pattern Recognition and
+Machine Learning, section 5.2: squared error with a linear output, cross-entropy with a logistic or softmax one).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,16 +22,20 @@ class Loss:
     """How labels are encoded, and what the logits cost."""
 
     outputs: Callable[[int], int]
-    """Number of classes -> number of output units."""
+    """Number of classes (0: regression) -> number of output units."""
 
-    encode: Callable[[NDArray[np.int64], int, type[np.floating[Any]]], NDArray[Any]]
+    encode: Callable[[NDArray[Any], int, type[np.floating[Any]]], NDArray[Any]]
     """(labels (examples,), classes, dtype) -> targets (examples, outputs)."""
 
-    measure: Callable[[NDArray[Any], NDArray[Any], NDArray[Any]], tuple[float, int]]
-    """(logits, targets, predictions), each (examples, outputs) -> mean loss, number of errors.
+    measure: Callable[[NDArray[Any], NDArray[Any], NDArray[Any]], tuple[float, float]]
+    """(logits, targets, predictions), each (examples, outputs) -> mean loss, errors summed over the examples.
 
-    predictions is overwritten with the probabilities.
+    predictions is overwritten with the probabilities. What is summed is what adds up over batches: wrong
+    answers, or squares.
     """
+
+    error: Callable[[float, int], float]
+    """(errors summed, examples) -> error: the share of wrong answers, or the root of the mean square."""
 
 
 def softmax_cross_entropy(logits: NDArray[Any], targets: NDArray[Any], predictions: NDArray[Any]) -> tuple[float, int]:
@@ -75,6 +81,17 @@ def logistic_cross_entropy(logits: NDArray[Any], targets: NDArray[Any], predicti
     return float(losses.sum()) / len(logits), int(errors)
 
 
+def half_squared_error(logits: NDArray[Any], targets: NDArray[Any], predictions: NDArray[Any]) -> tuple[float, float]:
+    """Mean of (z - y)^2 / 2, and the sum of (z - y)^2, which is twice the loss of every example.
+
+    Every array is (examples, 1); predictions receives z, for the output is linear.
+    """
+    np.subtract(logits, targets, out=predictions)
+    squares = float(np.vdot(predictions, predictions))
+    np.copyto(predictions, logits)
+    return squares / (2 * len(logits)), squares
+
+
 def to_gradient(predictions: NDArray[Any], targets: NDArray[Any]) -> NDArray[Any]:
     """Turn the predictions, in place, into the gradient of the mean loss: (prediction - target) / examples."""
     np.subtract(predictions, targets, out=predictions)
@@ -88,16 +105,27 @@ def _one_hot(labels: NDArray[np.int64], classes: int, dtype: type[np.floating[An
     return targets
 
 
-def _column(labels: NDArray[np.int64], _classes: int, dtype: type[np.floating[Any]]) -> NDArray[Any]:
+def _column(labels: NDArray[Any], _classes: int, dtype: type[np.floating[Any]]) -> NDArray[Any]:
     return labels.astype(dtype)[:, None]
 
 
-SOFTMAX = Loss(outputs=lambda classes: classes, encode=_one_hot, measure=softmax_cross_entropy)
-LOGISTIC = Loss(outputs=lambda _classes: 1, encode=_column, measure=logistic_cross_entropy)
-LOSSES: Mapping[str, Loss] = {"softmax": SOFTMAX, "logistic": LOGISTIC}
+def _share(errors: float, examples: int) -> float:
+    return errors / examples
+
+
+def _root_mean_square(squares: float, examples: int) -> float:
+    return math.sqrt(squares / examples)
+
+
+SOFTMAX = Loss(outputs=lambda classes: classes, encode=_one_hot, measure=softmax_cross_entropy, error=_share)
+LOGISTIC = Loss(outputs=lambda _classes: 1, encode=_column, measure=logistic_cross_entropy, error=_share)
+SQUARED_ERROR = Loss(outputs=lambda _classes: 1, encode=_column, measure=half_squared_error, error=_root_mean_square)
+LOSSES: Mapping[str, Loss] = {"softmax": SOFTMAX, "logistic": LOGISTIC, "squared_error": SQUARED_ERROR}
 """Every loss, by the name it has in a file of weights."""
 
 
 def for_classes(classes: int) -> Loss:
-    """Logistic with its one output for two classes, softmax for more."""
+    """Squared error where there are no classes, logistic with its one output for two, softmax for more."""
+    if not classes:
+        return SQUARED_ERROR
     return LOGISTIC if classes == 2 else SOFTMAX

@@ -20,12 +20,12 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from hptune.data.dataset import Normalisation
+from hptune.data.dataset import Normalisation, TargetScale
 from hptune.data.npy_header import DAMAGE, load_array
 from hptune.errors import RunDamagedError
 from hptune.nn.activations import ACTIVATIONS
 from hptune.nn.batch_norm import EPSILON
-from hptune.nn.losses import LOSSES
+from hptune.nn.losses import LOSSES, for_classes
 from hptune.nn.network import Network
 
 FORMAT = 1
@@ -40,8 +40,9 @@ class Model:
 
     network: Network
     activation: str  # of ACTIVATIONS
-    classes: tuple[str, ...]  # names, by class number
+    classes: tuple[str, ...]  # names, by class number; none in regression
     normalisation: Normalisation | None  # of the inputs, None: as they are
+    target: TargetScale | None  # of the targets of regression
     schema: Mapping[str, Any]  # how files become inputs, from table.TableSchema
     trial: int
     metric: str
@@ -87,10 +88,12 @@ def _about(model: Model) -> dict[str, Any]:
         "metric": model.metric,
         "score": model.score,
         "sizes": network.sizes,
+        "normalize_inputs": model.normalisation is not None,
         "activation": model.activation,
         "loss": next(name for name, loss in LOSSES.items() if loss is network.loss),
         "batch_norm_epsilon": EPSILON if network.statistics else None,
         "classes": model.classes,
+        "target": None if model.target is None else [model.target.mean, model.target.deviation],
         "data": dict(model.schema),
     }
 
@@ -118,12 +121,18 @@ def _model(about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Mode
     for layer, shape in enumerate(pairwise(sizes), start=1):  # before a network of these sizes is made
         if arrays[f"W{layer}"].shape != shape:
             raise ValueError(f"W{layer} has shape {arrays[f'W{layer}'].shape}, expected {shape}")
-    if sizes[-1] != loss.outputs(len(classes)) or epsilon not in (None, EPSILON):
+    if (
+        loss is not for_classes(len(classes))
+        or sizes[-1] != loss.outputs(len(classes))
+        or epsilon not in (None, EPSILON)
+    ):
         raise ValueError(f"{sizes[-1]} outputs for {len(classes)} classes, or an epsilon of {epsilon}")
     network = Network(sizes, ACTIVATIONS[about["activation"]], loss, batch_norm=epsilon is not None)
-    is_normalised = "input_mean" in arrays
-    normalisation = Normalisation(np.empty(sizes[0]), np.empty(sizes[0])) if is_normalised else None
-    for name, array in _arrays(network, normalisation):
+    normalisation = Normalisation(np.empty(sizes[0]), np.empty(sizes[0])) if about["normalize_inputs"] else None
+    needed = dict(_arrays(network, normalisation))
+    if set(arrays) != {ABOUT, *needed}:
+        raise ValueError(f"it holds {', '.join(arrays)}, expected {', '.join(needed)}")
+    for name, array in needed.items():
         found = arrays[name]
         if found.shape != array.shape or found.dtype != array.dtype or not np.isfinite(found).all():
             expected = f"expected finite {array.dtype} of shape {array.shape}"
@@ -134,11 +143,19 @@ def _model(about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Mode
         activation=about["activation"],
         classes=classes,
         normalisation=normalisation,
+        target=None if classes else _target(about["target"]),
         schema=dict(about["data"]),
         trial=int(about["trial"]),
         metric=str(about["metric"]),
         score=float(about["score"]),
     )
+
+
+def _target(numbers: Any) -> TargetScale:
+    mean, deviation = map(float, numbers)
+    if not (math.isfinite(mean) and 0 < deviation < math.inf):
+        raise ValueError(f"targets of mean {mean} and deviation {deviation}")
+    return TargetScale(mean, deviation)
 
 
 def _read_arrays(content: bytes) -> dict[str, NDArray[Any]]:

@@ -124,16 +124,16 @@ class Network:
         if self.statistics is not None and len(batch.inputs) > 1:
             self.statistics.track(batch.norms, momentum)
 
-    def evaluate(self, x: NDArray[Any], targets: NDArray[Any], buffers: ForwardBuffers) -> tuple[float, int]:
-        """Mean loss and number of errors on x (rows, features), without the penalty.
+    def evaluate(self, x: NDArray[Any], targets: NDArray[Any], buffers: ForwardBuffers) -> tuple[float, float]:
+        """Mean loss and sum of errors on x (rows, features), without the penalty.
 
         Dropout is off, and what is normalised is so by the running averages.
         """
         self._forward(x, buffers)
         return self.loss.measure(buffers.logits, targets, buffers.predictions)
 
-    def differentiate(self, batch: TrainingBuffers, l2: float, l1: float = 0.0) -> tuple[float, int]:
-        """Mean loss and number of errors on the batch, without the penalty; fills the gradient, with the penalty.
+    def differentiate(self, batch: TrainingBuffers, l2: float, l1: float = 0.0) -> tuple[float, float]:
+        """Mean loss and sum of errors on the batch, without the penalty; fills the gradient, with the penalty.
 
         The penalty is l2 / (2 m) * (the sum of all squared weights) + l1 / m * (the sum of their absolute
         values), with m the rows of this batch and biases left out (Ng, Deep Learning Specialization, course 2,

@@ -18,22 +18,23 @@ from hptune.nn.training import CHUNK
 class Predictions:
     """Predictions of a number of examples and, where their labels are known, how good they are."""
 
-    classes: NDArray[np.int64]  # (examples,), numbers
+    values: NDArray[Any]  # (examples,): class numbers; in regression numbers in the unit of the target
     probabilities: NDArray[Any]  # (examples, classes)
-    errors: int | None = None
+    errors: float | None = None  # how many are wrong; in regression the sum of squares, in deviations of the target
     loss: float | None = None  # mean, without penalties
 
 
-def predict(model: Model, x: NDArray[np.float64], y: NDArray[np.int64] | None = None) -> Predictions:
-    """Predictions for x (examples, features) as it is in a file; y (examples,) are class numbers.
+def predict(model: Model, x: NDArray[np.float64], y: NDArray[Any] | None = None) -> Predictions:
+    """Predictions for x (examples, features) and labels or targets y (examples,), all as they are in a file.
 
     The numbers are those of training: normalised in float64, computed in float32, as many rows at a time.
     """
     network = model.network
-    labels = np.zeros(len(x), np.int64) if y is None else y
-    outputs = np.empty((len(x), network.sizes[-1]), network.dtype)
-    classes = np.empty(len(x), np.int64)
-    total_loss, total_errors = 0.0, 0
+    labels: NDArray[Any] = np.zeros(len(x), np.int64) if y is None else y
+    if model.target is not None:
+        labels = model.target.apply(labels)
+    logits, outputs = (np.empty((len(x), network.sizes[-1]), network.dtype) for _ in range(2))
+    total_loss, total_errors = 0.0, 0.0
     for start in range(0, len(x), CHUNK):
         rows = slice(start, start + CHUNK)
         inputs = network_inputs(x[rows], model.normalisation)
@@ -41,12 +42,19 @@ def predict(model: Model, x: NDArray[np.float64], y: NDArray[np.int64] | None = 
         buffers = ForwardBuffers.allocate(network, len(inputs))
         with np.errstate(all="ignore"):
             loss, errors = network.evaluate(inputs, targets, buffers)
-        outputs[rows] = buffers.predictions
-        logits = buffers.logits
-        classes[rows] = logits.argmax(axis=1) if logits.shape[1] > 1 else logits[:, 0] > 0
+        logits[rows], outputs[rows] = buffers.logits, buffers.predictions
         total_loss += loss * len(inputs)
         total_errors += errors
-    probabilities = outputs if outputs.shape[1] > 1 else np.concatenate([1 - outputs, outputs], axis=1)
+    values, probabilities = _read(model, logits, outputs)
     if y is None:
-        return Predictions(classes, probabilities)
-    return Predictions(classes, probabilities, total_errors, total_loss / len(x))
+        return Predictions(values, probabilities)
+    return Predictions(values, probabilities, total_errors, total_loss / len(x))
+
+
+def _read(model: Model, logits: NDArray[Any], outputs: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """What logits and outputs (examples, output units) mean: values (examples,), probabilities (examples, classes)."""
+    if model.target is not None:
+        return model.target.undo(outputs[:, 0]), outputs[:, :0]
+    if len(model.classes) == 2:
+        return (logits[:, 0] > 0).astype(np.int64), np.concatenate([1 - outputs, outputs], axis=1)
+    return logits.argmax(axis=1), outputs

@@ -128,7 +128,7 @@ def _examples(subset: Subset, dataset: Dataset, network: Network) -> _Examples:
 def _trainer(
     network: Network, examples: _Examples, h: Hyperparameters, seed: int, number: int
 ) -> Callable[[int, float], tuple[float, float]]:
-    """A function (epoch from 0, learning rate) -> mean loss and share of errors over the epoch's mini-batches."""
+    """A function (epoch from 0, learning rate) -> mean loss and error over the epoch's mini-batches."""
     step = optimizers.build(h, network.parameters, network.gradient)
     shuffle_rng = generator(seed, Purpose.SHUFFLE, number)
     dropout_rng = generator(seed, Purpose.DROPOUT, number)
@@ -139,7 +139,7 @@ def _trainer(
 
     @np.errstate(all="ignore")  # a number that overflows shows in the loss, and the loss is checked
     def train_epoch(epoch: int, learning_rate: float) -> tuple[float, float]:
-        total_loss, total_errors = 0.0, 0
+        total_loss, total_errors = 0.0, 0.0
         order = shuffle_rng.permutation(n)
         for start in range(0, n, batch_size):
             rows = order[start : start + batch_size]
@@ -156,7 +156,7 @@ def _trainer(
             step(learning_rate)
             total_loss += loss * len(rows)
             total_errors += errors
-        return total_loss / n, total_errors / n
+        return total_loss / n, network.loss.error(total_errors, n)
 
     return train_epoch
 
@@ -172,14 +172,14 @@ def _chunks(examples: _Examples, network: Network) -> Sequence[_Chunk]:
 
 @np.errstate(all="ignore")
 def _evaluate(network: Network, chunks: Sequence[_Chunk]) -> tuple[float, float]:
-    """Mean loss and share of errors, dropout off."""
-    total_loss, total_errors, n = 0.0, 0, 0
+    """Mean loss and error, dropout off."""
+    total_loss, total_errors, n = 0.0, 0.0, 0
     for x, targets, buffers in chunks:
         loss, errors = network.evaluate(x, targets, buffers)
         total_loss += loss * len(x)
         total_errors += errors
         n += len(x)
-    return total_loss / n, total_errors / n
+    return total_loss / n, network.loss.error(total_errors, n)
 
 
 def _error(network: Network, examples: _Examples) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 
@@ -12,7 +12,7 @@ from hptune.analysis.progress import Failure
 from hptune.analysis.summary import BestTrial
 from hptune.domains import show
 from hptune.report.safe_text import heading, plain, say
-from hptune.wording import counted
+from hptune.wording import amount, counted
 
 SHOWN_TRIALS = 8  # numbers of failed trials listed one by one
 SHOWN_FAILURES = 8
@@ -28,12 +28,20 @@ def print_best(console: Console, best: BestTrial) -> None:
     named = {"train": best.train_error, "dev": best.dev_error, "test": best.test_error, "Bayes": best.bayes_error}
     errors = [f"{name} {show(error)}" for name, error in named.items() if error is not None]
     say(console, f"errors, dropout off: {', '.join(errors)}")
+    if best.target_deviation is not None:
+        say(console, _own_units(named, best.target_deviation))
     if best.diagnosis is not None:
         _print_diagnosis(console, best.diagnosis)
     for hit in best.borders:
         say(console, _border_text(hit))
     if best.weights is not None:
         say(console, f"weights: {best.weights}, which hptune predict uses")
+
+
+def _own_units(errors: Mapping[str, float | None], deviation: float) -> str:
+    """The errors of a regression as root mean squares in the unit of the target."""
+    rms = [f"{name} {amount(error * deviation)}" for name, error in errors.items() if error is not None]
+    return f"in the target's own unit (RMSE, 1 is {amount(deviation)}): {', '.join(rms)}"
 
 
 def _print_diagnosis(console: Console, found: Diagnosis) -> None:

@@ -1,4 +1,4 @@
-"""What `hptune check` prints: the study, its data by class, its space, how alike its parts are, and advice."""
+"""What `hptune check` prints: the study, its classes or targets, its space, how alike its parts are, and advice."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 from rich.console import Console
 
 from hptune.config.study_file import StudyConfig
-from hptune.data.drift import LEVEL
+from hptune.data.drift import LEVEL, LabelDrift, TargetDrift
 from hptune.data.review import Comparison, Review, advice
 from hptune.domains import show
 from hptune.report.columns import MISSING, Column, print_columns
 from hptune.report.safe_text import heading, say
 from hptune.report.spaces import specs_table
 from hptune.trial import TrialSpec
-from hptune.wording import counted
+from hptune.wording import amount, counted
 
 MOST_CLASSES = 20
 WORST = 5  # columns shown of each comparison
@@ -24,7 +24,10 @@ WORST = 5  # columns shown of each comparison
 def print_check(console: Console, config: StudyConfig, found: Review, draws: Sequence[TrialSpec]) -> None:
     """Print all that has been found."""
     _print_study(console, config, found)
-    _print_classes(console, found)
+    if found.dataset.is_regression:
+        _print_targets(console, found)
+    else:
+        _print_classes(console, found)
     _print_space(console, config, draws)
     for comparison in found.comparisons:
         _print_comparison(console, comparison, found.dataset.features)
@@ -38,8 +41,11 @@ def _print_study(console: Console, config: StudyConfig, found: Review) -> None:
     source = config.data.source or Path(config.data.path or "").name
     sizes = ", ".join(f"{len(s):,} {name}" for name, s in zip(found.names, found.dataset.subsets(), strict=True))
     features = counted(len(found.dataset.features), "feature")
+    task = f"{len(found.dataset.classes):,} classes"
+    if found.dataset.is_regression:
+        task = f"regression of {config.data.target or 'y'}"
     say(console, f"study   {config.name}")
-    say(console, f"data    {source}: {sizes}; {features}, {len(found.dataset.classes):,} classes")
+    say(console, f"data    {source}: {sizes}; {features}, {task}")
     repeats = "; ".join(f"of {r.subset} {r.exact:,} exactly, {r.near:,} nearly" for r in found.repeats)
     say(console, f"rows    also in train: {repeats}")
     searched = counted(len(config.space.searched), "hyperparameter")
@@ -61,6 +67,19 @@ def _print_classes(console: Console, found: Review) -> None:
         say(console, f"and {len(found.dataset.classes) - MOST_CLASSES:,} more")
 
 
+def _print_targets(console: Console, found: Review) -> None:
+    heading(console, "Targets")
+    targets = [subset.y for subset in found.dataset.subsets()]
+    label = Column("", found.names, "left")
+    columns = (
+        Column("mean", tuple(amount(float(y.mean())) for y in targets), always=True),
+        Column("deviation", tuple(amount(float(y.std())) for y in targets), always=True),
+        Column("lowest", tuple(amount(float(y.min())) for y in targets), always=True),
+        Column("highest", tuple(amount(float(y.max())) for y in targets), always=True),
+    )
+    print_columns(console, (label,), label, [columns])
+
+
 def _print_space(console: Console, config: StudyConfig, draws: Sequence[TrialSpec]) -> None:
     heading(console, "Space")
     parameters = config.space.parameters
@@ -74,7 +93,7 @@ def _print_space(console: Console, config: StudyConfig, draws: Sequence[TrialSpe
 
 
 def _print_comparison(console: Console, comparison: Comparison, features: Sequence[str]) -> None:
-    drift, labels = comparison.drift, comparison.drift.labels
+    drift = comparison.drift
     heading(console, f"{comparison.one} and {comparison.other}")
     alarms = f"{len(drift.alarms):,} with a corrected p below {LEVEL:g}"
     say(console, f"{counted(len(drift.columns), 'column')} compared, {alarms}; the farthest:")
@@ -86,7 +105,13 @@ def _print_comparison(console: Console, comparison: Comparison, features: Sequen
         Column("corrected p", tuple(f"{column.corrected:.2g}" for column in worst)),
     )
     print_columns(console, (name,), name, [numbers])
-    test = "too few examples to compare"
-    if labels.freedom:
-        test = f"chi-square {labels.statistic:.2f}, {counted(labels.freedom, 'degree')} of freedom, p {labels.p:.2g}"
-    say(console, f"shares of classes: {test}")
+    say(console, _labels_text(drift.labels))
+
+
+def _labels_text(labels: LabelDrift | TargetDrift) -> str:
+    if isinstance(labels, TargetDrift):
+        return f"targets: distance {labels.distance:.3f}, p {labels.p:.2g}"
+    if not labels.freedom:
+        return "shares of classes: too few examples to compare"
+    freedom = counted(labels.freedom, "degree")
+    return f"shares of classes: chi-square {labels.statistic:.2f}, {freedom} of freedom, p {labels.p:.2g}"

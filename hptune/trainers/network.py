@@ -60,6 +60,7 @@ def _model(trained: Trained, dataset: Dataset, h: Hyperparameters, job: Job, spe
         activation=h.activation,
         classes=dataset.classes,
         normalisation=dataset.normalisation,
+        target=dataset.target,
         schema=json.loads(dataset.schema),
         trial=spec.number,
         metric=job.metric,

@@ -432,6 +432,10 @@ IN_FILE = [
     ),
     ("data: {source: digits, noise: 1}\nspace: {l2: 1}", "1:24", "data.noise", "goes only with a generated set"),
     ("data: {source: moons, classes: 3}\nspace: {l2: 1}", "1:23", "data.classes", "spirals or blobs"),
+    ("data: {source: moons, task: regression}\nspace: {l2: 1}", "1:29", "data.task", "moons is for classification"),
+    ("data: {source: sine, task: classification}\nspace: {l2: 1}", "1:28", "data.task", "sine is for regression"),
+    ("data: {source: sine, classes: 2}\nspace: {l2: 1}", "1:22", "data.classes", "spirals or blobs"),
+    ("data: {path: a.npz, task: regresion}\nspace: {l2: 1}", "1:27", "data.task", 'Did you mean "regression"?'),
     ("data: {source: moons, examples: 9}\nspace: {l2: 1}", "1:33", "data.examples", "from 10 to 10,000,000, found 9"),
     ("data: {source: moons, dev: a}\nspace: {l2: 1}", "1:23", "data.dev", "goes only with path"),
     ("data: {source: moons, split: [1]}\nspace: {l2: 1}", "1:30", "data.split", "adding up to 1"),
@@ -516,6 +520,24 @@ IN_FILE = [
     ("name: 7\ndata: {source: digits}\nspace: {l2: 1}", "1:7", "name", "expected text, found 7; put it in quotes"),
     ("name:\ndata: {source: digits}\nspace: {l2: 1}", "1:6", "name", "expected text, found nothing"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("data", "task"),
+    [
+        ("path: a.npz", "classification"),
+        ("path: a.npz, task: regression", "regression"),
+        ("path: a.npz, task: classification", "classification"),
+        ("source: digits", "classification"),
+        ("source: moons", "classification"),
+        ("source: linear", "regression"),
+        ("source: sine, task: regression", "regression"),
+    ],
+)
+def test_the_task_is_that_of_the_source_or_classification(data, task):
+    config = parsed(f"data: {{{data}}}\nspace: {{l2: 1}}")
+    assert config.data.task == task
+    assert parsed(config.to_yaml()) == config
 
 
 @pytest.mark.parametrize(("text", "place", "key", "words"), IN_FILE, ids=[case[0] for case in IN_FILE])

@@ -8,6 +8,7 @@ import pytest
 from hptune.data.dataset import Subset
 from hptune.data.drift import (
     LEVEL,
+    TargetDrift,
     chi_square_probability,
     compare,
     ks_distance,
@@ -127,6 +128,36 @@ def test_a_changed_share_of_labels_is_noticed_in_the_labels_alone():
     columns, labels = alarms(draw, 300)
     assert labels > 0.9
     assert columns <= 0.05
+
+
+def targets(random, n, *, mean=0.0, scale=1.0):
+    """A sample of a regression whose targets have nothing to do with its columns."""
+    return Subset(random.normal(size=(n, 2)), mean + scale * np.exp(random.normal(size=n)))
+
+
+def target_alarms(repetitions, sizes, **change):
+    """The share of repetitions with an alarm in the targets."""
+    random = np.random.default_rng(11)
+    pairs = ((targets(random, sizes[0]), targets(random, sizes[1], **change)) for _ in range(repetitions))
+    return np.mean([compare(*pair, classes=0).labels_differ for pair in pairs])
+
+
+@pytest.mark.parametrize("sizes", [(30, 20), (300, 100), (1000, 300)])
+def test_targets_of_one_distribution_give_no_more_alarms_than_stated(sizes):
+    assert target_alarms(REPETITIONS, sizes) <= at_most(LEVEL)
+
+
+@pytest.mark.parametrize("change", [{"mean": 0.5}, {"scale": 2.0}])
+def test_targets_of_another_distribution_are_noticed(change):
+    assert target_alarms(100, (500, 400), **change) == 1
+
+
+def test_distance_of_targets_by_hand():
+    # up to 2: three of four against one of two values, whatever the columns are
+    drift = compare(Subset(np.zeros((4, 1)), np.array([1.0, 2, 2, 5])), Subset(np.zeros((2, 1)), np.array([2.0, 9])), 0)
+    assert drift.labels == TargetDrift(0.5, ks_probability(0.5, 4, 2))
+    assert drift.columns == ()
+    assert not drift.labels_differ
 
 
 def test_without_the_correction_many_columns_would_raise_false_alarms():

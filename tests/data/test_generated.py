@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hptune.data.generated import RECIPES, generate
+from hptune.data.generated import FUNCTIONS, RECIPES, generate
 from hptune.data.settings import CLASSES, DataSettings
 from hptune.errors import DataError
 
@@ -17,10 +17,11 @@ def radius(x):
 
 
 def test_there_is_a_recipe_for_every_generated_set():
-    assert set(RECIPES) == set(CLASSES)
+    assert {*RECIPES, *FUNCTIONS} == set(CLASSES)
+    assert all((CLASSES[source] == 0) == (source in FUNCTIONS) for source in CLASSES)
 
 
-@pytest.mark.parametrize("source", CLASSES)
+@pytest.mark.parametrize("source", RECIPES)
 @pytest.mark.parametrize("examples", [9, 100, 1001])
 def test_sets_are_balanced_finite_and_of_the_asked_size(source, examples):
     made = make(source, examples=examples)
@@ -40,7 +41,7 @@ def test_seed_decides(source):
     assert not np.array_equal(first, other)
 
 
-@pytest.mark.parametrize("source", CLASSES)
+@pytest.mark.parametrize("source", RECIPES)
 def test_noise_moves_the_same_positions(source):
     still, once, twice = (make(source, noise=noise).x for noise in (0.0, 0.01, 0.02))
     np.testing.assert_allclose(twice - still, 2 * (once - still), atol=1e-12)  # rounding of numbers up to 5
@@ -81,10 +82,46 @@ def nearest_neighbour_error(made):
     return (made.y[distance.argmin(axis=1)] != made.y).mean()
 
 
-@pytest.mark.parametrize("source", CLASSES)
+@pytest.mark.parametrize("source", RECIPES)
 def test_default_noise_leaves_something_to_learn_and_something_to_miss(source):
     assert nearest_neighbour_error(make(source, noise=0.0)) < 0.01
     assert 0.0 < nearest_neighbour_error(make(source)) < 0.12
+
+
+def smallest_error(x, y):
+    """The RMSE of the least squares, in deviations of y."""
+    a = np.c_[x, np.ones(len(x))]
+    return np.std(y - a @ np.linalg.lstsq(a, y, rcond=None)[0]) / y.std()
+
+
+def test_the_linear_set_is_linear_and_its_smallest_error_is_what_is_said():
+    made = make("linear", noise=0.0)
+    assert made.x.shape == (1000, 4)
+    assert made.classes == ()
+    assert made.y.dtype == np.float64
+    np.testing.assert_allclose(made.y, 1 + 2 * made.x[:, 0] - made.x[:, 1] + 2 * made.x[:, 2])
+    made = make("linear", examples=200_000)
+    assert smallest_error(made.x, made.y) == pytest.approx(1 / np.sqrt(10), rel=0.01)
+
+
+def test_the_sine_has_one_wave_and_no_line_follows_it():
+    made = make("sine", noise=0.0)
+    np.testing.assert_allclose(made.y, np.sin(np.pi * made.x[:, 0]))
+    made = make("sine", examples=200_000)
+    assert np.std(made.y - np.sin(np.pi * made.x[:, 0])) / made.y.std() == pytest.approx(0.140, rel=0.01)
+    # the best line is 3/pi x, with x of variance 1/3: it explains 3 / pi^2 of 1/2
+    line = np.sqrt((0.5 - 3 / np.pi**2 + 0.01) / 0.51)
+    assert smallest_error(made.x, made.y) == pytest.approx(line, rel=0.01)
+
+
+@pytest.mark.parametrize("source", FUNCTIONS)
+def test_noise_moves_the_values_of_the_same_inputs(source):
+    still, once, twice = (make(source, noise=noise) for noise in (0.0, 0.5, 1.0))
+    np.testing.assert_array_equal(still.x, twice.x)
+    np.testing.assert_allclose(twice.y - still.y, 2 * (once.y - still.y), atol=1e-12)
+    assert np.std(once.y - still.y) == pytest.approx(0.5, rel=0.1)
+    with pytest.raises(DataError, match=r"data\.noise"):
+        make(source, noise=float("inf"))
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,13 @@ def blobs(n, seed, classes=3):
     return Subset(2 * np.c_[np.cos(angle), np.sin(angle)] + rng.normal(size=(n, 2)), y)
 
 
+def plane(n, seed, noise=0.5):
+    """A linear function of two inputs of different size that depend on each other, far from 0, with noise."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, 2)) @ [[3, 0.5], [0, 0.2]] + [10, -1]
+    return Subset(x, 500 + 20 * x[:, 0] - 90 * x[:, 1] + 40 * noise * rng.normal(size=n))
+
+
 def split(make, names, n=(200, 101, 103)):
     train, dev, test = (make(size, seed) for seed, size in enumerate(n))
     return normalise(Dataset(train, dev, test, names, ("x", "y")), np.float64)
@@ -31,6 +38,7 @@ def split(make, names, n=(200, 101, 103)):
 
 MOONS = split(moons, ("lower", "upper"))
 BLOBS = split(blobs, ("a", "b", "c"))
+PLANE = split(plane, ())
 SMALL = Hyperparameters(epochs=5, batch_size=32, hidden_units=8, dropout=0.2, l2=0.1)
 
 

@@ -8,14 +8,16 @@ import pytest
 from hptune.nn.activations import ACTIVATIONS, Activation
 from hptune.nn.gradient_check import relative_difference
 from hptune.nn.initializers import VARIANCES, initialize
-from hptune.nn.losses import LOGISTIC, SOFTMAX
+from hptune.nn.losses import LOGISTIC, SOFTMAX, SQUARED_ERROR
 from hptune.nn.network import Network, TrainingBuffers
 
 ROWS, FEATURES, UNITS = 5, 3, 4
+CLASSES = {LOGISTIC: 2, SOFTMAX: 3, SQUARED_ERROR: 0}
+LOSSES = pytest.mark.parametrize("loss", CLASSES, ids=["logistic", "softmax", "squared_error"])
 
 
 def build(activation, loss, init, hidden_layers, dropout, seed, *, input_dropout=0.0, batch_norm=False, rows=ROWS):
-    classes = 2 if loss is LOGISTIC else 3
+    classes = CLASSES[loss]
     sizes = (FEATURES, *[UNITS] * hidden_layers, loss.outputs(classes))
     network = Network(sizes, ACTIVATIONS[activation], loss, np.float64, batch_norm=batch_norm)
     rng = np.random.default_rng(seed)
@@ -24,7 +26,8 @@ def build(activation, loss, init, hidden_layers, dropout, seed, *, input_dropout
         b[:] = rng.normal(size=b.shape)
     batch = TrainingBuffers.allocate(network, rows, dropout, input_dropout)
     batch.inputs[:] = rng.normal(size=(rows, FEATURES))
-    batch.targets[:] = loss.encode(rng.integers(classes, size=rows), classes, np.float64)
+    labels = rng.integers(classes, size=rows) if classes else rng.normal(size=rows)
+    batch.targets[:] = loss.encode(labels, classes, np.float64)
     batch.draw(rng)
     return network, batch
 
@@ -78,7 +81,7 @@ def difference_along_random_vectors(network, batch, step=1e-5, **penalties):
 @pytest.mark.parametrize("hidden_layers", [0, 1, 2, 3])
 @pytest.mark.parametrize(("l2", "l1"), [(0.0, 0.0), (0.7, 0.0), (0.0, 0.4), (0.7, 0.4)])
 @pytest.mark.parametrize("init", VARIANCES)
-@pytest.mark.parametrize("loss", [LOGISTIC, SOFTMAX], ids=["logistic", "softmax"])
+@LOSSES
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_backpropagation_agrees_with_differences(activation, loss, init, l2, l1, hidden_layers):
     network, batch = smooth_case(activation, loss, init, hidden_layers, 0.0)
@@ -91,7 +94,7 @@ def test_backpropagation_agrees_with_differences(activation, loss, init, l2, l1,
 @pytest.mark.parametrize("hidden_layers", [1, 2])
 @pytest.mark.parametrize(("l2", "l1"), [(0.0, 0.0), (0.7, 0.4)])
 @pytest.mark.parametrize("init", VARIANCES)
-@pytest.mark.parametrize("loss", [LOGISTIC, SOFTMAX], ids=["logistic", "softmax"])
+@LOSSES
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_backpropagation_agrees_through_batch_normalisation(activation, loss, init, l2, l1, hidden_layers):
     network, batch = smooth_case(activation, loss, init, hidden_layers, 0.0, batch_norm=True)

@@ -3,10 +3,15 @@ import math
 import numpy as np
 import pytest
 
-from hptune.nn.losses import LOGISTIC, SOFTMAX, for_classes, to_gradient
+from hptune.nn.losses import LOGISTIC, SOFTMAX, SQUARED_ERROR, for_classes, to_gradient
 
 LOGITS = np.array([[0.3, -1.2, 2.0], [1.5, 1.4, -0.2], [-3.0, 0.1, 0.0], [0.0, 0.5, 0.2]])
 LABELS = np.array([2, 1, 0, 1])
+EVERY = pytest.mark.parametrize(("loss", "classes"), [(SOFTMAX, 3), (LOGISTIC, 2), (SQUARED_ERROR, 0)])
+
+
+def labels_for(classes):
+    return LABELS % classes if classes else np.array([0.7, -1.5, 2.0, 0.0])
 
 
 def measure(loss, logits, labels, classes):
@@ -16,7 +21,9 @@ def measure(loss, logits, labels, classes):
     return (*loss.measure(logits, targets, predictions), predictions, targets)
 
 
-def test_two_classes_have_one_output_and_more_have_one_each():
+def test_two_classes_have_one_output_more_have_one_each_and_none_has_one():
+    assert for_classes(0) is SQUARED_ERROR
+    assert SQUARED_ERROR.outputs(0) == 1
     assert for_classes(2) is LOGISTIC
     assert LOGISTIC.outputs(2) == 1
     assert for_classes(3) is SOFTMAX
@@ -40,10 +47,27 @@ def test_logistic_equals_the_naive_formula():
     np.testing.assert_allclose(predictions[:, 0], p, rtol=1e-13)
 
 
-@pytest.mark.parametrize(("loss", "classes"), [(SOFTMAX, 3), (LOGISTIC, 2)])
+def test_squared_error_worked_by_hand():
+    # z = (2, -1, 0.5), y = (1.5, 1, 0.5), z - y = (0.5, -2, 0), squares (0.25, 4, 0) with sum 4.25
+    loss, squares, predictions, targets = measure(SQUARED_ERROR, [[2.0], [-1.0], [0.5]], [1.5, 1.0, 0.5], 0)
+    assert squares == 4.25
+    assert loss == pytest.approx(4.25 / 6, rel=1e-15)  # half of the mean
+    np.testing.assert_array_equal(predictions, [[2], [-1], [0.5]])  # a linear output
+    np.testing.assert_allclose(to_gradient(predictions, targets), [[0.5 / 3], [-2 / 3], [0]], rtol=1e-15)
+    assert SQUARED_ERROR.error(4.25, 3) == pytest.approx(math.sqrt(4.25 / 3))
+    assert SOFTMAX.error(3, 4) == LOGISTIC.error(3, 4) == 0.75
+
+
+def test_roots_are_taken_of_sums_and_not_summed():
+    z, y = np.array([[0.0], [3.0], [4.0], [0.0]]), np.zeros(4)
+    parts = [measure(SQUARED_ERROR, z[some], y[some], 0)[1] for some in (slice(0, 3), slice(3, 4))]
+    assert SQUARED_ERROR.error(sum(parts), 4) == 2.5 == SQUARED_ERROR.error(measure(SQUARED_ERROR, z, y, 0)[1], 4)
+
+
+@EVERY
 def test_gradient_equals_differences_of_the_loss(loss, classes):
     logits = LOGITS[:, : loss.outputs(classes)].copy()
-    labels = LABELS % classes
+    labels = labels_for(classes)
     *_, predictions, targets = measure(loss, logits, labels, classes)
     gradient = to_gradient(predictions, targets)
     for i in np.ndindex(logits.shape):
@@ -79,7 +103,10 @@ def test_softmax_of_two_classes_is_logistic_of_the_difference():
     loss, errors, p1, t1 = measure(LOGISTIC, difference, labels, 2)
     assert softmax_loss == pytest.approx(loss, rel=1e-14)
     assert softmax_errors == errors
-    np.testing.assert_allclose(to_gradient(p2, t2)[:, 1:], to_gradient(p1, t1), atol=1e-16)
+    np.testing.assert_allclose(p2, np.c_[1 - p1, p1], atol=1e-15)
+    # dz = z1 - z0, so the gradient by z1 is that by the difference, and that by z0 its opposite
+    gradient = to_gradient(p1, t1)
+    np.testing.assert_allclose(to_gradient(p2, t2), np.c_[-gradient, gradient], atol=1e-16)
 
 
 def test_equal_logits_go_to_the_first_class():
@@ -88,9 +115,9 @@ def test_equal_logits_go_to_the_first_class():
     assert measure(LOGISTIC, np.zeros((1, 1)), [0], 2)[1] == 0
 
 
-@pytest.mark.parametrize(("loss", "classes"), [(SOFTMAX, 3), (LOGISTIC, 2)])
+@EVERY
 def test_a_logit_that_is_no_number_shows_in_the_loss(loss, classes):
     logits = LOGITS[:, : loss.outputs(classes)].copy()
     logits[1, 0] = np.nan
     with np.errstate(all="ignore"):
-        assert math.isnan(measure(loss, logits, LABELS % classes, classes)[0])
+        assert math.isnan(measure(loss, logits, labels_for(classes), classes)[0])

@@ -1,0 +1,56 @@
+"""Targets of regression as they stand in a file -> finite numbers, one an example."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hptune.data.labels import Labels, Report, labels_of, report_missing
+from hptune.data.numbers import finite_numbers, is_missing, meant_as_number, parse_number
+from hptune.data.problems import quoted
+from hptune.wording import counted
+
+FOR_CLASSES = "for classes, remove data.task: regression"
+
+
+def numbers_of(cells: Sequence[str], report: Report) -> NDArray[np.float64]:
+    """The target of each example; every text that is no finite number goes to report, once with its first place."""
+    values = finite_numbers(cells)
+    if values is None:
+        _report_not_numbers(labels_of(cells), report)
+        return np.zeros(len(cells))
+    return values
+
+
+def numbers_of_array(y: NDArray[Any], report: Report) -> NDArray[np.float64]:
+    """The targets (examples,) of an array of numbers; what holds text goes to report."""
+    if y.dtype.kind in "US":
+        report(f"holds text ({y.dtype}), expected numbers: save y.astype(float); {FOR_CLASSES}", None)
+        return np.zeros(len(y))
+    return y.astype(np.float64)
+
+
+def _report_not_numbers(labels: Labels, report: Report) -> None:
+    report_missing(labels, report, "target")
+    wrong = [(code, name) for code, name in enumerate(labels.names) if not is_missing(name) and not _is_finite(name)]
+    if len(wrong) > 1 and not any(_is_finite(name) for name in labels.names):
+        code, name = wrong[0]
+        report(f"no number in it, the first text is {quoted(name)}: name another column; {FOR_CLASSES}", None)
+        return
+    for code, name in wrong:
+        found = f"target {quoted(name)} ({counted(labels.count(code), 'example')})"
+        if parse_number(name) is not None:
+            todo = "expected a finite number: correct it or remove the row"
+        elif meant_as_number(name):
+            todo = "expected a number, with a decimal point and without separators"
+        else:
+            todo = "expected a number: correct it or remove the row"
+        report(f"{found}: {todo}", labels.first[code])
+
+
+def _is_finite(text: str) -> bool:
+    value = parse_number(text)
+    return value is not None and bool(np.isfinite(value))
