@@ -23,7 +23,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from unittest import mock
 
 from hptune.workers.blas import ONE_THREAD
 
@@ -39,10 +38,9 @@ from threadpoolctl import threadpool_info
 from hptune.data import loading
 from hptune.data.dataset import Dataset, Subset
 from hptune.data.settings import DataSettings
-from hptune.nn import initializers, losses, training
-from hptune.nn.activations import ACTIVATIONS
+from hptune.nn import training
 from hptune.nn.hyperparameters import Hyperparameters
-from hptune.nn.network import Network
+from hptune.notations import WIDTHS
 
 LEARNING_RATE = 0.003
 DROPOUT = 0.2
@@ -101,22 +99,16 @@ def datasets() -> dict[str, Dataset]:
 
 
 def hptune_epoch(row: Row, dataset: Dataset) -> Epoch:
-    """`training.train` as a worker runs it: one epoch is one step of the generator, the best weights kept.
-
-    Only the network is built here, since a study file gives every hidden layer the same width.
-    """
-
-    def network(dataset, h, rng, dtype):
-        built = Network(row.sizes(dataset), ACTIVATIONS[h.activation], losses.SOFTMAX, dtype)
-        initializers.initialize(built.weights, h.init, h.activation, rng)
-        return built
-
+    """`training.train` as a worker runs it: one epoch is one step of the generator, the best weights kept."""
     h = Hyperparameters(
-        epochs=10**9, batch_size=row.batch_size, learning_rate=LEARNING_RATE, dropout=row.dropout, optimizer="adam"
+        epochs=10**9,
+        batch_size=row.batch_size,
+        widths=WIDTHS.text(row.hidden),
+        learning_rate=LEARNING_RATE,
+        dropout=row.dropout,
+        optimizer="adam",
     )
     epochs = training.train(dataset, h, metric="dev_error", seed=0, number=0)
-    with mock.patch.object(training, "_network", network):
-        next(epochs)
     return lambda: next(epochs)
 
 

@@ -8,9 +8,25 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from hptune.notations import Notation
 from hptune.trial import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a hyperparameter needs of another one to have an effect: one of some values, or any other than those."""
+
+    name: str
+    values: tuple[Value, ...]
+    other_than: bool = False
+    why: str = ""  # where it does not explain itself
+
+    def describe(self) -> str:
+        """In words: "optimizer: rmsprop or adam", "hidden_layers other than 0"."""
+        values = " or ".join(str(value).lower() for value in self.values)
+        return f"{self.name} other than {values}" if self.other_than else f"{self.name}: {values}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +38,14 @@ class Legal:
     high: float = math.inf
     low_open: bool = False  # low itself is not legal
     high_open: bool = False
-    choices: tuple[str, ...] = ()
-    only_with: tuple[str, tuple[Value, ...]] | None = None  # (hyperparameter, its values under which this one matters)
+    choices: tuple[str, ...] = ()  # legal words; of a number, beside the numbers
+    notation: Notation[Any] | None = None  # of a choice: structures, legal beside the words
+    only_with: tuple[Need, ...] = ()  # all of them must hold, or this hyperparameter has no effect
 
     def describe(self) -> str:
         """The rule in words: "a number above 0 and below 1"."""
+        if self.notation is not None:
+            return ", or ".join([*self.choices, self.notation.description])
         if self.kind == "choice":
             return "one of " + ", ".join(self.choices)
         if self.kind == "bool":
@@ -37,15 +56,16 @@ class Legal:
             bounds.append(f"above {self.low:,.15g}" if self.low_open else f"of at least {self.low:,.15g}")
         if self.high < math.inf:
             bounds.append(f"below {self.high:,.15g}" if self.high_open else f"at most {self.high:,.15g}")
-        return " ".join([noun, " and ".join(bounds)]).strip()
+        number = " ".join([noun, " and ".join(bounds)]).strip()
+        return ", or ".join([number, *self.choices])
 
     def admits(self, value: Value) -> bool:
         """Whether value is legal; True and False are no numbers."""
-        if self.kind == "choice":
-            return value in self.choices
-        if self.kind == "bool":
-            return isinstance(value, bool)
-        if isinstance(value, bool | str) or (isinstance(value, float) and not math.isfinite(value)):
+        if isinstance(value, str):
+            return value in self.choices or (self.notation is not None and self.notation.admits(value))
+        if isinstance(value, bool) or self.kind in {"choice", "bool"}:
+            return isinstance(value, bool) and self.kind == "bool"
+        if isinstance(value, float) and not math.isfinite(value):
             return False
         if self.kind == "int" and not isinstance(value, int):
             return False

@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hptune.domains import Domain, same
+from hptune.effects import Condition, all_needs, has_effect
 from hptune.legal import Legal
+from hptune.nn.hyperparameters import DEFAULTS
 from hptune.trial import Value
-
-Condition = tuple[str, tuple[Value, ...]]
-"""A hyperparameter, and its values under which another one is active."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +23,14 @@ class Parameter:
     when: tuple[Condition, ...] = ()
 
     def is_active(self, others: Mapping[str, Value]) -> bool:
-        """Whether the conditions hold; a hyperparameter that is itself inactive holds none."""
+        """Whether the conditions hold; a hyperparameter that is absent holds none."""
         return all(name in others and any(same(others[name], value) for value in values) for name, values in self.when)
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """The hyperparameters whose values decide whether this one is drawn."""
+        conditions = [name for name, _ in self.when]
+        return (*conditions, *(need.name for name in (self.name, *conditions) for need in all_needs(name)))
 
     @property
     def is_searched(self) -> bool:
@@ -49,14 +54,17 @@ class SearchSpace:
     def draw(self, units: Sequence[float], fixed: Mapping[str, Value]) -> dict[str, Value]:
         """The configuration at a point of the unit cube; coordinates go to parameters by sorted name.
 
-        fixed holds the hyperparameters outside the space, which conditions may name. Inactive parameters
-        are absent. The order of the study file changes nothing but the order of the result's keys.
+        fixed holds the hyperparameters outside the space, which conditions may name. Parameters that are inactive
+        or would have no effect are absent, and a condition on one without effect does not hold. The order of the
+        study file changes nothing but the order of the result's keys.
         """
         unit_of = dict(zip(sorted(parameter.name for parameter in self.parameters), units, strict=True))
         known = dict(fixed)
+        all_values = {**DEFAULTS, **fixed}
         for parameter in self._parents_first():
-            if parameter.is_active(known):
-                known[parameter.name] = parameter.domain.from_unit(unit_of[parameter.name])
+            name, conditions = parameter.name, [other for other, _ in parameter.when]
+            if parameter.is_active(known) and all(has_effect(other, all_values) for other in (name, *conditions)):
+                known[name] = all_values[name] = parameter.domain.from_unit(unit_of[name])
         return {p.name: known[p.name] for p in self.parameters if p.name in known}
 
     def _parents_first(self) -> list[Parameter]:
@@ -64,7 +72,7 @@ class SearchSpace:
         by_name = {parameter.name: parameter for parameter in self.parameters}
 
         def visit(parameter: Parameter) -> None:
-            for name, _ in parameter.when:
+            for name in parameter.parents:
                 if name in by_name and name not in ordered:
                     visit(by_name[name])
             ordered.setdefault(parameter.name, parameter)

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hptune.config import parameters, study_file, yaml_tree
+from hptune.config import study_file, yaml_tree
 from hptune.config.study_file import StudyConfig
+from hptune.effects import effective
 from hptune.errors import RunDamagedError, StudyFileError
-from hptune.nn.hyperparameters import DEFAULTS, LEGAL  # names and rules, standard library only
 from hptune.runs import RunFolder
 from hptune.space import SearchSpace
 from hptune.store import Snapshot
@@ -32,7 +32,7 @@ def config_in(folder: RunFolder, facts: Mapping[str, Any]) -> StudyConfig:
     """The same from the run's facts alone."""
     try:
         root = yaml_tree.parse(facts.get("config", ""), str(folder.config))
-        return study_file.parse(root, (), default_name="", folder=None)
+        return study_file.parse(root, (), default_name="", folder=None, strict=False)
     except StudyFileError as error:
         raise RunDamagedError(f"{folder.path}: its study file cannot be read:\n{error}") from error
 
@@ -44,7 +44,4 @@ def spaces_of(snapshot: Snapshot) -> tuple[SearchSpace, ...]:
 
 def complete(configuration: Mapping[str, Value], config: StudyConfig) -> dict[str, Value]:
     """All hyperparameters that had an effect on a trial: searched, fixed and default ones, as `train:` takes them."""
-    values = {**DEFAULTS, **config.train, **configuration}
-    return {
-        name: value for name, value in values.items() if parameters.can_matter(LEGAL[name], values, SearchSpace(()))
-    }
+    return effective({**config.train, **configuration})

@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any, final
 
 import pandas as pd
-import yaml
 
 from hptune import runs as run_folders
 from hptune import store, stored_config
-from hptune.config.study_file import StudyConfig
-from hptune.domains import ONE_MINUS, Real, show
+from hptune.config.study_file import StudyConfig, to_yaml
+from hptune.domains import ONE_MINUS, Real, can_be, show
 from hptune.replacing import replace_file
 from hptune.runs import RunFolder
 from hptune.search.ranking import ranked
@@ -150,9 +149,11 @@ class Run:
 
     def _hyperparameter_columns(self) -> dict[str, str]:
         """Their dtypes by name, in the order of the study file."""
-        dtypes = {}
+        dtypes: dict[str, str] = {}
         for parameter in (parameter for space in self.spaces for parameter in space.parameters):
-            dtypes[parameter.name] = KIND_DTYPES[parameter.legal.kind]
+            dtypes.setdefault(parameter.name, KIND_DTYPES[parameter.legal.kind])
+            if any(can_be(parameter.domain, word) for word in parameter.legal.choices):
+                dtypes[parameter.name] = TEXT  # also where all other values are numbers
             if parameter.name in self.near_one:
                 dtypes[complement(parameter.name)] = REAL
         return dtypes
@@ -229,5 +230,5 @@ def _best_yaml(best: Best, folder: RunFolder) -> str:
     name = folder.name.encode("unicode_escape").decode("ascii")
     found = f"{best.metric} {show(best.score)} at epoch {best.best_epoch} of {best.epochs}"
     test = "" if best.test_error is None else f", test error {show(best.test_error)}"
-    train = yaml.safe_dump({"train": dict(best.hyperparameters)}, sort_keys=False)
+    train = to_yaml({"train": dict(best.hyperparameters)})
     return f"# {name}, trial {best.trial}: {found}{test}\n# A study file takes this section as it is.\n{train}"

@@ -18,10 +18,10 @@ from hptune.runs import RunFolder
 PACKAGE = Path(hptune.__file__).parent
 # From the ground up: a module may import what stands in a line above its own, or beside it in its own package.
 FLOORS = [
-    ["errors", "trial", "randomness", "wording"],
+    ["errors", "trial", "randomness", "wording", "notations"],
     ["legal", "events"],
     ["domains", "nn.hyperparameters", "data.settings", "data.kinds"],
-    ["levels", "data", "runs"],
+    ["levels", "effects", "data", "runs"],
     ["space", "replacing"],
     ["nn", "config", "search.ranking", "trainers"],
     ["search", "store", "trainers.network"],

@@ -9,8 +9,11 @@ import sys
 import numpy as np
 import pytest
 
+from hptune.config import yaml_tree
+from hptune.config.study_file import parse
 from hptune.data.dataset import Dataset, Subset
 from hptune.data.review import advice, review
+from hptune.report.data_review import _conditions
 
 SPACE = "space:\n  learning_rate: {scale: log, low: 1e-4, high: 1}\n  optimizer: {choices: [adam, momentum]}\n"
 SPACE += "  beta1: {scale: 1-beta, low: 0.9, high: 0.999, when: {optimizer: adam}}\nsearch: {trials: 7, seed: 3}\n"
@@ -45,6 +48,25 @@ def study(tmp_path):
         return tmp_path
 
     return write
+
+
+def test_what_a_hyperparameter_needs_of_searched_ones_stands_beside_its_range():
+    text = (
+        "data: {source: moons}\ntrain: {batch_norm: true}\nspace:\n  optimizer: {choices: [adam, momentum]}\n"
+        "  beta1: {low: 0.5, high: 0.9}\n  hidden_layers: {low: 0, high: 2}\n  batch_size: {choices: [1, full]}\n"
+        "  momentum: {low: 0.5, high: 0.9, when: {optimizer: momentum, batch_size: 1}}\n"
+        "  dropout: {low: 0, high: 0.5}\n  batch_norm_momentum: {low: 0.5, high: 0.9}\n"
+    )
+    space = parse(yaml_tree.parse(text, "s.yaml"), (), default_name="s", folder=None).space
+    assert {p.name: " and ".join(_conditions(p, space)) for p in space.parameters} == {
+        "optimizer": "",
+        "beta1": "optimizer: adam",
+        "hidden_layers": "",
+        "batch_size": "",
+        "momentum": "optimizer: momentum and batch_size: 1",
+        "dropout": "hidden_layers other than 0",
+        "batch_norm_momentum": "hidden_layers other than 0 and batch_size other than 1",
+    }
 
 
 def test_it_prints_what_there_is_and_writes_nothing(study):

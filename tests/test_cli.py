@@ -123,6 +123,33 @@ def test_real_training_gives_the_same_tables_with_any_number_of_workers(n_worker
     assert tables_of(home / "runs" / "digits-001") == tables_of(home / "zero" / "digits-001")
 
 
+def test_best_yaml_with_its_widths_and_factors_is_the_train_section_of_a_new_study(home):
+    (home / "wide.yaml").write_text(
+        """
+        data: {source: moons, examples: 200}
+        train: {epochs: 3, schedule: manual}
+        space:
+          widths: {choices: [[8], [16, 8]]}
+          learning_rate_factors: {choices: [{2: 0.5, 1: 0.9}, {1: 0.25}]}
+          batch_size: {choices: [32, full]}
+          optimizer: {choices: [adam, momentum]}
+          momentum: {low: 0.5, high: 0.9}
+        search: {trials: 6}
+        """
+    )
+    run(home, "search", "wide.yaml", "--workers", 0)
+    first = home / "runs" / "wide-001"
+    found = hptune.load(first)
+    assert set(found.trials["learning_rate_factors"]) <= {"1:0.9 2:0.5", "1:0.25"}
+    assert set(found.trials["batch_size"]) <= {"32", "full"}
+    assert list(found.trials["momentum"].isna()) == list(found.trials["optimizer"] == "adam")
+    data = "data: {source: moons, examples: 200}\nspace: {patience: {choices: [0]}}\nsearch: {trials: 1}\n"
+    best = (first / "best.yaml").read_text().replace("  patience: 0\n", "")
+    (home / "again.yaml").write_text(data + best)
+    run(home, "search", "again.yaml", "--workers", 0)
+    assert hptune.load(home / "runs" / "again-001").best.hyperparameters == found.best.hyperparameters
+
+
 def test_another_seed_gives_other_trials(home):
     run(home, "search", "toy.yaml", "--workers", 0)
     run(home, "search", "toy.yaml", "--workers", 0, "--seed", 2)

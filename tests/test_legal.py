@@ -5,14 +5,17 @@ from dataclasses import fields
 
 import pytest
 
-from hptune.legal import Legal
+from hptune.legal import Legal, Need
 from hptune.nn.hyperparameters import DEFAULTS, LEGAL, Hyperparameters
+from hptune.notations import FACTORS, WIDTHS
 
 SHARE = Legal("real", low=0, high=1, high_open=True)
 RATE = Legal("real", low=0, low_open=True)
 LAYERS = Legal("int", low=0, high=100)
 SWITCH = Legal("bool")
 OPTIMIZER = Legal("choice", choices=("adam", "momentum"))
+SIZE = Legal("int", low=1, choices=("full",))
+SHAPE = Legal("choice", choices=("same",), notation=WIDTHS)
 
 
 @pytest.mark.parametrize(
@@ -26,6 +29,9 @@ OPTIMIZER = Legal("choice", choices=("adam", "momentum"))
         (Legal("int", low=1, high=10**9), "a whole number of at least 1 and at most 1,000,000,000"),
         (OPTIMIZER, "one of adam, momentum"),
         (SWITCH, "true or false"),
+        (SIZE, "a whole number of at least 1, or full"),
+        (SHAPE, "same, or " + WIDTHS.description),
+        (Legal("choice", notation=FACTORS), FACTORS.description),
     ],
 )
 def test_a_rule_is_said_in_words(legal, words):
@@ -65,6 +71,17 @@ def test_a_rule_is_said_in_words(legal, words):
         (OPTIMIZER, "Adam", False),
         (OPTIMIZER, True, False),
         (OPTIMIZER, 1, False),
+        (SIZE, 1, True),
+        (SIZE, "full", True),
+        (SIZE, "half", False),
+        (SIZE, "1", False),
+        (SIZE, 0, False),
+        (SHAPE, "same", True),
+        (SHAPE, "64-32", True),
+        (SHAPE, "064-32", False),  # not the one text of it
+        (SHAPE, "64-0", False),
+        (SHAPE, 64, False),
+        (SHAPE, True, False),
     ],
 )
 def test_legal_values(legal, value, is_legal):
@@ -113,8 +130,13 @@ def test_whole_numbers_have_limits_so_that_no_zoom_runs_away():
     assert all(math.isfinite(rule.low) and math.isfinite(rule.high) for rule in LEGAL.values() if rule.kind == "int")
 
 
-def test_what_matters_only_beside_another_names_a_value_that_is_legal_for_it():
-    for rule in LEGAL.values():
-        if rule.only_with:
-            other, values = rule.only_with
-            assert all(LEGAL[other].admits(value) for value in values)
+@pytest.mark.parametrize(
+    ("need", "words"),
+    [
+        (Need("optimizer", ("rmsprop", "adam")), "optimizer: rmsprop or adam"),
+        (Need("batch_norm", (True,)), "batch_norm: true"),
+        (Need("hidden_layers", (0,), other_than=True), "hidden_layers other than 0"),
+    ],
+)
+def test_a_need_is_said_in_words(need, words):
+    assert need.describe() == words

@@ -78,6 +78,62 @@ def test_true_does_not_fulfil_a_condition_on_1():
     assert not on_one.is_active({"a": "1"})
 
 
+def test_what_would_have_no_effect_is_absent_without_a_condition():
+    """Units in the order of the names: batch_norm, batch_size, dropout, hidden_layers, hidden_units, widths."""
+    space = SearchSpace(
+        (
+            parameter("hidden_units", LogInteger(16, 256)),
+            parameter("dropout", Real(0.0, 0.5)),
+            parameter("batch_norm", Choice((True, False))),
+            parameter("hidden_layers", Grid(0, 1, 2)),
+            parameter("widths", Choice(("same", "64-32"))),
+            parameter("batch_size", Choice((1, 64))),
+        )
+    )
+    for units, expected in [
+        (
+            (0.1, 0.9, 0.5, 0.9, 0.99, 0.1),
+            {
+                "batch_norm": True,
+                "batch_size": 64,
+                "dropout": 0.25,
+                "hidden_layers": 1,
+                "hidden_units": 249,
+                "widths": "same",
+            },
+        ),
+        (
+            (0.1, 0.1, 0.5, 0.9, 0.99, 0.1),  # batches of one example
+            {"batch_size": 1, "dropout": 0.25, "hidden_layers": 1, "hidden_units": 249, "widths": "same"},
+        ),
+        ((0.1, 0.9, 0.5, 0.1, 0.99, 0.1), {"batch_size": 64, "hidden_layers": 0, "widths": "same"}),
+        (
+            (0.1, 0.9, 0.5, 0.1, 0.99, 0.9),  # the same without layers, were it not for the widths
+            {"batch_norm": True, "batch_size": 64, "dropout": 0.25, "widths": "64-32"},
+        ),
+    ]:
+        for order in itertools.permutations(space.parameters):
+            assert SearchSpace(order).draw(units, {}) == expected
+
+
+def test_what_is_fixed_decides_on_effects_as_what_is_drawn():
+    rates = (parameter("beta1", Real(0.9, 0.99)), parameter("momentum", Real(0.0, 0.9)))
+    assert SearchSpace(rates).draw([0.0, 0.0], {"optimizer": "momentum"}) == {"momentum": 0.0}
+    assert SearchSpace(rates).draw([0.0, 0.0], {}) == {"beta1": 0.9}  # beside the default optimizer
+    share = SearchSpace((parameter("dropout", Real(0.0, 0.5)), parameter("widths", Choice(("same", "8")))))
+    assert share.draw([0.0, 0.0], {"hidden_layers": 0}) == {"widths": "same"}
+    assert share.draw([0.0, 0.9], {"hidden_layers": 0}) == {"widths": "8", "dropout": 0.0}
+
+
+def test_a_condition_on_something_fixed_that_has_no_effect_does_not_hold():
+    widths = parameter("widths", Choice(("same", "8")))
+    l2 = parameter("l2", Real(0.0, 1.0), hidden_layers=[2])
+    for order in itertools.permutations((l2, widths)):
+        space = SearchSpace(order)  # units in the order l2, widths
+        assert space.draw([0.5, 0.1], {"hidden_layers": 2}) == {"l2": 0.5, "widths": "same"}
+        assert space.draw([0.5, 0.9], {"hidden_layers": 2}) == {"widths": "8"}
+
+
 def test_too_few_coordinates_are_an_error():
     with pytest.raises(ValueError, match="argument"):
         SearchSpace(FAMILY).draw([0.5], {})

@@ -75,6 +75,40 @@ def test_hyperparameters_keep_their_types(run):
     }
 
 
+@pytest.mark.parametrize(
+    ("choices", "dtype", "cells"), [("[32, 64]", "Int64", ["32", "64"]), ("[32, full]", "string", ["32", "full"])]
+)
+def test_the_batch_size_is_a_column_of_numbers_where_nothing_but_numbers_can_occur(tmp_path, choices, dtype, cells):
+    text = STUDY.replace(
+        "{type: int, low: 32, high: 96, step: 32, when: {optimizer: momentum}}", f"{{choices: {choices}}}"
+    )
+    made = FabricatedRun(tmp_path / "run", text)
+    for number, cell in enumerate(cells):
+        made.complete(number, {**ADAM, "batch_size": int(cell) if cell.isdigit() else cell})
+    run = tables.load(made.path)
+    assert str(run.trials["batch_size"].dtype) == dtype
+    assert [str(value) for value in run.trials["batch_size"]] == cells
+    tables.write(run)
+    assert list(pd.read_csv(run.path / "trials.csv", dtype=str)["batch_size"]) == cells
+
+
+def test_widths_are_text_and_layers_are_empty_beside_them(tmp_path):
+    layers = "hidden_layers: {type: int, low: 1, high: 5}"
+    made = FabricatedRun(
+        tmp_path / "run", STUDY.replace(layers, f"{layers}\n  widths: {{choices: [same, [8], [64, 32]]}}")
+    )
+    made.complete(0, {**ADAM, "widths": "same"})
+    rest = {name: value for name, value in ADAM.items() if not name.startswith("hidden")}
+    made.complete(1, {**rest, "widths": "64-32"}, (0.05,))
+    made.complete(2, {**rest, "widths": "8"})
+    trials = tables.load(made.path).trials
+    assert list(trials["widths"]) == ["same", "64-32", "8"]
+    assert list(trials["hidden_layers"].isna()) == list(trials["hidden_units"].isna()) == [False, True, True]
+    best = tables.load(made.path).best.hyperparameters
+    assert best["widths"] == "64-32"
+    assert not best.keys() & {"hidden_layers", "hidden_units"}
+
+
 def test_switches_are_columns_of_truth_values(tmp_path):
     text = STUDY.replace("space:\n", "space:\n  batch_norm: {choices: [true, false], when: {optimizer: adam}}\n")
     made = FabricatedRun(tmp_path / "run", text)

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
-from hptune.config.ranges import domain, legal_value
+from hptune import effects
+from hptune.config.ranges import domain, legal_value, names_a_range
 from hptune.config.reader import Reader
 from hptune.config.yaml_tree import Node
 from hptune.domains import Domain, can_be, same, show
-from hptune.legal import Legal
+from hptune.effects import Condition, Possible
 from hptune.nn.hyperparameters import DEFAULTS, LEGAL
-from hptune.space import Condition, Parameter, SearchSpace
+from hptune.space import Parameter, SearchSpace
 from hptune.trial import Value
 
 OTHER_HYPERPARAMETERS = {
     "lr": "learning_rate", "alpha": "learning_rate", "eta": "learning_rate", "decay_rate": "learning_rate_decay",
     "beta": "momentum", "beta_1": "beta1", "beta_2": "beta2", "eps": "epsilon", "lambda": "l2", "weight_decay": "l2",
-    "layers": "hidden_layers", "units": "hidden_units", "minibatch_size": "batch_size", "mini_batch_size": "batch_size",
+    "layers": "widths or hidden_layers", "hidden_layer_sizes": "widths", "units": "hidden_units",
+    "minibatch_size": "batch_size", "mini_batch_size": "batch_size", "manual_decay": "learning_rate_factors",
     "keep_prob": "dropout, the share dropped: 1 - keep_prob", "initialization": "init", "num_epochs": "epochs",
     "early_stopping": "patience", "lr_schedule": "schedule", "decay_steps": "decay_epochs", "rho": "beta2",
     "clipnorm": "clip_norm", "max_grad_norm": "clip_norm", "batch_normalization": "batch_norm",
@@ -31,15 +32,18 @@ def fixed(reader: Reader, node: Node | None) -> dict[str, Value]:
     for name, value_node in reader.mapping(node, "train", tuple(LEGAL), OTHER_HYPERPARAMETERS).items():
         if name not in LEGAL:
             continue
-        if isinstance(value_node.value, dict | list):
+        is_structure = isinstance(value_node.value, dict | list)
+        if is_structure and (LEGAL[name].notation is None or names_a_range(value_node)):
             reader.problem(value_node, f"train.{name}", "expected one value; what is searched belongs under space:")
         elif (value := legal_value(reader, value_node, f"train.{name}", LEGAL[name])) is not None:
             values[name] = value
     return values
 
 
-def space(reader: Reader, node: Node | None, train: Mapping[str, Value], root: Node) -> SearchSpace:
-    """The space section of a study file: read, and refused where a part of it can never have an effect."""
+def space(
+    reader: Reader, node: Node | None, train: Mapping[str, Value], root: Node, *, strict: bool = True
+) -> SearchSpace:
+    """The space section of a study file: read and, if strict, refused where a part of it can never have an effect."""
     if node is None or not node.value:
         reader.problem(node or root, "space", "nothing to search: name at least one hyperparameter with a range")
         return SearchSpace(())
@@ -49,18 +53,18 @@ def space(reader: Reader, node: Node | None, train: Mapping[str, Value], root: N
         if name in train:
             message = f"also fixed under train (to {show(train[name])}): keep one"
             reader.problem(nodes[name], f"space.{name}", message, at_key=True)
+    if not strict:
+        return found
     domains = {parameter.name: parameter.domain for parameter in found.parameters}
     refused = {name for name in nodes if name not in domains} | {name for name in train_nodes if name not in train}
-    sense = _Sense(domains, train, refused)
+    fixed = {name: value for name, value in {**DEFAULTS, **train}.items() if name not in refused}
+    possible = Possible(domains, fixed)
     for parameter in found.parameters:
-        _conditions_can_hold(reader, parameter, nodes[parameter.name], sense)
+        _conditions_can_hold(reader, parameter, nodes[parameter.name], possible)
     for section, section_nodes in (("space", nodes), ("train", train_nodes)):
         for name, value_node in section_nodes.items():
-            if legal := _without_effect(name, sense):
-                other, values = legal
-                wanted = " or ".join(show(value) for value in values)
-                message = f"has no effect: {name} goes with {other}: {wanted}, and {other} is never that"
-                reader.problem(value_node, f"{section}.{name}", f"{message} here", at_key=True)
+            if why := possible.why_none(name):
+                reader.problem(value_node, f"{section}.{name}", f"has no effect: {why}", at_key=True)
     return found
 
 
@@ -77,28 +81,6 @@ def searched(reader: Reader, node: Node) -> SearchSpace:
     return SearchSpace(tuple(found))
 
 
-def can_matter(legal: Legal, train: Mapping[str, Value], searched: SearchSpace) -> bool:
-    """Whether a hyperparameter can have an effect: whether the one it goes with can have the value it needs."""
-    domains = {parameter.name: parameter.domain for parameter in searched.parameters}
-    return legal.only_with is None or _Sense(domains, train, ()).can_hold(*legal.only_with)
-
-
-@dataclass(frozen=True, slots=True)
-class _Sense:
-    """What values hyperparameters can have in a study."""
-
-    domains: Mapping[str, Domain]
-    train: Mapping[str, Value]
-    refused: Collection[str]  # their values are problems of their own: anything may be meant
-
-    def can_hold(self, name: str, values: Collection[Value]) -> bool:
-        if name in self.refused:
-            return True
-        if name in self.domains:
-            return any(can_be(self.domains[name], value) for value in values)
-        return any(same(self.train.get(name, DEFAULTS[name]), value) for value in values)
-
-
 def _below(node: Node, *path: str) -> Node:
     """What a path that is known to be there leads to."""
     for name in path:
@@ -113,12 +95,6 @@ def _known(node: Node | None) -> dict[str, Node]:
     return {name: value for name, value in keys.items() if name in LEGAL}
 
 
-def _without_effect(name: str, sense: _Sense) -> tuple[str, tuple[Value, ...]] | None:
-    """The hyperparameter that this one goes with, where that has never a value this one needs."""
-    other = LEGAL[name].only_with
-    return None if other is None or sense.can_hold(*other) else other
-
-
 def _when(reader: Reader, node: Node, key: str) -> tuple[Condition, ...]:
     """The conditions of a parameter: legal values of other hyperparameters."""
     if not isinstance(node.value, dict) or "when" not in node.value:
@@ -127,7 +103,7 @@ def _when(reader: Reader, node: Node, key: str) -> tuple[Condition, ...]:
     for other, value_node in reader.mapping(node.value["when"], key, tuple(LEGAL), OTHER_HYPERPARAMETERS).items():
         if other not in LEGAL:
             continue
-        items = value_node.value if isinstance(value_node.value, list) else [value_node]
+        items = _alternatives(value_node)
         if not items:
             reader.problem(value_node, f"{key}.{other}", "expected at least one value, found an empty list")
         values = [legal_value(reader, item, f"{key}.{other}", LEGAL[other]) for item in items]
@@ -135,43 +111,65 @@ def _when(reader: Reader, node: Node, key: str) -> tuple[Condition, ...]:
     return tuple(conditions)
 
 
-def _conditions_can_hold(reader: Reader, parameter: Parameter, node: Node, sense: _Sense) -> None:
-    for other, values in parameter.when:
-        value_node = _below(node, "when", other)
-        key = f"space.{parameter.name}.when.{other}"
-        if needed := _without_effect(other, sense):
-            wanted = " or ".join(show(value) for value in needed[1])
-            message = f"{other} has no effect here: it goes with {needed[0]}: {wanted}"
-            reader.problem(value_node, key, message, at_key=True)
-        elif other in sense.domains:
-            _values_occur(reader, value_node, key, values, sense.domains[other])
-        elif values and not sense.can_hold(other, values):
-            held = show(sense.train.get(other, DEFAULTS[other]))
-            origin = "" if other in sense.train else " (its default)"
-            reader.problem(value_node, key, f"can never hold: {other} is {held}{origin}")
+def _conditions_can_hold(reader: Reader, parameter: Parameter, node: Node, possible: Possible) -> None:
+    """Report conditions that never hold, each alone or where the parameter has an effect."""
+    are_sound = [
+        _condition_can_hold(reader, (other, values), node, f"space.{parameter.name}", possible)
+        for other, values in parameter.when
+    ]
+    name = parameter.name
+    if all(are_sound) and possible.can_have_effect(name) and not possible.can_have_effect(name, parameter.when):
+        message = f"never holds where {name} has an effect: {name} goes with {effects.said_needs(name)}"
+        reader.problem(_below(node, "when"), f"space.{name}.when", message, at_key=True)
 
 
-def _values_occur(reader: Reader, node: Node, key: str, values: Sequence[Value], other: Domain) -> None:
-    items = node.value if isinstance(node.value, list) else [node]
+def _condition_can_hold(reader: Reader, condition: Condition, node: Node, key: str, possible: Possible) -> bool:
+    other, values = condition
+    value_node = _below(node, "when", other)
+    key = f"{key}.when.{other}"
+    if why := possible.why_none(other):
+        reader.problem(value_node, key, f"has no effect here: {why}", at_key=True)
+    elif other in possible.domains:
+        return _values_occur(reader, value_node, key, values, possible.domains[other])
+    elif values and other in possible.fixed and not any(same(possible.fixed[other], value) for value in values):
+        value = possible.fixed[other]
+        origin = " (its default)" if same(value, DEFAULTS[other]) else ""
+        reader.problem(value_node, key, f"can never hold: {other} is {show(value)}{origin}")
+    else:
+        return True
+    return False
+
+
+def _values_occur(reader: Reader, node: Node, key: str, values: Sequence[Value], other: Domain) -> bool:
+    """Whether all values of a condition are among those of the domain; what is not is reported."""
+    items = _alternatives(node)
     if len(items) != len(values):
-        return  # one was refused already
-    for item, value in zip(items, values, strict=True):
+        return False  # one was refused already
+    strange = [(item, value) for item, value in zip(items, values, strict=True) if not can_be(other, value)]
+    for item, value in strange:
+        why = f"its range is {other.describe()}"
         if math.isinf(other.size):
             why = f"its range {other.describe()} is of real numbers, and conditions need separate values"
-            reader.problem(item, key, f"can never be {show(value)}: {why}")
-        elif not can_be(other, value):
-            reader.problem(item, key, f"can never be {show(value)}: its range is {other.describe()}")
+        reader.problem(item, key, f"can never be {show(value)}: {why}")
+    return not strange
+
+
+def _alternatives(node: Node) -> Sequence[Node]:
+    return node.value if isinstance(node.value, list) else [node]
 
 
 def _no_circles(reader: Reader, parameters: Collection[Parameter], nodes: Mapping[str, Node]) -> None:
     """Report conditions that go in a circle, which no order of drawing can satisfy."""
     names = {parameter.name for parameter in parameters}
-    parents = {p.name: {other for other, _ in p.when} & names for p in parameters}
-    for name in parents:
-        if name in (circle := _ancestors(name, parents)):
+    parents = {parameter.name: names.intersection(parameter.parents) for parameter in parameters}
+    for parameter in parameters:
+        name = parameter.name
+        if parameter.when and name in (circle := _ancestors(name, parents)):
             members = sorted(other for other in circle if name in _ancestors(other, parents))
-            when = _below(nodes[name], "when")
-            reader.problem(when, f"space.{name}.when", f"conditions go in a circle ({', '.join(members)})", at_key=True)
+            unsaid = [other for other in members if any(n.name in members for n in effects.all_needs(other))]
+            needs = [f"; {other} goes with {effects.said_needs(other)}" for other in unsaid]
+            message = f"conditions go in a circle ({', '.join(members)}{''.join(needs)})"
+            reader.problem(_below(nodes[name], "when"), f"space.{name}.when", message, at_key=True)
 
 
 def _ancestors(name: str, parents: Mapping[str, Collection[str]]) -> set[str]:

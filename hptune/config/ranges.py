@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from hptune.config.reader import Reader, found, is_number
-from hptune.config.yaml_tree import Node
+from hptune.config.yaml_tree import Node, plain_tree
 from hptune.domains import LINEAR, LOG, ONE_MINUS, SCALES, Choice, Domain, Real, Scale, same
 from hptune.errors import did_you_mean
 from hptune.legal import Legal
 from hptune.levels import FAR, Grid, LogInteger, exact
+from hptune.notations import Notation
 from hptune.trial import Value
 
 KEYS = ("type", "scale", "low", "high", "step", "choices", "when")
@@ -34,8 +36,13 @@ MAX_CHOICES = 1000
 
 
 def legal_value(reader: Reader, node: Node, key: str, legal: Legal) -> Value | None:
-    """One legal value: whole numbers in any notation where a whole number is due, reals always as floats."""
+    """One legal value: whole numbers in any notation where a whole number is due, reals always as floats.
+
+    A value with a structure is the text of its notation.
+    """
     value = node.value
+    if legal.notation is not None and not (isinstance(value, str) and value in legal.choices):
+        return _structured(reader, node, key, legal, legal.notation)
     if legal.kind == "int" and isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         value = int(value)
     elif legal.kind == "real" and isinstance(value, int | float) and not isinstance(value, bool):
@@ -52,8 +59,29 @@ def legal_value(reader: Reader, node: Node, key: str, legal: Legal) -> Value | N
     return None
 
 
+def _structured(reader: Reader, node: Node, key: str, legal: Legal, notation: Notation[Any]) -> str | None:
+    if _is_refused(node):
+        return None
+    try:
+        return notation.canonical(plain_tree(node))
+    except ValueError as error:
+        advice = did_you_mean(node.value, legal.choices) if isinstance(node.value, str) else ""
+        reader.problem(node, key, f"expected {legal.describe()}; {error}" + (f".{advice}" if advice else ""))
+        return None
+
+
+def _is_refused(node: Node) -> bool:
+    """Whether the notation of a part is a problem already."""
+    value = node.value
+    below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return node.refused or any(_is_refused(part) for part in below)
+
+
 def domain(reader: Reader, node: Node, key: str, legal: Legal) -> Domain | None:
     """A constant, choices or a range."""
+    if legal.notation is not None and isinstance(node.value, list | dict) and not names_a_range(node):
+        reader.problem(node, key, "what is searched is written {choices: [...]}, and one value belongs under train")
+        return None
     if isinstance(node.value, list):
         reader.problem(node, key, "a list of values is written {choices: [...]}")
         return None
@@ -72,6 +100,11 @@ def domain(reader: Reader, node: Node, key: str, legal: Legal) -> Domain | None:
     return _range(reader, node, key, keys, legal)
 
 
+def names_a_range(node: Node) -> bool:
+    """Whether a mapping has a key of a range or of choices, and is not itself a value."""
+    return isinstance(node.value, dict) and any(name in KEYS or name in OTHER_NAMES for name in node.value)
+
+
 def _choices(reader: Reader, node: Node, key: str, legal: Legal) -> Domain | None:
     items = reader.items(node, key)
     if not items or len(items) > MAX_CHOICES:
@@ -82,7 +115,8 @@ def _choices(reader: Reader, node: Node, key: str, legal: Legal) -> Domain | Non
     for item in items:
         value = legal_value(reader, item, key, legal)
         if value is not None and any(same(value, other) for other in values):
-            reader.problem(item, key, f"{found(item)} is there twice")
+            said = value if isinstance(item.value, list | dict) else found(item)
+            reader.problem(item, key, f"{said} is there twice")
         elif value is not None:
             values.append(value)
     return Choice(tuple(values)) if len(values) == len(items) else None
@@ -136,6 +170,10 @@ def _scale(reader: Reader, node: Node | None, key: str, kind: str) -> Scale | No
 def _bound(reader: Reader, node: Node, bound: Node | None, key: str, kind: str, legal: Legal) -> float | int | None:
     if bound is None:
         reader.problem(node, key, "missing: a range needs low and high (several values are written {choices: [...]})")
+        return None
+    if isinstance(bound.value, str) and bound.value in legal.choices:
+        word = bound.value
+        reader.problem(bound, key, f"{word} is no end of a range: write {{choices: [32, {word}]}}")
         return None
     if kind == "real":
         return reader.real(bound, key)

@@ -19,8 +19,9 @@ from hptune.config.reader import Reader
 from hptune.config.yaml_scalars import reads_as_text
 from hptune.config.yaml_tree import Node, NotationError
 from hptune.data.settings import CLASSES, DataSettings
+from hptune.effects import Possible
 from hptune.errors import StudyFileError
-from hptune.nn.hyperparameters import DEFAULTS, LEGAL
+from hptune.nn.hyperparameters import DEFAULTS
 from hptune.runs import is_name
 from hptune.space import SearchSpace
 from hptune.trial import METRICS, MetricName, Value
@@ -36,6 +37,11 @@ class _Dumper(yaml.SafeDumper):
 
 
 _Dumper.add_representer(str, _Dumper.text)
+
+
+def to_yaml(tree: Mapping[str, Any]) -> str:
+    """Plain values as YAML that hptune reads back as the same ones."""
+    return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,7 @@ class StudyConfig:
 
     def to_yaml(self) -> str:
         """The study file that hptune search accepts as it is."""
-        return yaml.dump(self.plain(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
+        return to_yaml(self.plain())
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +123,13 @@ def parse(
     default_name: str,
     folder: Path | None,
     reader: Reader | None = None,
+    strict: bool = True,
 ) -> StudyConfig:
     """A study file's tree as a StudyConfig.
 
     Data files are looked up in folder, then in the current one, and must be there; with folder None, as for the
-    study file that a run keeps, paths are taken as they are. reader brings the problems found so far.
+    study file that a run keeps, paths are taken as they are. reader brings the problems found so far. What has no
+    effect is refused if strict, and else left out: a run may have been started under other rules.
     """
     reader = reader or Reader()
     for override in overrides:
@@ -131,12 +139,13 @@ def parse(
     data = data_section.read(reader, sections.get("data"), root, folder)
     space_node, train_node = sections.get("space"), sections.get("train")
     fixed = parameters.fixed(reader, train_node)
-    space = parameters.space(reader, space_node, fixed, root)
+    space = parameters.space(reader, space_node, fixed, root, strict=strict)
     search = _search(reader, sections.get("search"))
     reader.finish()
     searched = {parameter.name for parameter in space.parameters}
     train = {key: fixed.get(key, default) for key, default in DEFAULTS.items() if key not in searched}
-    relevant = {key: value for key, value in train.items() if parameters.can_matter(LEGAL[key], train, space)}
+    possible = Possible({parameter.name: parameter.domain for parameter in space.parameters}, train)
+    relevant = {key: value for key, value in train.items() if possible.can_have_effect(key)}
     return StudyConfig(name, data, relevant, space, search)
 
 

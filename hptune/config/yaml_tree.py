@@ -26,6 +26,7 @@ MAX_PROBLEMS = 100
 
 EXAMPLE = "  data: {source: digits}\n  space: {learning_rate: {scale: log, low: 1e-4, high: 1}}"
 
+WHOLE = re.compile("0|[1-9][0-9]{0,17}")  # a name that means itself, as the epochs of {10: 0.1}
 LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # as PyYAML counts lines
 
 
@@ -248,7 +249,7 @@ class _Builder:
             self._report(spot, "merge keys (<<) are not supported: write the values out", is_sound=False)
         elif not name.strip():
             self._report(spot, 'expected a name before ":", found none')
-        elif node.plain and not reads_as_text(name):
+        elif node.plain and not (reads_as_text(name) or WHOLE.fullmatch(name)):
             self._report(spot, f"names must be text, and YAML reads {_shown(name)} as something else: quote it")
         elif name in parent.lines:
             first = f" (first on line {parent.lines[name]})" if self.is_file else ""

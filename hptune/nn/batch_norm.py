@@ -13,15 +13,18 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-EPSILON = 1e-5
-"""Added to every variance."""
+from hptune.nn.hyperparameters import Hyperparameters
+
+EPSILON = Hyperparameters().batch_norm_epsilon
+"""Added to every variance, unless told otherwise."""
 
 
 @final
 class BatchNorm:
     """One layer's normalisation by a mini-batch of a fixed number of rows, and its derivative."""
 
-    def __init__(self, rows: int, units: int, dtype: type[np.floating[Any]]) -> None:
+    def __init__(self, rows: int, units: int, dtype: type[np.floating[Any]], epsilon: float) -> None:
+        self._epsilon = epsilon
         self.mean = np.empty(units, dtype)  # of the last batch
         self.variance = np.empty(units, dtype)
         self._inverse = np.empty(units, dtype)  # 1 / sqrt(variance + epsilon)
@@ -39,7 +42,7 @@ class BatchNorm:
         np.square(self._normed, out=self._scratch)
         np.dot(self._ones, self._scratch, out=self.variance)
         np.divide(self.variance, rows, out=self.variance)
-        np.add(self.variance, EPSILON, out=self._inverse)
+        np.add(self.variance, self._epsilon, out=self._inverse)
         np.sqrt(self._inverse, out=self._inverse)
         np.divide(1, self._inverse, out=self._inverse)
         np.multiply(self._normed, self._inverse, out=self._normed)
@@ -75,7 +78,8 @@ class RunningStatistics:
     Before the first mini-batch the means are 0 and the variances 1.
     """
 
-    def __init__(self, units: Sequence[int], dtype: type[np.floating[Any]]) -> None:
+    def __init__(self, units: Sequence[int], dtype: type[np.floating[Any]], epsilon: float) -> None:
+        self.epsilon = epsilon
         self.flat = np.zeros(2 * sum(units), dtype)  # all means, then all variances
         parts = np.split(self.flat, np.cumsum([*units, *units])[:-1])
         self.means, self.variances = parts[: len(units)], parts[len(units) :]
@@ -92,7 +96,7 @@ class RunningStatistics:
 
     def apply(self, layer: int, z: NDArray[Any], gamma: NDArray[Any], beta: NDArray[Any]) -> None:
         """Overwrite z (rows, units) with y by the averages."""
-        factor = gamma / np.sqrt(self.variances[layer] + EPSILON)
+        factor = gamma / np.sqrt(self.variances[layer] + self.epsilon)
         np.subtract(z, self.means[layer], out=z)
         np.multiply(z, factor, out=z)
         np.add(z, beta, out=z)

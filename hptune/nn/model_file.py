@@ -24,7 +24,6 @@ from hptune.data.dataset import Normalisation, TargetScale
 from hptune.data.npy_header import DAMAGE, load_array
 from hptune.errors import RunDamagedError
 from hptune.nn.activations import ACTIVATIONS
-from hptune.nn.batch_norm import EPSILON
 from hptune.nn.losses import LOSSES, for_classes
 from hptune.nn.network import Network
 
@@ -91,7 +90,7 @@ def _about(model: Model) -> dict[str, Any]:
         "normalize_inputs": model.normalisation is not None,
         "activation": model.activation,
         "loss": next(name for name, loss in LOSSES.items() if loss is network.loss),
-        "batch_norm_epsilon": EPSILON if network.statistics else None,
+        "batch_norm_epsilon": network.statistics.epsilon if network.statistics else None,
         "classes": model.classes,
         "target": None if model.target is None else [model.target.mean, model.target.deviation],
         "data": dict(model.schema),
@@ -124,10 +123,11 @@ def _model(about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Mode
     if (
         loss is not for_classes(len(classes))
         or sizes[-1] != loss.outputs(len(classes))
-        or epsilon not in (None, EPSILON)
+        or not 0 < (1.0 if epsilon is None else epsilon) < math.inf
     ):
         raise ValueError(f"{sizes[-1]} outputs for {len(classes)} classes, or an epsilon of {epsilon}")
-    network = Network(sizes, ACTIVATIONS[about["activation"]], loss, batch_norm=epsilon is not None)
+    norm: dict[str, Any] = {} if epsilon is None else {"batch_norm": True, "batch_norm_epsilon": epsilon}
+    network = Network(sizes, ACTIVATIONS[about["activation"]], loss, **norm)
     normalisation = Normalisation(np.empty(sizes[0]), np.empty(sizes[0])) if about["normalize_inputs"] else None
     needed = dict(_arrays(network, normalisation))
     if set(arrays) != {ABOUT, *needed}:

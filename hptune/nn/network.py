@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hptune.nn import losses
 from hptune.nn.activations import Activation
-from hptune.nn.batch_norm import BatchNorm, RunningStatistics
+from hptune.nn.batch_norm import EPSILON, BatchNorm, RunningStatistics
 from hptune.nn.dropout import Dropout
 from hptune.nn.losses import Loss
 
@@ -59,7 +59,9 @@ class TrainingBuffers:
             deltas=tuple(np.empty((rows, units), dtype) for units in hidden),
             slopes=tuple(np.empty((rows, units), dtype) for units in hidden),
             ones=np.ones(rows, dtype),
-            norms=tuple(BatchNorm(rows, units, dtype) for units in hidden) if network.statistics else (),
+            norms=tuple(BatchNorm(rows, units, dtype, network.statistics.epsilon) for units in hidden)
+            if network.statistics
+            else (),
             input_dropout=Dropout(rows, (features,), input_dropout, dtype) if input_dropout else None,
             dropout=Dropout(rows, tuple(hidden), dropout, dtype) if dropout and hidden else None,
         )
@@ -91,6 +93,7 @@ class Network:
         dtype: type[np.floating[Any]] = np.float32,
         *,
         batch_norm: bool = False,
+        batch_norm_epsilon: float = EPSILON,
     ) -> None:
         self.sizes = sizes
         self.activation = activation
@@ -106,7 +109,7 @@ class Network:
         self._weight_gradients, self._bias_gradients, self._gamma_gradients = _views(self.gradient, shapes, normed)
         for gamma in self.gammas:
             gamma[:] = 1
-        self.statistics = RunningStatistics(normed, dtype) if normed else None
+        self.statistics = RunningStatistics(normed, dtype, batch_norm_epsilon) if normed else None
         self._flat_weights = self.parameters[:n_weights]
         self._flat_weight_gradients = self.gradient[:n_weights]
         self._penalty_gradient = np.empty(n_weights, dtype)

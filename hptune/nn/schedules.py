@@ -7,9 +7,11 @@ Specialization (course 2, week 2), where epochs are counted from 1 in the lectur
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 
 from hptune.nn.hyperparameters import Hyperparameters
+from hptune.notations import FACTORS
 
 Schedule = Callable[[int], float]
 """Epoch, from 0 -> learning rate."""
@@ -40,6 +42,17 @@ def staircase(learning_rate: float, epochs: int) -> Schedule:
     return lambda epoch: learning_rate * 0.5 ** (epoch // epochs)
 
 
+def manual(learning_rate: float, factors: Sequence[tuple[int, float]]) -> Schedule:
+    """Learning rate alpha_0 * the factor of the last epoch named so far, or alpha_0 where none is yet.
+
+    It is the course's manual decay (course 2, week 2, Learning Rate Decay), where somebody who watches the training
+    lowers alpha by hand, written down beforehand. factors holds (first epoch, factor), sorted.
+    """
+    starts = [epoch for epoch, _ in factors]
+    rates = [learning_rate, *(learning_rate * factor for _, factor in factors)]
+    return lambda epoch: rates[bisect_right(starts, epoch)]
+
+
 def build(hyperparameters: Hyperparameters) -> Schedule:
     """The schedule that the hyperparameters name."""
     h = hyperparameters
@@ -49,6 +62,8 @@ def build(hyperparameters: Hyperparameters) -> Schedule:
         return square_root(h.learning_rate)
     if h.schedule == "staircase":
         return staircase(h.learning_rate, h.decay_epochs)
+    if h.schedule == "manual":
+        return manual(h.learning_rate, FACTORS.parse(h.learning_rate_factors))
     if h.schedule == "constant":
         return constant(h.learning_rate)
     return inverse_time(h.learning_rate, h.learning_rate_decay)

@@ -19,6 +19,7 @@ from hptune.nn import initializers, losses, optimizers, schedules
 from hptune.nn.activations import ACTIVATIONS
 from hptune.nn.hyperparameters import Hyperparameters
 from hptune.nn.network import ForwardBuffers, Network, TrainingBuffers
+from hptune.notations import WIDTHS
 from hptune.randomness import Purpose, generator
 from hptune.trial import DivergedError, EpochMetrics, FinalCheck, MetricName
 
@@ -108,8 +109,15 @@ def _network(dataset: Dataset, h: Hyperparameters, rng: np.random.Generator, dty
     loss = losses.for_classes(len(dataset.classes))
     features = dataset.train.x.shape[1]
     outputs = loss.outputs(len(dataset.classes))
-    sizes = (features, *[h.hidden_units] * h.hidden_layers, outputs)
-    network = Network(sizes, ACTIVATIONS[h.activation], loss, dtype, batch_norm=h.batch_norm)
+    hidden = [h.hidden_units] * h.hidden_layers if h.widths == "same" else WIDTHS.parse(h.widths)
+    network = Network(
+        (features, *hidden, outputs),
+        ACTIVATIONS[h.activation],
+        loss,
+        dtype,
+        batch_norm=h.batch_norm,
+        batch_norm_epsilon=h.batch_norm_epsilon,
+    )
     initializers.initialize(network.weights, h.init, h.activation, rng, h.init_scale)
     return network
 
@@ -133,7 +141,7 @@ def _trainer(
     shuffle_rng = generator(seed, Purpose.SHUFFLE, number)
     dropout_rng = generator(seed, Purpose.DROPOUT, number)
     n = len(examples.x)
-    batch_size = min(h.batch_size, n)
+    batch_size = n if isinstance(h.batch_size, str) else min(h.batch_size, n)  # the only text is "full"
     sizes = {batch_size, n % batch_size or batch_size}  # the last batch may be a smaller one
     buffers = {rows: TrainingBuffers.allocate(network, rows, h.dropout, h.input_dropout) for rows in sizes}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -11,9 +11,11 @@ from hptune.config.study_file import StudyConfig
 from hptune.data.drift import LEVEL, LabelDrift, TargetDrift
 from hptune.data.review import Comparison, Review, advice
 from hptune.domains import show
+from hptune.nn.hyperparameters import LEGAL
 from hptune.report.columns import MISSING, Column, print_columns
 from hptune.report.safe_text import heading, say
 from hptune.report.spaces import specs_table
+from hptune.space import Parameter, SearchSpace
 from hptune.trial import TrialSpec
 from hptune.wording import amount, counted
 
@@ -85,11 +87,26 @@ def _print_space(console: Console, config: StudyConfig, draws: Sequence[TrialSpe
     parameters = config.space.parameters
     name = Column("hyperparameter", tuple(p.name for p in parameters), "left")
     values = Column("range", tuple(p.domain.describe() for p in parameters), "left")
-    conditions = [" and ".join(f"{of}: {', '.join(map(show, some))}" for of, some in p.when) for p in parameters]
+    conditions = [" and ".join(_conditions(parameter, config.space)) for parameter in parameters]
     when = Column("when", tuple(text or MISSING for text in conditions), "left")
     print_columns(console, (name,), name, [(values,), (when,)] if any(conditions) else [(values,)])
     heading(console, "The first trials")
     specs_table(console, draws, config.space)
+
+
+def _conditions(parameter: Parameter, space: SearchSpace) -> list[str]:
+    """What the study file says, and what the hyperparameter needs of others that are searched."""
+    said = [f"{name}: {', '.join(map(show, values))}" for name, values in parameter.when]
+    return said + list(_needs(parameter.name, set(space.searched) - {name for name, _ in parameter.when}))
+
+
+def _needs(name: str, searched: Collection[str]) -> Iterator[str]:
+    """Of hyperparameters that are searched; one that is fixed may need such a one in turn."""
+    for need in LEGAL[name].only_with:
+        if need.name in searched:
+            yield need.describe()
+        elif not need.other_than:
+            yield from _needs(need.name, searched)
 
 
 def _print_comparison(console: Console, comparison: Comparison, features: Sequence[str]) -> None:

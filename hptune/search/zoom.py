@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hptune.domains import Border, Choice, Domain, can_be, show
+from hptune.effects import Possible
 from hptune.errors import UsageError
 from hptune.space import Parameter, SearchSpace
 from hptune.trial import Value
@@ -105,11 +106,11 @@ def _zoom(space: SearchSpace, changes: Sequence[Change]) -> Zoom:
 
 def _never_needed(parameter: Parameter, domains: Mapping[str, Domain]) -> str:
     """Why a parameter plays no part any more: it stays in the space, for a later box may bring its reason back."""
-    needs = [*parameter.when, *([parameter.legal.only_with] if parameter.legal.only_with else [])]
-    for name, values in needs:
+    for name, values in parameter.when:
         if name in domains and not any(can_be(domains[name], value) for value in values):
             return f"no part in it: {name} is never {' or '.join(show(value) for value in values)}"
-    return ""
+    why = Possible(domains, {}).why_none(parameter.name)
+    return f"no part in it: {why}" if why else ""
 
 
 def _note(border: Border | None, old: Domain, new: Domain) -> str:

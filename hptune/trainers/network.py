@@ -6,9 +6,11 @@ import json
 import math
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 from hptune.data import prepared
 from hptune.data.dataset import Dataset
+from hptune.effects import effective
 from hptune.errors import DataError
 from hptune.nn import model_file
 from hptune.nn.hyperparameters import Hyperparameters
@@ -42,7 +44,9 @@ def prepare(job: Job) -> Train:
 
     def train_one(spec: TrialSpec) -> Generator[EpochMetrics, None, FinalCheck]:
         nonlocal best
-        h = Hyperparameters(**{**fixed, **spec.hyperparameters})
+        # what has no effect beside this trial's other values is left at its default, as best.yaml does
+        values: dict[str, Any] = effective({**fixed, **spec.hyperparameters})
+        h = Hyperparameters(**values)
         dataset = datasets[h.normalize_inputs]
         trained = yield from fit(dataset, h, metric=job.metric, seed=spec.seed, number=spec.number)
         if (trained.score, spec.number) < best:

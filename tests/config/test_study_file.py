@@ -11,13 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hptune.config import yaml_tree
-from hptune.config.study_file import Override, SearchSettings, load, parse, stage_space
+from hptune.config.study_file import Override, SearchSettings, load, parse, stage_space, to_yaml
 from hptune.config.yaml_tree import plain_tree
 from hptune.data.settings import CLASSES, SOURCES
 from hptune.domains import LOG, ONE_MINUS, Choice, Real
 from hptune.errors import StudyFileError
 from hptune.levels import FAR, Grid, LogInteger
 from hptune.nn.hyperparameters import DEFAULTS, LEGAL
+from hptune.search.propose import propose
+from hptune.stored_config import complete
 
 EXAMPLE = """\
 # configs/digits.yaml: a small network on handwritten digits
@@ -80,6 +82,7 @@ def test_the_example_of_the_design_loads(tmp_path):
     assert config.train == {
         "epochs": 30,
         "patience": 0,
+        "widths": "same",
         "activation": "relu",
         "batch_norm": False,
         "init": "auto",
@@ -122,6 +125,10 @@ def test_the_example_in_the_repository_loads():
         ("batch_size: {choices: [32.0, 64]}", Choice((32, 64))),
         ("batch_norm: {choices: [true, false]}", Choice((True, False))),
         ("batch_norm: true", Choice((True,), constant=True)),
+        ("batch_size: {choices: [1, full]}", Choice((1, "full"))),
+        ("widths: {choices: [[64], same, 64-32, [8, 8.0]]}", Choice(("64", "same", "64-32", "8-8"))),
+        ("widths: 64-32", Choice(("64-32",), constant=True)),
+        ("widths: {choices: ['64', \"1024-64-10\"]}", Choice(("64", "1024-64-10"))),
         ("activation: {choices: [relu]}", Choice(("relu",))),
         ("activation: {choices: ['relu', \"tanh\"]}", Choice(("relu", "tanh"))),
         ("beta1: {scale: 1-beta, low: 0, high: 0.9999999999999999}", Real(0.0, math.nextafter(1, 0), ONE_MINUS)),
@@ -352,6 +359,12 @@ IN_SPACE = [
         "one of relu, leaky_relu, tanh, sigmoid, found 'yes'",
     ),
     ("activation: {low: 1, high: 2}", "3:15", "activation", "expected {choices: [...]} with one of relu, leaky_relu"),
+    (
+        "batch_size: {low: 1, high: full}",
+        "3:30",
+        "batch_size.high",
+        "full is no end of a range: write {choices: [32, full]}",
+    ),
     ("batch_norm: {low: 0, high: 1}", "3:15", "batch_norm", "expected {choices: [...]} with true or false"),
     ("batch_norm: 1", "3:15", "batch_norm", "expected true or false, found 1"),
     ("batch_norm: {choices: [true, 0]}", "3:32", "batch_norm.choices", "expected true or false, found 0"),
@@ -367,8 +380,28 @@ IN_SPACE = [
         "l2: {low: 0, high: 1, when: {batch_norm_momentum: 0.9}}",
         "3:32",
         "l2.when.batch_norm_momentum",
-        "goes with batch_norm: true",
+        "has no effect here: batch_norm_momentum goes with batch_norm: true",
     ),
+    (
+        "batch_size: {choices: [32, ful]}",
+        "3:30",
+        "batch_size.choices",
+        ", or full, found 'ful'. Did you mean \"full\"?",
+    ),
+    ("batch_size: 'full '", "3:15", "batch_size", ", or full, found 'full '"),
+    ("widths: [64, 32]", "3:11", "widths", "what is searched is written {choices: [...]}, and one value belongs under"),
+    ("widths: {low: 1, high: 2}", "3:11", "widths", "expected {choices: [...]} with same, or the units of 1 to 100"),
+    ("widths: {choices: [64]}", "3:22", "widths.choices", "found 64: one layer is written [64]"),
+    ("widths: {choices: [[]]}", "3:22", "widths.choices", "for no hidden layers write hidden_layers: 0"),
+    ("widths: {choices: [[64], [064]]}", "3:29", "widths", "leading zero"),
+    ("widths: {choices: [[64, 32], same, 64-32]}", "3:38", "widths.choices", "'64-32' is there twice"),
+    ("widths: {choices: [64-32, [64, 32]]}", "3:29", "widths.choices", "64-32 is there twice"),
+    ("widths: {choices: [[64], sam]}", "3:28", "widths.choices", "found 'sam'. Did you mean \"same\"?"),
+    ("layers: 3", "3:3", "layers", "Write widths or hidden_layers."),
+    ("hidden_layer_sizes: [3]", "3:3", "hidden_layer_sizes", "Write widths."),
+    ("l2: {low: 0, high: 1, when: {widths: [64]}}", "3:41", "l2.when.widths", "found 64: one layer is"),
+    ("10: 1", "3:3", "10", "unknown key"),
+    ("momentum: {low: 0, high: 0.5, when: {optimizer: adam}}", "3:3", "momentum", "optimizer is never that here"),
     ("activation: logistic", "3:15", "activation", "tanh, sigmoid, found 'logistic'"),
     ("l2: {low: 0, high: 1, low: 0.5}", "3:25", "l2", "'low' is given twice"),
     ("epochs: {low: 010, high: 20}", "3:17", "epochs", "leading zero"),
@@ -457,13 +490,79 @@ IN_FILE = [
         "belongs under space",
     ),
     ("data: {source: digits}\ntrain: {epoch: 1}\nspace: {l2: 1}", "2:9", "train.epoch", 'Did you mean "epochs"?'),
+    (
+        "data: {source: digits}\ntrain: {widths: []}\nspace: {l2: 1}",
+        "2:17",
+        "train.widths",
+        "write hidden_layers: 0",
+    ),
+    (
+        "data: {source: digits}\ntrain: {widths: {choices: [[1]]}}\nspace: {l2: 1}",
+        "2:17",
+        "train.widths",
+        "expected one value; what is searched belongs under space",
+    ),
+    (
+        "data: {source: digits}\ntrain: {widths: [8], hidden_units: 8}\nspace: {l2: 1}",
+        "2:22",
+        "train.hidden_units",
+        "hidden_units goes with widths: same, and widths is never that here",
+    ),
+    (
+        "data: {source: digits}\ntrain: {widths: [8]}\nspace: {hidden_layers: {low: 1, high: 2}}",
+        "3:9",
+        "space.hidden_layers",
+        "hidden_layers goes with widths: same, and widths is never that here",
+    ),
+    (
+        "data: {source: digits}\ntrain: {hidden_layers: 0}\nspace: {hidden_units: {low: 1, high: 2}}",
+        "3:9",
+        "space.hidden_units",
+        "goes with hidden_layers other than 0, and hidden_layers is always that here",
+    ),
+    (
+        "data: {source: digits}\ntrain: {dropout: 0.1}\nspace: {hidden_layers: 0}",
+        "2:9",
+        "train.dropout",
+        "goes with hidden_layers other than 0",
+    ),
+    (
+        "data: {source: digits}\ntrain: {batch_size: 1, batch_norm: true}\nspace: {l2: 1}",
+        "2:24",
+        "train.batch_norm",
+        "batch_size is always that here (a mini-batch of one example has no variance)",
+    ),
+    (
+        "data: {source: digits}\ntrain: {learning_rate_factors: {1: 0.1}}\nspace: {l2: 1}",
+        "2:9",
+        "train.learning_rate_factors",
+        "goes with schedule: manual, and schedule is never that here",
+    ),
+    (
+        "data: {source: digits}\ntrain: {schedule: manual, learning_rate_factors: {1: 0}}\nspace: {l2: 1}",
+        "2:50",
+        "train.learning_rate_factors",
+        "from which they hold, counted from 0, as {10: 0.1, 20: 0.01}; found 0",
+    ),
+    (
+        "data: {source: digits}\ntrain: {schedule: manual, learning_rate_factors: {01: 1}}\nspace: {l2: 1}",
+        "2:51",
+        "train.learning_rate_factors",
+        "names must be text",
+    ),
+    (
+        "data: {source: digits}\ntrain: {schedule: manual, learning_rate_factors: 1:0.5}\nspace: {l2: 1}",
+        "2:50",
+        "train.learning_rate_factors",
+        "looks like a time (a number in base 60): quote it",
+    ),
     ("data: {source: digits}\ntrain: 5\nspace: {l2: 1}", "2:8", "train", "expected keys"),
     ("data: {source: digits}\ntrain: {momentum: 0.9}\nspace: {l2: 1}", "2:9", "train.momentum", "has no effect"),
     (
         "data: {source: digits}\ntrain: {init: zeros, init_scale: 2}\nspace: {l2: 1}",
         "2:22",
         "train.init_scale",
-        "goes with init: auto or he or xavier or xavier_average or large",
+        "init_scale goes with init other than zeros, and init is always that here",
     ),
     (
         "data: {source: digits}\ntrain: {optimizer: momentum, beta2: 0.9}\nspace: {l2: 1}",
@@ -610,6 +709,81 @@ def test_conditions_in_a_circle_name_the_circle_and_not_those_that_hang_on_it():
     assert {p.message for p in problems} == {"conditions go in a circle (batch_size, epochs, hidden_layers)"}
 
 
+def test_a_circle_of_conditions_may_go_through_what_a_hyperparameter_needs():
+    text = with_space("optimizer: {choices: [adam, momentum], when: {beta1: 0.9}}\n  beta1: {choices: [0.9, 0.8]}")
+    (problem,) = problems_of(text)
+    assert problem.place == "s.yaml:3:42"
+    assert problem.message == "conditions go in a circle (beta1, optimizer; beta1 goes with optimizer: adam)"
+
+
+@pytest.mark.parametrize(
+    ("space", "place", "words"),
+    [
+        (
+            "optimizer: {choices: [adam, momentum]}\n  momentum: {low: 0, high: 0.5, when: {optimizer: adam}}",
+            "4:33",
+            "never holds where momentum has an effect: momentum goes with optimizer: momentum",
+        ),
+        (
+            "hidden_layers: {low: 0, high: 2}\n  dropout: {low: 0, high: 0.5, when: {hidden_layers: [0]}}",
+            "4:32",
+            "never holds where dropout has an effect: dropout goes with hidden_layers other than 0",
+        ),
+    ],
+)
+def test_a_condition_against_what_a_hyperparameter_needs_is_refused(space, place, words):
+    (problem,) = problems_of(with_space(space))
+    assert (problem.place, problem.message) == (f"s.yaml:{place}", words)
+
+
+def test_a_condition_that_leaves_some_effect_is_taken():
+    space = "optimizer: {choices: [adam, momentum]}\n  beta2: {low: 0, high: 0.5, when: {optimizer: [adam, momentum]}}"
+    config = parsed(with_space(space))
+    drawn = [config.space.draw([0.5, unit], config.train) for unit in (0.0, 0.9)]
+    assert drawn == [{"optimizer": "adam", "beta2": 0.25}, {"optimizer": "momentum"}]
+
+
+def test_a_stored_study_keeps_what_would_be_refused_today_and_leaves_it_out():
+    text = "data: {source: digits}\ntrain: {hidden_layers: 0, dropout: 0.2}\nspace: {l2: {low: 0, high: 1}}"
+    (problem,) = problems_of(text)
+    assert problem.key == "train.dropout"
+    config = parse(yaml_tree.parse(text, "s.yaml"), (), default_name="s", folder=None, strict=False)
+    assert "dropout" not in config.train
+    assert parsed(config.to_yaml()) == config
+
+
+@pytest.mark.parametrize(
+    ("train", "name", "value"),
+    [
+        ("{widths: [256, 128]}", "widths", "256-128"),
+        ("{widths: 256-128}", "widths", "256-128"),
+        ("{widths: [64]}", "widths", "64"),
+        ("{widths: [1024, 64, 10]}", "widths", "1024-64-10"),  # looks like a date
+        ("{batch_size: full}", "batch_size", "full"),
+        ("{schedule: manual}", "learning_rate_factors", "0:1"),
+        ("{schedule: manual, learning_rate_factors: {7: 0.5}}", "learning_rate_factors", "7:0.5"),  # and like a time
+        ("{schedule: manual, learning_rate_factors: {'20': 1e-2, 10: 3}}", "learning_rate_factors", "10:3 20:0.01"),
+        ("{schedule: manual, learning_rate_factors: 10:3 20:0.01}", "learning_rate_factors", "10:3 20:0.01"),
+    ],
+)
+def test_structures_are_one_text_that_is_written_so_that_it_is_read_again(train, name, value):
+    config = parsed(f"data: {{source: digits}}\ntrain: {train}\nspace: {{l2: {{low: 0, high: 1}}}}")
+    assert config.train[name] == value
+    assert parsed(config.to_yaml()) == config
+
+
+def test_structures_can_be_set_outside_of_the_file():
+    def train(*overrides):
+        return parsed(SMALL, *overrides).train
+
+    assert train(("train.widths", "[64, 32]"))["widths"] == train(("train.widths", "64-32"))["widths"] == "64-32"
+    manual = ("train.schedule", "manual")
+    steps = ("train.learning_rate_factors.10", "0.1"), ("train.learning_rate_factors.5", "0.5")
+    assert train(manual, *steps)["learning_rate_factors"] == "5:0.5 10:0.1"
+    (problem,) = problems_of(SMALL, ("train.widths", "[64, x]"))
+    assert (problem.place, problem.key) == ("--set train.widths=[64, x]", "train.widths")
+
+
 def test_nothing_is_created_on_disk(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "s.yaml"
@@ -728,17 +902,26 @@ DOMAINS = {
     "hidden_layers": whole(0, 100),
     "hidden_units": whole(1, 100_000),
     "epochs": whole(1, 10**9),
-    "batch_size": st.lists(st.integers(1, 512), min_size=1, max_size=9, unique=True).map(lambda v: {"choices": v}),
+    "batch_size": st.lists(st.one_of(st.integers(1, 512), st.just("full")), min_size=1, max_size=9, unique=True).map(
+        lambda v: {"choices": v}
+    ),
+    "widths": st.lists(st.lists(st.integers(1, 99), min_size=1, max_size=4), max_size=4, unique_by=tuple).map(
+        lambda v: {"choices": ["same", *v]}
+    ),
+    "schedule": st.just({"choices": ["manual", "sqrt"]}),
     "activation": st.sampled_from(["relu", {"choices": ["tanh"]}, {"choices": ["tanh", "relu"]}]),
     "beta1": number_of("1-beta", 0.0, 0.9999).map(lambda d: {**d, "when": {"optimizer": "adam"}}),
     "optimizer": st.sampled_from(["adam", {"choices": ["adam", "momentum"]}]),
 }
 
 
+factors = st.dictionaries(st.integers(0, 10**9).map(str), st.floats(5e-324, 1e300), min_size=1, max_size=5)
+
+
 @st.composite
 def studies(draw):
-    chosen = draw(st.lists(st.sampled_from(sorted(DOMAINS)), min_size=1, unique=True))
-    space = {name: draw(DOMAINS[name]) for name in chosen}
+    chosen = draw(st.sets(st.sampled_from(sorted(DOMAINS)), min_size=1))
+    space = {name: draw(DOMAINS[name]) for name in sorted(chosen)}
     if draw(st.booleans()):
         source = draw(st.sampled_from(SOURCES))
         data = {"source": source, **({"examples": draw(st.integers(10, 999))} if source in CLASSES else {})}
@@ -748,12 +931,15 @@ def studies(draw):
             "target": draw(columns),
             "ignore": draw(st.lists(columns, max_size=3)),
         }
+    train = {"learning_rate_factors": draw(factors)} if "schedule" in chosen else {}
+    if not chosen & {"widths", "hidden_layers", "hidden_units"}:
+        train["widths"] = draw(st.lists(st.integers(1, 10**5), min_size=1, max_size=100))
     search = {
         "trials": draw(st.integers(1, 99)),
         "seed": draw(st.integers(0, 2**53)),
         "workers": draw(st.integers(0, 9)),
     }
-    return {"name": draw(names), "data": data, "space": space, "search": search}
+    return {"name": draw(names), "data": data, "train": train, "space": space, "search": search}
 
 
 def as_yaml(study):
@@ -778,6 +964,21 @@ def test_the_resolved_study_reloads_to_an_equal_one(study):
     assert again.to_yaml() == config.to_yaml()
     assert stage_space(json.dumps(config.space.plain())) == config.space
     assert {p.name for p in config.space.parameters} | config.train.keys() <= set(DEFAULTS)
+
+
+@settings(max_examples=100, deadline=None)
+@given(studies(), st.integers(0, 99))
+def test_every_trial_is_a_train_section_whatever_has_no_effect_in_it(study, number):
+    """What best.yaml holds: read strictly, so with nothing in it that has no effect, and all that has one."""
+    try:
+        config = parsed(as_yaml(study))
+    except StudyFileError:
+        return
+    drawn = propose(config.space, config.train, seed=config.search.seed, stage=0, number=number).hyperparameters
+    best = complete(drawn, config)
+    assert drawn.items() <= best.items()
+    text = to_yaml({"data": {"source": "digits"}, "train": best, "space": {"patience": best.pop("patience")}})
+    assert parsed(text).train == best
 
 
 @pytest.mark.parametrize(

@@ -226,7 +226,7 @@ def test_yes_and_no_are_refused(word):
 
 @pytest.mark.parametrize(
     "key",
-    "null ~ true FALSE yes no on OFF 1 1.5 1e-4 .inf 010 0x1F 1_000 12:30 2024-01-01 9999999999999999999".split(),  # noqa: SIM905
+    "null ~ true FALSE yes no on OFF -1 1.5 1e-4 .inf 010 0x1F 1_000 12:30 2024-01-01 9999999999999999999".split(),  # noqa: SIM905
 )
 def test_keys_must_be_text(key):
     (problem,) = problems_of(f"space:\n  {key}: 1")
@@ -234,6 +234,14 @@ def test_keys_must_be_text(key):
     assert "names must be text" in problem.message
     assert "quote it" in problem.message
     assert plain_tree(parse(f"space:\n  '{key}': 1", "s.yaml")) == {"space": {key: 1}}
+
+
+def test_whole_numbers_are_names_and_mean_themselves():
+    assert plain_tree(parse("a: {0: 1, 10: 2, 999999999999999999: 3}", "s.yaml")) == {
+        "a": {"0": 1, "10": 2, "999999999999999999": 3}
+    }
+    (problem,) = problems_of("a: {10: 1, '10': 2}")
+    assert "'10' is given twice" in problem.message
 
 
 def test_all_problems_at_once():

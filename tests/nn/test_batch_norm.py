@@ -5,6 +5,7 @@ import pytest
 from nn.examples import BLOBS, MOONS, SMALL, run
 
 from hptune.nn.activations import ACTIVATIONS
+from hptune.nn.gradient_check import relative_difference
 from hptune.nn.hyperparameters import LEGAL, Hyperparameters
 from hptune.nn.losses import SOFTMAX
 from hptune.nn.network import ForwardBuffers, Network, TrainingBuffers
@@ -13,10 +14,10 @@ from hptune.nn.optimizers import gradient_descent
 SIZES = (3, 5, 4, 2)
 
 
-def network_and_batch(rows, seed=0, dropout=0.0):
+def network_and_batch(rows, seed=0, dropout=0.0, epsilon=1e-5):
     """A network whose every parameter is random, and a mini-batch off the middle."""
     rng = np.random.default_rng(seed)
-    network = Network(SIZES, ACTIVATIONS["tanh"], SOFTMAX, np.float64, batch_norm=True)
+    network = Network(SIZES, ACTIVATIONS["tanh"], SOFTMAX, np.float64, batch_norm=True, batch_norm_epsilon=epsilon)
     network.parameters[:] = rng.normal(size=network.parameters.shape)
     batch = TrainingBuffers.allocate(network, rows, dropout)
     batch.inputs[:] = rng.normal(2, 3, size=(rows, 3))
@@ -25,14 +26,14 @@ def network_and_batch(rows, seed=0, dropout=0.0):
     return network, batch
 
 
-def directly(network, x, statistics=None):
+def directly(network, x, statistics=None, epsilon=1e-5):
     """The logits, and the mean and variance of every layer, written out with NumPy's own mean and variance."""
     seen = []
     for layer in range(2):
         z = x @ network.weights[layer]
         mean, variance = (z.mean(axis=0), z.var(axis=0)) if statistics is None else statistics[layer]
         seen.append((mean, variance))
-        y = network.gammas[layer] * (z - mean) / np.sqrt(variance + 1e-5) + network.biases[layer]
+        y = network.gammas[layer] * (z - mean) / np.sqrt(variance + epsilon) + network.biases[layer]
         x = np.tanh(y)
     return x @ network.weights[2] + network.biases[2], seen
 
@@ -113,6 +114,30 @@ def test_evaluation_normalises_by_the_averages_and_by_nothing_else():
         network.evaluate(x[row : row + 1], targets[row : row + 1], single)
         np.testing.assert_allclose(single.logits[0], buffers.logits[row], rtol=1e-12)
     np.testing.assert_array_equal(network.statistics.flat, before)
+
+
+@pytest.mark.parametrize("epsilon", [1e-12, 0.3, 40.0])
+def test_epsilon_is_added_to_the_variance_in_training_and_in_evaluation(epsilon):
+    network, batch = network_and_batch(6, epsilon=epsilon)
+    network.differentiate(batch, 0.0)
+    logits, seen = directly(network, batch.inputs, epsilon=epsilon)
+    np.testing.assert_allclose(batch.forward.logits, logits, rtol=1e-10)
+    network.track(batch, 0.9)
+    buffers = ForwardBuffers.allocate(network, 6)
+    network.evaluate(batch.inputs, batch.targets, buffers)
+    np.testing.assert_allclose(buffers.logits, directly(network, batch.inputs, seen, epsilon)[0], rtol=1e-10)
+    assert relative_difference(network, batch) < 1e-7
+
+
+def test_the_epsilon_of_a_study_reaches_the_network():
+    h = dataclasses.replace(SMALL, batch_norm=True, learning_rate=1e-9, optimizer="gradient_descent", epochs=1)
+    usual, same, large = (
+        run(BLOBS, dataclasses.replace(h, **changes))[0][0]
+        for changes in ({}, {"batch_norm_epsilon": 1e-5}, {"batch_norm_epsilon": 100.0})
+    )
+    assert (usual.train_loss, usual.dev_loss) == (same.train_loss, same.dev_loss)
+    # every unit's normalised output shrinks to some tenth: the logits near 0, the loss near log(3)
+    assert abs(large.dev_loss - np.log(3)) < 0.15 < abs(usual.dev_loss - np.log(3))
 
 
 def test_before_the_first_mini_batch_nothing_is_taken_away():

@@ -45,7 +45,8 @@ def trained(dataset=BLOBS, h=SMALL):
 
 CONFIGURATIONS = {
     **{activation: {"activation": activation} for activation in LEGAL["activation"].choices},
-    "batch_norm": {"batch_norm": True},
+    "batch_norm": {"batch_norm": True, "batch_norm_epsilon": 1e-3},
+    "widths": {"widths": "5-3"},
     "no hidden layer": {"hidden_layers": 0},
     "no hidden layer to normalise": {"hidden_layers": 0, "batch_norm": True},
     "inputs as they are": {"normalize_inputs": False},

@@ -13,6 +13,7 @@ FIVE_EPOCHS = {
     "exponential": ({"decay_factor": 0.5}, [0.2, 0.1, 0.05, 0.025, 0.0125]),
     "sqrt": ({}, [0.2, 0.2 / math.sqrt(2), 0.2 / math.sqrt(3), 0.1, 0.2 / math.sqrt(5)]),
     "staircase": ({"decay_epochs": 2}, [0.2, 0.2, 0.1, 0.1, 0.05]),
+    "manual": ({"learning_rate_factors": "1:0.5 3:2 4:0.01"}, [0.2, 0.1, 0.1, 0.4, 0.002]),
 }
 
 
@@ -44,6 +45,21 @@ def test_the_courses_exponential_schedule_is_the_default_one():
 def test_learning_rate_decay_alone_is_inverse_time():
     schedule = build(Hyperparameters(learning_rate=0.3, learning_rate_decay=0.5))
     assert [schedule(epoch) for epoch in range(3)] == pytest.approx([0.3, 0.2, 0.15])
+
+
+@pytest.mark.parametrize(
+    ("factors", "rates"),
+    [
+        ("0:1", [0.2, 0.2, 0.2]),
+        ("0:0.5", [0.1, 0.1, 0.1]),
+        ("2:0.5", [0.2, 0.2, 0.1]),
+        ("0:0.5 1:3", [0.1, 0.6, 0.6]),
+        ("5:0.1", [0.2, 0.2, 0.2]),
+    ],
+)
+def test_a_manual_schedule_holds_each_factor_until_the_next(factors, rates):
+    schedule = build(Hyperparameters(learning_rate=0.2, schedule="manual", learning_rate_factors=factors))
+    assert [schedule(epoch) for epoch in range(3)] == pytest.approx(rates, rel=1e-15)
 
 
 def test_without_decay_the_learning_rate_stays():

@@ -6,6 +6,8 @@ from nn.examples import BLOBS, SMALL, run
 
 from hptune import trainers
 from hptune.data.dataset import Subset
+from hptune.data.loading import load
+from hptune.data.settings import DataSettings
 from hptune.nn import training
 from hptune.nn.hyperparameters import Hyperparameters
 from hptune.nn.network import Network
@@ -136,6 +138,58 @@ def test_a_clipped_step_is_as_long_as_it_may_be(monkeypatch):
     start = parameters_after(clip_norm=1e-300)
     assert np.linalg.norm(parameters_after() - start) > 0.05
     assert np.linalg.norm(parameters_after(clip_norm=0.05) - start) == pytest.approx(0.05)
+
+
+def test_widths_are_the_units_of_the_hidden_layers_and_alike_they_are_layers_of_units():
+    alike = dataclasses.replace(SMALL, hidden_layers=3, hidden_units=8)
+    curve, _ = run(BLOBS, alike)
+    assert without_clock(run(BLOBS, dataclasses.replace(SMALL, widths="8-8-8"))[0]) == without_clock(curve)
+    network = training._network(BLOBS, dataclasses.replace(SMALL, widths="8-3-5"), np.random.default_rng(0), np.float32)
+    assert network.sizes == (2, 8, 3, 5, 3)  # features, hidden, classes
+
+
+def test_a_full_batch_is_the_whole_training_set_in_one_step(monkeypatch):
+    seen = watch_batches(monkeypatch)
+    full, _ = run(BLOBS, dataclasses.replace(SMALL, batch_size="full"))
+    assert [len(batch) for batch in seen] == [200] * SMALL.epochs
+    assert without_clock(full) == without_clock(run(BLOBS, dataclasses.replace(SMALL, batch_size=200))[0])
+
+
+def test_batch_gradient_descent_without_hidden_layers_by_its_formula():
+    """W -= alpha X^T (softmax(X W + b) - Y) / n, from W = 0, epoch by epoch."""
+    h = Hyperparameters(
+        epochs=4, batch_size="full", hidden_layers=0, init="zeros", optimizer="gradient_descent", learning_rate=0.5
+    )
+    curve, _ = run(BLOBS, h, dtype=np.float64)
+    x, y = BLOBS.train.x, np.eye(3)[BLOBS.train.y]
+    w, b, losses = np.zeros((2, 3)), np.zeros(3), []
+    for _ in range(4):
+        p = np.exp(x @ w + b)
+        p /= p.sum(axis=1, keepdims=True)
+        losses.append(-np.log((p * y).sum(axis=1)).mean())
+        w, b = w - 0.5 * x.T @ (p - y) / len(x), b - 0.5 * (p - y).mean(axis=0)
+    np.testing.assert_allclose([m.train_loss for m in curve], losses, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("fixed", "drawn", "as_if"),
+    [
+        ({"activation": "tanh"}, {"hidden_layers": 0}, {"hidden_layers": 0}),  # init: auto follows the activation
+        ({"batch_norm": True}, {"batch_size": 1}, {"batch_size": 1}),  # where every unit would be its beta
+        ({"batch_norm": True}, {"batch_size": 2}, {"batch_size": 2, "batch_norm": True}),
+        ({"hidden_layers": 0, "dropout": 0.5}, {"widths": "8"}, {"widths": "8", "dropout": 0.5}),
+    ],
+)
+def test_what_has_no_effect_beside_a_trials_values_has_none_on_its_training(fixed, drawn, as_if):
+    data = DataSettings(source="moons", examples=100)
+    fingerprint = load(data).fingerprint()
+
+    def curve(fixed, drawn):
+        settings = {"data": data.to_json(), "fingerprint": fingerprint, "train": {"epochs": 2, **fixed}}
+        train_one = trainers.prepare(Job("hptune.trainers.network:prepare", "dev_error", settings))
+        return without_clock(train_one(TrialSpec(0, 0, drawn, 0)))
+
+    assert curve(fixed, drawn) == curve({}, as_if)
 
 
 def run_with_dev_errors(monkeypatch, dev_errors, **changes):

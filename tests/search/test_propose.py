@@ -9,6 +9,7 @@ from search.laws import KS_BOUND, N, chi_square, chi_square_bound, ks_distance
 from hptune.domains import LOG, ONE_MINUS, Choice, Real
 from hptune.levels import Grid, LogInteger
 from hptune.nn.hyperparameters import LEGAL
+from hptune.randomness import Purpose, generator
 from hptune.search.propose import propose
 from hptune.space import Parameter, SearchSpace
 
@@ -63,6 +64,33 @@ def test_conditions_see_the_fixed_hyperparameters():
     space = SearchSpace((Parameter("beta1", DOMAINS["beta1"], LEGAL["beta1"], rule),))
     assert propose(space, {"optimizer": "adam"}, seed=0, stage=0, number=0).hyperparameters.keys() == {"beta1"}
     assert propose(space, {"optimizer": "momentum"}, seed=0, stage=0, number=0).hyperparameters == {}
+
+
+def test_a_parameter_without_effect_is_absent_and_changes_no_other():
+    """The same space, once with conditions that always hold and once as drawn without any."""
+    domains = {
+        "optimizer": Choice(("adam", "momentum", "rmsprop")),
+        "beta1": DOMAINS["beta1"],
+        "momentum": Real(0.5, 0.9),
+        "widths": Choice(("same", "64", "64-32")),
+        "hidden_layers": Grid(0, 1, 3),
+        "hidden_units": DOMAINS["hidden_units"],
+        "dropout": DOMAINS["dropout"],
+    }
+    space = SearchSpace(tuple(Parameter(name, domain, LEGAL[name]) for name, domain in domains.items()))
+    for number in range(200):
+        units = generator(7, Purpose.SAMPLE, number).random(len(domains))
+        drawn = {name: domains[name].from_unit(unit) for name, unit in zip(sorted(domains), units, strict=True)}
+        has_layers = drawn["widths"] != "same" or drawn["hidden_layers"] > 0
+        absent = {
+            "beta1": drawn["optimizer"] != "adam",
+            "momentum": drawn["optimizer"] != "momentum",
+            "hidden_layers": drawn["widths"] != "same",
+            "hidden_units": drawn["widths"] != "same" or drawn["hidden_layers"] == 0,
+            "dropout": not has_layers,
+        }
+        expected = {name: value for name, value in drawn.items() if not absent.get(name)}
+        assert propose(space, {}, seed=7, stage=0, number=number).hyperparameters == expected
 
 
 @pytest.mark.parametrize("name", ["learning_rate", "beta1", "dropout"])

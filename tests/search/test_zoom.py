@@ -219,6 +219,29 @@ def test_a_condition_that_is_narrowed_away_stays_in_the_space_and_is_said():
     assert all(names == {"optimizer", "hidden_layers"} for names in drawn)
 
 
+def test_what_a_parameter_needs_is_no_condition_of_the_file_and_is_said_as_well():
+    domains = {
+        "optimizer": Choice(("adam", "momentum")),
+        "momentum": Real(0.5, 0.99),
+        "widths": Choice(("same", "8")),
+        "hidden_layers": Choice((0, 1)),
+        "dropout": Real(0.0, 0.5),
+    }
+    space = SearchSpace(tuple(Parameter(name, domain, LEGAL[name]) for name, domain in domains.items()))
+    centre = {"optimizer": "adam", "widths": "same", "hidden_layers": 0}
+    alone = {change.name: change.note for change in around(space, centre, [], 0.5).changes}
+    assert alone["momentum"] == (
+        "no part in it: momentum goes with optimizer: momentum, and optimizer is never that here"
+    )
+    assert alone["dropout"] == (
+        "no part in it: dropout goes with hidden_layers other than 0, and hidden_layers is always that here"
+    )
+    beside = {"optimizer": "momentum", "momentum": 0.9, "widths": "8", "dropout": 0.1}
+    kept = {change.name: change.note for change in around(space, centre, [beside], 0.5).changes}
+    assert kept["momentum"] == kept["dropout"] == "kept: the trial does not have it"
+    assert stage_space(json.dumps(space.plain())) == space
+
+
 def test_what_was_narrowed_away_comes_back_with_a_later_box():
     narrow = around(conditional(), {"optimizer": "adam", "hidden_layers": 3}, [], 0.5).space
     best = [{"optimizer": "adam", "hidden_layers": 3}, {"optimizer": "momentum", "momentum": 0.9, "hidden_layers": 8}]

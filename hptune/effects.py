@@ -1,0 +1,96 @@
+"""Which hyperparameters have an effect: beside given values of the others, and anywhere in a study.
+
+What a hyperparameter needs is part of its rule (Legal.only_with). One that has no effect on a trial is not drawn, and
+the trainer never sees it; one that can have none in a study is refused.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from hptune.domains import Domain, can_be, same
+from hptune.legal import Need
+from hptune.nn.hyperparameters import DEFAULTS, LEGAL
+from hptune.trial import Value
+
+_ANOTHER: Value = ""
+"""Stands for all values of which no rule speaks; no hyperparameter has it."""
+
+Condition = tuple[str, tuple[Value, ...]]
+"""A hyperparameter, and its values under which another one is active."""
+
+
+def has_effect(name: str, values: Mapping[str, Value]) -> bool:
+    """Whether a hyperparameter has an effect beside the values of the others, all that it needs among them."""
+    return all(_holds(need, values) for need in LEGAL[name].only_with)
+
+
+def _holds(need: Need, values: Mapping[str, Value]) -> bool:
+    """What has no effect itself has none of the values."""
+    is_one = any(same(values[need.name], value) for value in need.values)
+    return (is_one and has_effect(need.name, values)) != need.other_than
+
+
+def effective(given: Mapping[str, Value]) -> dict[str, Value]:
+    """All hyperparameters that have an effect beside each other: those given, and defaults for the rest."""
+    values = {**DEFAULTS, **given}
+    return {name: value for name, value in values.items() if has_effect(name, values)}
+
+
+def all_needs(name: str) -> Iterator[Need]:
+    """What a hyperparameter needs, and what that needs in turn."""
+    for need in LEGAL[name].only_with:
+        yield need
+        yield from all_needs(need.name)
+
+
+def said_needs(name: str) -> str:
+    """What a hyperparameter needs, in words."""
+    return " and ".join(need.describe() for need in LEGAL[name].only_with)
+
+
+@dataclass(frozen=True, slots=True)
+class Possible:
+    """The values that hyperparameters can have in a study: drawn from domains or fixed; in neither, any at all."""
+
+    domains: Mapping[str, Domain]
+    fixed: Mapping[str, Value]
+
+    def can_have_effect(self, name: str, when: Sequence[Condition] = ()) -> bool:
+        """Whether a hyperparameter has an effect with some values of the others, under conditions."""
+        return any(has_effect(name, values) for values in self._combinations(all_needs(name), when))
+
+    def why_none(self, name: str) -> str:
+        """Why a hyperparameter can have no effect, in words; empty where it can."""
+        if self.can_have_effect(name):
+            return ""
+        for need in LEGAL[name].only_with:
+            if not any(_holds(need, values) for values in self._combinations([need, *all_needs(need.name)])):
+                is_that = "always" if need.other_than else "never"
+                reason = f" ({need.why})" if need.why else ""
+                here = f"{name} goes with {need.describe()}, and {need.name} is {is_that} that here{reason}"
+                return self.why_none(need.name) or here
+        return f"{name} goes with {said_needs(name)}, and here they never come together"
+
+    def _combinations(self, needs: Iterable[Need], when: Sequence[Condition] = ()) -> Iterator[dict[str, Value]]:
+        """The values that hyperparameters can have together, as far as needs and conditions tell them apart."""
+        spoken: dict[str, list[Value]] = {}
+        for need in needs:
+            spoken.setdefault(need.name, []).extend(need.values)
+        conditions = {name: values for name, values in when if name in spoken}
+        possible = {}
+        for name, values in spoken.items():
+            possible[name] = self._values(name, [*values, *conditions.get(name, ())])
+            if name in conditions:
+                possible[name] = [v for v in possible[name] if any(same(v, other) for other in conditions[name])]
+        for combination in itertools.product(*possible.values()):
+            yield dict(zip(possible, combination, strict=True))
+
+    def _values(self, name: str, spoken: Sequence[Value]) -> Sequence[Value]:
+        """Which of the values spoken of are possible, and whether another one is."""
+        if name in self.domains:
+            apart = list(dict.fromkeys(value for value in spoken if can_be(self.domains[name], value)))
+            return apart if len(apart) == self.domains[name].size else [*apart, _ANOTHER]
+        return [self.fixed[name]] if name in self.fixed else [*dict.fromkeys(spoken), _ANOTHER]

@@ -1,0 +1,108 @@
+"""Values with a structure: a list or a mapping in a study file, one text everywhere else.
+
+The text is what is drawn, stored, shown and written, and a study file takes it as well; the trainer has its structure
+back from the same notation. Two structures that mean the same have the same text.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+MOST = 100  # items
+
+
+@dataclass(frozen=True, slots=True)
+class Notation(Generic[T]):
+    """How a structure is written."""
+
+    description: str  # what is expected, for messages
+    parse: Callable[[object], T]  # of YAML's lists and mappings, or of the text; ValueError says what was found
+    text: Callable[[T], str]
+
+    def canonical(self, written: object) -> str:
+        """The one text of a value, however it is written; ValueError says what was found instead."""
+        return self.text(self.parse(written))
+
+    def admits(self, text: str) -> bool:
+        """Whether a text is the one text of a legal value."""
+        try:
+            return self.canonical(text) == text
+        except ValueError:
+            return False
+
+
+def _widths(written: object) -> tuple[int, ...]:
+    """Units by layer, of [256, 128] or "256-128"."""
+    if isinstance(written, str) and re.fullmatch(r"[0-9]{1,9}(-[0-9]{1,9})*", written):
+        written = [int(part) for part in written.split("-")]
+    if not isinstance(written, list):
+        raise _unlike(written, f": one layer is written [{written}]" if isinstance(written, int | float) else "")
+    if not written:
+        raise ValueError("found an empty list: for no hidden layers write hidden_layers: 0, without widths")
+    if len(written) > MOST:
+        raise ValueError(f"found {len(written):,} layers")
+    return tuple(_whole(units, 1, 100_000) for units in written)
+
+
+def _factors(written: object) -> tuple[tuple[int, float], ...]:
+    """First epochs and factors, of {10: 0.1, 20: 0.01} or "10:0.1 20:0.01"; sorted by epoch."""
+    if isinstance(written, dict):
+        pairs = list(written.items())
+    elif isinstance(written, str) and re.fullmatch(r"[0-9]{1,10}:[^\s:]+( [0-9]{1,10}:[^\s:]+)*", written):
+        pairs = [(epoch, _number(factor)) for epoch, factor in (pair.split(":") for pair in written.split())]
+    else:
+        raise _unlike(written)
+    if not 1 <= len(pairs) <= MOST:
+        raise ValueError(f"found {len(pairs):,} factors, expected 1 to {MOST}")
+    found = {_whole(_number(epoch), 0, 10**9): _positive(factor) for epoch, factor in pairs}
+    if len(found) < len(pairs):
+        raise ValueError("found an epoch twice")
+    return tuple(sorted(found.items()))
+
+
+def _whole(value: object, low: int, high: int) -> int:
+    """A whole number in any notation, as 64.0."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high or value % 1:
+        raise _unlike(value)
+    return int(value)
+
+
+def _positive(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise _unlike(value)
+    return float(value)
+
+
+def _number(text: str) -> float | str:
+    """The number that a text is, or else the text."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _unlike(written: object, advice: str = "") -> ValueError:
+    """Something that is found where something else is expected."""
+    names = {dict: "a mapping", list: "a list", type(None): "nothing", bool: str(written).lower()}
+    return ValueError(f"found {names.get(type(written)) or repr(written)[:60]}{advice}")
+
+
+WIDTHS = Notation(
+    f"the units of 1 to {MOST} hidden layers, each 1 to 100,000, as [256, 128]",
+    _widths,
+    lambda units: "-".join(map(str, units)),
+)
+"""Units of each hidden layer."""
+
+FACTORS = Notation(
+    "factors above 0 by the epoch from which they hold, counted from 0, as {10: 0.1, 20: 0.01}",
+    _factors,
+    lambda steps: " ".join(f"{epoch}:{factor!r}".removesuffix(".0") for epoch, factor in steps),
+)
+"""Factors of the learning rate by the epoch from which they hold."""
