@@ -87,6 +87,7 @@ def _about(model: Model) -> dict[str, Any]:
         "metric": model.metric,
         "score": model.score,
         "sizes": network.sizes,
+        "normalize_inputs": model.normalisation is not None,
         "activation": model.activation,
         "loss": next(name for name, loss in LOSSES.items() if loss is network.loss),
         "batch_norm_epsilon": EPSILON if network.statistics else None,
@@ -121,9 +122,11 @@ def _model(about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Mode
     if sizes[-1] != loss.outputs(len(classes)) or epsilon not in (None, EPSILON):
         raise ValueError(f"{sizes[-1]} outputs for {len(classes)} classes, or an epsilon of {epsilon}")
     network = Network(sizes, ACTIVATIONS[about["activation"]], loss, batch_norm=epsilon is not None)
-    is_normalised = "input_mean" in arrays
-    normalisation = Normalisation(np.empty(sizes[0]), np.empty(sizes[0])) if is_normalised else None
-    for name, array in _arrays(network, normalisation):
+    normalisation = Normalisation(np.empty(sizes[0]), np.empty(sizes[0])) if about["normalize_inputs"] else None
+    needed = dict(_arrays(network, normalisation))
+    if set(arrays) != {ABOUT, *needed}:
+        raise ValueError(f"it holds {', '.join(arrays)}, expected {', '.join(needed)}")
+    for name, array in needed.items():
         found = arrays[name]
         if found.shape != array.shape or found.dtype != array.dtype or not np.isfinite(found).all():
             expected = f"expected finite {array.dtype} of shape {array.shape}"
