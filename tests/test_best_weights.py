@@ -43,7 +43,7 @@ def test_it_holds_the_leader(undisturbed, tmp_path):
     assert (model.trial, model.score, model.metric) == (best.number, best.score, "dev_loss")
 
 
-@pytest.mark.parametrize("n_workers", [1, 2, 4])
+@pytest.mark.parametrize("n_workers", [1, 3])
 def test_the_bytes_are_the_same_with_any_number_of_workers(n_workers, undisturbed, tmp_path):
     folder = weights_driver.search(tmp_path, n_workers)
     assert folder.best_npz.read_bytes() == undisturbed
@@ -59,7 +59,7 @@ def leads(folder):
     return order[0].number in [model_file.load(place).trial for place in places if place.exists()]
 
 
-@pytest.mark.parametrize(("n_workers", "steps"), [(0, (9, 11)), (2, (7,))])
+@pytest.mark.parametrize(("n_workers", "steps"), [(0, (9,)), (2, (11,))])
 def test_kill_9_at_a_step_then_resume_gives_the_same_bytes(n_workers, steps, undisturbed, tmp_path):
     for step in steps:
         survive(tmp_path / str(step), n_workers, step, undisturbed)
@@ -90,6 +90,7 @@ def test_sweep_of_kills_at_every_step(n_workers, undisturbed, tmp_path):
     assert step > 15
 
 
+@pytest.mark.sweep
 def test_kills_one_after_the_other_in_the_same_run(undisturbed, tmp_path):
     for step in (5, 6):
         drive(tmp_path, 0, step)
@@ -98,7 +99,7 @@ def test_kills_one_after_the_other_in_the_same_run(undisturbed, tmp_path):
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize("number", [1, 5])
+@pytest.mark.parametrize("number", [5])
 def test_a_worker_that_dies_around_the_writing_of_its_weights_changes_nothing(
     number, moment, undisturbed, tmp_path, monkeypatch
 ):
