@@ -51,6 +51,29 @@ class RunFolder:
     def best_yaml(self) -> Path:
         return self.path / "best.yaml"
 
+    @property
+    def best_npz(self) -> Path:
+        """The weights of the best trial; see nn.model_file."""
+        return self.path / "best.npz"
+
+    @property
+    def weights(self) -> Path:
+        """Where workers leave the weights of trials that may be the best, during a sitting."""
+        return self.path / ".weights"
+
+    def weights_of(self, number: int) -> Path:
+        """Where a worker leaves those of one trial."""
+        return self.weights / f"{number}.npz"
+
+    @property
+    def data(self) -> Path:
+        """Where the data lie that workers map, during a sitting."""
+        return self.path / ".data"
+
+    def prepared(self, *, normalized: bool) -> Path:
+        """Where they lie with their inputs normalised, or as they are."""
+        return self.data / ("normalized" if normalized else "plain")
+
 
 def is_name(text: str) -> bool:
     """Whether a study or run may be called so: it becomes a folder."""

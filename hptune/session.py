@@ -15,12 +15,13 @@ from rich.console import Console
 
 from hptune import study, tables
 from hptune.config.study_file import StudyConfig
+from hptune.events import Event
 from hptune.report.live import Display, Progress
 from hptune.report.outcome import Outcome
 from hptune.search.ranking import ranked
 from hptune.store import Snapshot, Store
-from hptune.trial import Job, Status, TrialSpec
-from hptune.workers import Workers
+from hptune.store.best_weights import BestWeights
+from hptune.trial import Job, Status
 from hptune.workers.cores import usable_cores
 from hptune.workers.inline import InlineWorker
 from hptune.workers.local import LocalWorkers
@@ -33,6 +34,7 @@ def train(
 ) -> Outcome:
     """Train what is planned and unfinished (of one stage, if given), showing progress; then write the tables.
 
+    The data must be there for the workers (study.data_for_workers) unless nothing is unfinished.
     n_workers None is one for every usable core; 0 trains in this process.
     """
     snapshot = store.snapshot()
@@ -40,19 +42,22 @@ def train(
     stop = study.Stop()
     run = None
     with contextlib.suppress(study.StopNow), _heeded_signals(stop):
-        if n_trials:
-            job, progress = study.job_of(config, snapshot), _progress(config, snapshot, n_trials)
-            workers = _workers(job, n_workers, n_trials)
-            with contextlib.closing(workers), Display(console, progress) as display:
-                _consume(store, workers, study.specs(snapshot, config, only_stage), stop, display)
+        with BestWeights(store) as best_weights:
+            if n_trials:
+                workers = _workers(study.job_of(config, store.folder), n_workers, n_trials)
+                progress = _progress(config, snapshot, n_trials)
+                with contextlib.closing(workers), Display(console, progress) as display:
+                    events = study.run(store, workers, study.specs(snapshot, config, only_stage), stop)
+                    _consume(events, best_weights, display)
         run = tables.load(store.folder.path)
         tables.write(run)
     return Outcome(stop.signal, run or tables.load(store.folder.path))
 
 
-def _consume(store: Store, workers: Workers, specs: Iterator[TrialSpec], stop: study.Stop, display: Display) -> None:
+def _consume(events: Iterator[Event], best_weights: BestWeights, display: Display) -> None:
     with contextlib.suppress(study.StopNow):
-        for event in study.run(store, workers, specs, stop):
+        for event in events:
+            best_weights.see(event)
             display.show(event)
 
 

@@ -5,9 +5,11 @@ A run is a generator of events; each has been stored before it is yielded. Who c
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import platform
+import shutil
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -22,9 +24,11 @@ import hptune
 from hptune import study_data
 from hptune.config import study_file
 from hptune.config.study_file import StudyConfig
-from hptune.data.dataset import TargetScale
-from hptune.errors import DataError, UsageError
+from hptune.data import prepared
+from hptune.data.dataset import Dataset, TargetScale
+from hptune.errors import DataError, StorageError, UsageError
 from hptune.events import AttemptLost, Event, Stopping, TrialEnded, TrialStarted
+from hptune.runs import RunFolder
 from hptune.search import zoom
 from hptune.search.propose import propose
 from hptune.search.ranking import ranked
@@ -62,20 +66,43 @@ class Stop:
         return time.monotonic() - self.since > GRACE_S
 
 
-def job_of(config: StudyConfig, snapshot: Snapshot) -> Job:
+def job_of(config: StudyConfig, folder: RunFolder) -> Job:
     """What the workers of a run are prepared with."""
-    fingerprint = snapshot.facts["data"]["fingerprint"]
-    settings = {"data": config.data.to_json(), "fingerprint": fingerprint, "train": dict(config.train)}
-    return Job(TRAINER, config.search.metric, settings)
+    return Job(TRAINER, config.search.metric, {"folder": str(folder.path.absolute()), "train": dict(config.train)})
 
 
-def data_facts(config: StudyConfig) -> dict[str, Any]:
-    """The data set in numbers, read and checked.
+@contextlib.contextmanager
+def data_for_workers(folder: RunFolder, config: StudyConfig, dataset: Dataset | None) -> Iterator[None]:
+    """The data set in files that workers map, for as long as a sitting lasts, in each form that a trial can ask for.
+
+    None where there is nothing to train. What a sitting that was killed has left is removed in any case.
 
     Raises:
-        DataError: it cannot be used, or not for all that the study asks.
+        StorageError: they cannot be written.
+
     """
-    dataset = study_data.load(config)
+    shutil.rmtree(folder.data, ignore_errors=True)
+    try:
+        if dataset is not None:
+            _prepare(folder, config, dataset)
+        del dataset  # from here on it is in the files alone
+        yield
+    finally:
+        shutil.rmtree(folder.data, ignore_errors=True)
+
+
+def _prepare(folder: RunFolder, config: StudyConfig, dataset: Dataset) -> None:
+    fixed = config.train.get("normalize_inputs")
+    try:
+        for normalized in (True, False) if fixed is None else (bool(fixed),):
+            prepared.write(folder.prepared(normalized=normalized), dataset, normalized=normalized)
+    except OSError as error:
+        what = f"{folder.data}: cannot write the data for the workers: {error.strerror or error}"
+        raise StorageError(f"{what}. Free space or rights, then: hptune resume {folder.path}") from error
+
+
+def data_facts(dataset: Dataset) -> dict[str, Any]:
+    """The data set in numbers."""
     target = TargetScale.fit(dataset.train.y) if dataset.is_regression else None
     return {
         "fingerprint": dataset.fingerprint(),
@@ -119,13 +146,20 @@ def environment_changes(snapshot: Snapshot) -> str:
     return ", ".join(f"{name} {before[name]} -> {now[name]}" for name in before if before[name] != now.get(name))
 
 
-def check_data(config: StudyConfig, snapshot: Snapshot) -> None:
-    """Refuse to add trials on other data than those before them."""
-    if data_facts(config)["fingerprint"] != snapshot.facts["data"]["fingerprint"]:
+def same_data(config: StudyConfig, snapshot: Snapshot) -> Dataset:
+    """The data of a run, read again.
+
+    Raises:
+        DataError: they cannot be used, or are others: no trials are added on other data than those before them.
+
+    """
+    dataset = study_data.load(config)
+    if dataset.fingerprint() != snapshot.facts["data"]["fingerprint"]:
         raise DataError(
             f"{config.data.path or config.data.source}: not the data that {snapshot.folder.path} was started with. "
             "Put the old file back, or start a new run with hptune search."
         )
+    return dataset
 
 
 def coarse_stage(config: StudyConfig) -> Stage:

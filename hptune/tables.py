@@ -20,7 +20,7 @@ from hptune import runs as run_folders
 from hptune import store, stored_config
 from hptune.config.study_file import StudyConfig, to_yaml
 from hptune.domains import ONE_MINUS, Real, can_be, show
-from hptune.errors import StorageError
+from hptune.replacing import replace_file
 from hptune.runs import RunFolder
 from hptune.search.ranking import ranked
 from hptune.space import SearchSpace
@@ -232,29 +232,3 @@ def _best_yaml(best: Best, folder: RunFolder) -> str:
     test = "" if best.test_error is None else f", test error {show(best.test_error)}"
     train = to_yaml({"train": dict(best.hyperparameters)})
     return f"# {name}, trial {best.trial}: {found}{test}\n# A study file takes this section as it is.\n{train}"
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Write a file so that whoever reads it finds the old or the new content, whole.
-
-    What is no regular file, such as a pipe, is written into; a link stays, and the file that it names is replaced.
-    """
-    try:
-        place = path.resolve()
-        if place.exists() and not place.is_file():
-            place.write_text(text, encoding="utf-8")
-            return
-        for stale in place.parent.glob(f".{place.name}.*"):
-            if not run_folders.is_alive(stale.name.rpartition(".")[2]):  # its writer was killed
-                stale.unlink(missing_ok=True)
-        draft = place.with_name(f".{place.name}.{os.getpid()}")
-        try:
-            with draft.open("w", encoding="utf-8", newline="") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(place)
-        finally:
-            draft.unlink(missing_ok=True)
-    except OSError as error:
-        raise StorageError(f"{path}: cannot be written: {error.strerror}") from error

@@ -225,3 +225,30 @@ def garbage(job):
         return FinalCheck()
 
     return train
+
+
+def network_that_dies(job):
+    """The built-in network; its worker dies once, before or after the weights of a trial are written.
+
+    HPTUNE_TEST_STRIKES holds the trial's number, the moment, and a folder to remember it in.
+    """
+    from hptune.trainers import network
+
+    number, moment, folder = os.environ["HPTUNE_TEST_STRIKES"].split(" ", 2)
+    train = network.prepare(job)
+
+    def strike(spec):
+        if spec.number == int(number) and not (Path(folder) / "struck").exists():
+            (Path(folder) / "struck").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def train_one(spec):
+        training = train(spec)
+        yield next(training)
+        if moment == "before":
+            strike(spec)
+        final = yield from training
+        strike(spec)
+        return final
+
+    return train_one

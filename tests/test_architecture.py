@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 
 import hptune
+from hptune.data import prepared
+from hptune.data.loading import load
+from hptune.data.settings import DataSettings
+from hptune.runs import RunFolder
 
 PACKAGE = Path(hptune.__file__).parent
 # From the ground up: a module may import what stands in a line above its own, or beside it in its own package.
@@ -18,7 +22,7 @@ FLOORS = [
     ["legal", "events"],
     ["domains", "nn.hyperparameters", "data.settings", "data.kinds"],
     ["levels", "effects", "data", "runs"],
-    ["space"],
+    ["space", "replacing"],
     ["nn", "config", "search.ranking", "trainers"],
     ["search", "store", "trainers.network"],
     ["workers", "stored_config", "study_data"],
@@ -132,20 +136,23 @@ def test_help_loads_nothing_heavy(arguments):
     assert not loaded_by(code) & HEAVY
 
 
-def test_workers_load_only_what_trains():
+def test_workers_load_only_what_trains(tmp_path):
+    folder = RunFolder(tmp_path)
+    prepared.write(folder.prepared(normalized=True), load(DataSettings(source="digits")), normalized=True)
     code = (
         "import hptune.workers.child, hptune.workers.messages\n"
         "from hptune import trainers\n"
-        "from hptune.data.settings import DataSettings\n"
-        "from hptune.trial import Job\n"
-        "from hptune.data.loading import load\n"
-        "data = DataSettings(source='digits')\n"
-        "settings = {'data': data.to_json(), 'fingerprint': load(data).fingerprint(), 'train': {}}\n"
-        "trainers.prepare(Job('hptune.trainers.network:prepare', 'dev_error', settings))"
+        "from hptune.trial import Job, TrialSpec\n"
+        "settings = {'folder': sys.argv[1], 'train': {'epochs': 1}}\n"
+        "train = trainers.prepare(Job('hptune.trainers.network:prepare', 'dev_error', settings))\n"
+        "folder = __import__('pathlib').Path(sys.argv[1], '.weights').mkdir()\n"
+        "list(train(TrialSpec(0, 0, {}, 0)))"
     )
-    loaded = loaded_by(code)
-    assert "numpy" in loaded
-    assert not loaded & (HEAVY - {"numpy"} | {"click", "sqlite3", "pyarrow", "hptune.data.drift"})
+    loaded = loaded_by(code, str(tmp_path))
+    assert folder.weights_of(0).exists()  # so that it has been through everything
+    assert {"numpy", "hptune.nn.network"} <= loaded
+    readers = {"hptune.data.loading", "hptune.data.table", "hptune.data.csv_file", "hptune.data.drift"}
+    assert not loaded & (HEAVY - {"numpy"} | {"click", "sqlite3", "pyarrow", "csv"} | readers)
 
 
 def test_the_running_half_loads_no_pandas_and_draws_nothing():

@@ -69,7 +69,7 @@ def test_search_zoom_report_list_and_load_belong_together(home):
     assert "hptune zoom --around best " in shown
     folder = home / "runs" / "toy-001"
     assert {path.name for path in folder.iterdir()} == {
-        ".lock", "config.yaml", "run.db", "trials.csv", "curves.csv", "best.yaml",
+        ".lock", "config.yaml", "run.db", "trials.csv", "curves.csv", "best.yaml", "best.npz",
     }  # fmt: skip
     shown = run(home, "zoom", "--around", "best", "--trials", 4)
     assert "old range" in shown
@@ -390,24 +390,28 @@ def test_an_interrupted_search_resumes_to_the_tables_of_an_undisturbed_one(numbe
     assert tables_of(home / "runs" / "toy-001") == tables_of(home / "undisturbed" / "toy-001")
 
 
-def test_data_that_change_during_a_search_are_noticed_by_the_next_worker(home):
-    """Workers read the data themselves: one that finds other data than the run was started with refuses."""
-    from hptune import trainers
-    from hptune.config import study_file
-    from hptune.errors import DataError
-    from hptune.study import data_facts, job_of
-
+def test_data_that_change_between_two_sittings_are_refused_and_nothing_is_added(home):
     lines = ["size,kind", *(f"{i},{'ab'[i % 2]}" for i in range(40))]
     (home / "mine.csv").write_text("\n".join(lines))
     (home / "mine.yaml").write_text(STUDY.replace("{source: moons, examples: 200}", "{path: mine.csv, target: kind}"))
     run(home, "search", "mine.yaml", "--workers", 1)
-    config = study_file.load(home / "mine.yaml")
-    job = job_of(config, store.read(runs.find(home / "runs")))
-    trainers.prepare(job)
+    before = tables_of(home / "runs" / "toy-001")
     (home / "mine.csv").write_text("\n".join([*lines[:-1], "38.5,b"]))
-    assert data_facts(config)["fingerprint"] != job.settings["fingerprint"]
-    with pytest.raises(DataError, match="has changed since the run was started"):
-        trainers.prepare(job)
+    assert "not the data that runs/toy-001 was started with" in run(home, "zoom", code=3)
+    assert tables_of(home / "runs" / "toy-001") == before
+
+
+def test_what_a_killed_sitting_left_is_gone_after_resume_even_if_nothing_is_to_be_done(home):
+    run(home, "search", "toy.yaml", "--workers", 0)
+    folder = home / "runs" / "toy-001"
+    before = {path.name for path in folder.iterdir()}
+    best = (folder / "best.npz").read_bytes()
+    (folder / ".data" / "normalized").mkdir(parents=True)
+    (folder / ".weights").mkdir()
+    (folder / ".weights" / "99.npz").write_bytes(b"of a trial that was not stored")
+    assert "nothing to resume" in run(home, "resume")
+    assert {path.name for path in folder.iterdir()} == before
+    assert (folder / "best.npz").read_bytes() == best
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT])

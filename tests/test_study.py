@@ -152,7 +152,7 @@ def test_a_run_at_rest_is_one_database_file(tmp_path):
 
 def test_other_data_are_refused(tmp_path):
     with new_store(tmp_path) as opened, pytest.raises(DataError, match="not the data"):
-        study.check_data(driver.config(), opened.snapshot())
+        study.same_data(driver.config(), opened.snapshot())
 
 
 def test_zooms_are_added_and_repeated(tmp_path):

@@ -13,6 +13,7 @@ import hptune
 from hptune import tables
 from hptune.config import study_file, yaml_tree
 from hptune.errors import RunDamagedError, StorageError, UsageError
+from hptune.replacing import replace_file
 from hptune.store import database
 
 HYPERPARAMETERS = ["learning_rate", "optimizer", "beta1", "1-beta1", "hidden_units", "hidden_layers", "batch_size"]
@@ -262,10 +263,10 @@ def test_a_database_without_a_study_file_is_damaged(tmp_path):
 def test_what_is_no_regular_file_is_written_into_and_a_link_stays(tmp_path):
     (tmp_path / "real.csv").write_text("old")
     (tmp_path / "link.csv").symlink_to("real.csv")
-    tables.replace_file(tmp_path / "link.csv", "new")
+    replace_file(tmp_path / "link.csv", "new")
     assert (tmp_path / "link.csv").is_symlink()
     assert (tmp_path / "real.csv").read_text() == "new"
-    tables.replace_file(Path("/dev/null"), "gone")
+    replace_file(Path("/dev/null"), "gone")
     assert Path("/dev/null").is_char_device()
     assert {path.name for path in tmp_path.iterdir()} == {"real.csv", "link.csv"}
 
@@ -275,7 +276,7 @@ def test_drafts_of_killed_writers_are_swept_up(tmp_path):
     dead.wait()
     (tmp_path / f".a.csv.{dead.pid}").write_text("half")
     (tmp_path / f".a.csv.{os.getppid()}").write_text("somebody is at it")
-    tables.replace_file(tmp_path / "a.csv", "whole")
+    replace_file(tmp_path / "a.csv", "whole")
     assert {path.name for path in tmp_path.iterdir()} == {"a.csv", f".a.csv.{os.getppid()}"}
 
 

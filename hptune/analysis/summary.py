@@ -37,6 +37,7 @@ class BestTrial:
     diagnosis: Diagnosis | None  # None without a train error
     borders: tuple[BorderHit, ...]
     hyperparameters: Mapping[str, Value]  # all of them
+    weights: str | None  # the file that holds them, where there is one
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,4 +121,5 @@ def _best(run: Run, bayes_error: float) -> BestTrial | None:
         diagnosis=found,
         borders=advice.borders(run.spaces[run.snapshot.stage_to_narrow((best.trial,)).number], trial.hyperparameters),
         hyperparameters=best.hyperparameters,
+        weights=str(weights) if (weights := run.snapshot.folder.best_npz).exists() else None,
     )

@@ -9,6 +9,7 @@ import click
 from hptune import __version__
 from hptune.cli.checking import check
 from hptune.cli.options import discard
+from hptune.cli.predicting import predict
 from hptune.cli.reading import export, list_runs, report
 from hptune.cli.training import resume, search, zoom
 from hptune.errors import HptuneError, did_you_mean
@@ -37,6 +38,7 @@ hptune check config.yaml       what would be searched, and whether the data are 
 hptune search config.yaml      random search, many networks in parallel
 hptune zoom --around best      narrow the space around the best trial, sample it again
 hptune report                  leaderboard, curves, diagnosis, what to do next
+hptune predict data.csv        predictions of the best network
 """
 
 
@@ -48,7 +50,7 @@ def cli() -> None:
     """Gather the commands."""
 
 
-for command in (check, search, resume, zoom, report, list_runs, export):
+for command in (check, search, resume, zoom, report, predict, list_runs, export):
     cli.add_command(command)
 
 

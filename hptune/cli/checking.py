@@ -58,7 +58,7 @@ def _check_gradients(config: StudyConfig, spec: TrialSpec) -> None:
     from hptune.report.gradients import print_gradients
 
     h = Hyperparameters(**effective({**config.train, **spec.hyperparameters}))  # type: ignore[arg-type]
-    dataset = normalise(study_data.load(config), np.float64)
+    dataset = normalise(study_data.load(config), np.float64, inputs=h.normalize_inputs)
     network, batch = training.first_batch(dataset, h, seed=spec.seed, number=spec.number, most=MOST_ROWS)
     rng = generator(spec.seed, Purpose.GRADIENT_CHECK, spec.number)
     gradient_check.unsettle(network, rng)

@@ -40,6 +40,7 @@ def report(
 
     from hptune import tables
     from hptune.analysis import leaderboard, summary
+    from hptune.replacing import replace_file
 
     if as_json and str(csv_file) == "-":
         raise UsageError("--json and --csv - both write to standard output: give --csv a file")
@@ -49,7 +50,7 @@ def report(
         if str(csv_file) == "-":
             click.echo(text, nl=False)
         else:
-            tables.replace_file(csv_file, text)
+            replace_file(csv_file, text)
             click.echo(f"Wrote {csv_file}", err=True)
         if not as_json:
             return

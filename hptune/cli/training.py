@@ -54,7 +54,7 @@ def search(
 ) -> None:
     """Start a run: draw configurations from the space of CONFIG, train and rank them."""
     one_blas_thread()
-    from hptune import study
+    from hptune import study, study_data
     from hptune.config import study_file
     from hptune.report.safe_text import say
 
@@ -62,13 +62,15 @@ def search(
     overrides = [setting(text) for text in settings]
     overrides += [option(key, value) for key, value in options.items() if value is not None]
     loaded = study_file.load(config, overrides)
-    data = study.data_facts(loaded)
+    dataset = study_data.load(loaded)
+    data = study.data_facts(dataset)
     console = new_console()
     if dry_run:
         _print_dry_run(console, loaded)
         return
     _say_if_small(console, loaded)
-    with study.create(loaded, runs, data) as store:
+    with study.create(loaded, runs, data) as store, study.data_for_workers(store.folder, loaded, dataset):
+        del dataset  # memory that is needed no more
         say(console, _headline(loaded, data, store))
         _train(store, loaded, console, workers, runs)
 
@@ -91,13 +93,16 @@ def resume(run: str | None, workers: int | Literal["auto"] | None, runs: Path) -
         snapshot = store.snapshot()
         loaded = config_of(snapshot)
         if not snapshot.n_unfinished:
+            dataset = None
             say(console, f"{store.folder.path}: all {snapshot.n_planned} trials have ended; nothing to resume.")
         else:
-            study.check_data(loaded, snapshot)
+            dataset = study.same_data(loaded, snapshot)
             _say_if_elsewhere(console, snapshot)
             to_go = f"{snapshot.n_unfinished} of {counted(snapshot.n_planned, 'trial')} to go"
             say(console, f"{store.folder.path}: {to_go}.")
-        _train(store, loaded, console, workers, runs)
+        with study.data_for_workers(store.folder, loaded, dataset):
+            del dataset  # memory that is needed no more
+            _train(store, loaded, console, workers, runs)
 
 
 @click.command(short_help="Narrow the space around the best trial and sample it again.")
@@ -144,9 +149,10 @@ def zoom(
         _print_zoom(console, stage.origin, found)
         specs_table(console, study.stage_specs(stage, loaded), found.space)
         return
-    study.check_data(loaded, snapshot)
+    dataset = study.same_data(loaded, snapshot)
     _say_if_elsewhere(console, snapshot)
-    with Store(folder) as store:
+    with Store(folder) as store, study.data_for_workers(folder, loaded, dataset):
+        del dataset  # memory that is needed no more
         snapshot = store.snapshot()  # again, now that nobody else can write
         stage, found = study.plan_zoom(snapshot, centre, factor or zooming.FACTOR, n_trials)
         store.add_stage(stage)

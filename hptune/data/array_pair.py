@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-from hptune.data.array_rules import Arrays, check_lengths, feature_names
+from hptune.data.array_rules import Arrays, as_inputs, check_lengths, check_width, feature_names
 from hptune.data.dataset import Examples
 from hptune.data.labels import Classes
 from hptune.data.npy_header import DAMAGE, check_header, load_array
@@ -43,6 +44,18 @@ class PairSchema:
     def read(self, path: str) -> Examples:
         """Another two files with as many columns."""
         return _read(path, self.labels[path], self.inspect).others(self.classes, self.features)
+
+
+def read_inputs(path: str, features: tuple[str, ...], inspect: Inspect) -> NDArray[np.float64]:
+    """X of a file that no y goes with, with as many columns as there are features."""
+    problems = FileProblems(path)
+    waiting = inspect(path, "X", problems)
+    problems.raise_any()
+    assert waiting is not None  # an array that is None has left a problem
+    x = as_inputs(_load(waiting, problems), problems)
+    check_width(x, features, problems)
+    problems.raise_any()
+    return x
 
 
 def read_pair(

@@ -37,14 +37,12 @@ class Arrays:
 
     def checked(self) -> NDArray[np.float64]:
         """X as float64, made flat, or a DataError with all values of X and y that are none."""
-        with np.errstate(over="ignore"):  # a long double beyond float64 becomes infinite, and is reported
-            x = np.ascontiguousarray(self.x, dtype=np.float64)
-            y = self.y.astype(np.float64, copy=False) if self.y.dtype.kind == "f" else self.y
-        _check_finite("X", x, self.of_x)
-        if y.dtype.kind == "f":
-            _check_finite("y", y, self.of_y)
+        x = as_inputs(self.x, self.of_x)
+        if self.y.dtype.kind == "f":
+            with np.errstate(over="ignore"):  # a long double beyond float64 becomes infinite, and is reported
+                _check_finite("y", self.y.astype(np.float64, copy=False), self.of_y)
         raise_all(self.of_x, self.of_y)
-        return x.reshape(len(x), -1)
+        return x
 
     def training(self, features: tuple[str, ...], *, is_regression: bool) -> tuple[Examples, Classes | None]:
         """Examples whose labels decide on the classes; None for these in regression."""
@@ -58,9 +56,7 @@ class Arrays:
     def others(self, classes: Classes | None, features: tuple[str, ...]) -> Examples:
         """Examples of dev or test, with the classes (None: regression) and as many columns as the training file."""
         x = self.checked()
-        if x.shape[1] != len(features):
-            expected = f"expected {len(features):,} as in the training file"
-            self.of_x.add(f"X has {x.shape[1]:,} columns, {expected}")
+        check_width(x, features, self.of_x)
         labels = None if classes is None else labels_of_array(self.y.reshape(-1), self.of_y)
         return self._examples(x, labels, classes, features)
 
@@ -99,6 +95,19 @@ def feature_names(shape: tuple[int, ...]) -> tuple[str, ...]:
     if len(shape) == 3:
         return tuple(f"pixel_{row}_{column}" for row in range(shape[1]) for column in range(shape[2]))
     return plain_names(math.prod(shape[1:]))
+
+
+def as_inputs(x: NDArray[Any], problems: FileProblems) -> NDArray[np.float64]:
+    """X as float64, made flat; values that are none go to problems."""
+    with np.errstate(over="ignore"):  # a long double beyond float64 becomes infinite, and is reported
+        inputs = np.ascontiguousarray(x, dtype=np.float64)
+    _check_finite("X", inputs, problems)
+    return inputs.reshape(len(inputs), -1)
+
+
+def check_width(x: NDArray[Any], features: tuple[str, ...], problems: FileProblems) -> None:
+    if x.shape[1] != len(features):
+        problems.add(f"X has {x.shape[1]:,} columns, expected {len(features):,} as in the training file")
 
 
 def plain_names(columns: int) -> tuple[str, ...]:

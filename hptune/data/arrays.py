@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from hptune.data.array_rules import Arrays, check_lengths, feature_names
+from hptune.data.array_rules import Arrays, as_inputs, check_lengths, check_width, feature_names
 from hptune.data.dataset import Examples
 from hptune.data.labels import Classes
 from hptune.data.npy_header import DAMAGE, check_header, load_array
@@ -34,6 +35,18 @@ class ArraySchema:
     def read(self, path: str) -> Examples:
         """Another file with as many columns."""
         return _read(path).others(self.classes, self.features)
+
+    def read_unseen(self, path: str) -> tuple[NDArray[np.float64], NDArray[Any] | None]:
+        """The same, where y may be missing: X, and y if it is there."""
+        try:
+            with zipfile.ZipFile(path) as archive:
+                members = {name.removesuffix(".npy"): name for name in archive.namelist()}
+                if "X" in members and "y" not in members:
+                    return _read_inputs(path, archive, members["X"], self.features), None
+        except DAMAGE as error:
+            _raise_damaged(path, error)
+        examples = self.read(path)
+        return examples.x, examples.y
 
 
 def read_arrays(path: str, *, is_regression: bool = False) -> tuple[Examples, ArraySchema]:
@@ -76,6 +89,17 @@ def _read_archive(path: str, archive: zipfile.ZipFile) -> Arrays:
     problems.raise_any()
     x, y = (_load(archive, members[name]) for name in NEEDED)
     return Arrays(x, y, problems, problems)
+
+
+def _read_inputs(path: str, archive: zipfile.ZipFile, member: str, features: tuple[str, ...]) -> NDArray[np.float64]:
+    """X alone."""
+    problems = FileProblems(path)
+    _check_member(archive, member, "X", problems)
+    problems.raise_any()
+    x = as_inputs(_load(archive, member), problems)
+    check_width(x, features, problems)
+    problems.raise_any()
+    return x
 
 
 def _check_member(archive: zipfile.ZipFile, member: str, name: str, problems: FileProblems) -> tuple[int, ...]:

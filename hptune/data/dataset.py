@@ -56,6 +56,7 @@ class Dataset:
     image: ImageShape | None = None  # where a row of x is an image
     normalisation: Normalisation | None = None  # by which x has been normalised, None where it has not
     target: TargetScale | None = None  # by which y has been normalised, None where it has not
+    schema: str = ""  # JSON of table.TableSchema: how other files become examples of this kind
 
     @property
     def is_regression(self) -> bool:
@@ -132,12 +133,26 @@ class TargetScale:
         return self.mean + np.asarray(predictions, np.float64) * self.deviation
 
 
-def normalise(dataset: Dataset, dtype: type[np.floating[Any]] = np.float32) -> Dataset:
-    """All subsets normalised with the training set's statistics, the targets of regression too."""
-    normalisation = Normalisation.fit(dataset.train.x)
+def normalise(dataset: Dataset, dtype: type[np.floating[Any]] = np.float32, *, inputs: bool = True) -> Dataset:
+    """All subsets as the network reads them, by the training set's statistics: targets of regression normalised.
+
+    The inputs are normalised as well or, with inputs False, left as they are.
+    """
+    normalisation = Normalisation.fit(dataset.train.x) if inputs else None
     target = TargetScale.fit(dataset.train.y) if dataset.is_regression else None
     train, dev, *test = (
-        Subset(normalisation.apply(s.x, dtype), s.y if target is None else target.apply(s.y)) for s in dataset.subsets()
+        Subset(network_inputs(s.x, normalisation, dtype), s.y if target is None else target.apply(s.y))
+        for s in dataset.subsets()
     )
-    normalised = replace(dataset, train=train, dev=dev, test=test[0] if test else None)
-    return replace(normalised, normalisation=normalisation, target=target)
+    ready = replace(dataset, train=train, dev=dev, test=test[0] if test else None)
+    return replace(ready, normalisation=normalisation, target=target)
+
+
+def network_inputs(
+    x: NDArray[Any], normalisation: Normalisation | None, dtype: type[np.floating[Any]] = np.float32
+) -> NDArray[Any]:
+    """X (examples, features) normalised or, without a normalisation, as it is; dtype, C-contiguous and finite."""
+    if normalisation is not None:
+        return normalisation.apply(x, dtype)
+    largest = np.finfo(dtype).max
+    return np.ascontiguousarray(np.clip(x, -largest, largest).astype(dtype))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -18,9 +19,10 @@ from hptune.data.files import check_file
 from hptune.data.generated import generate
 from hptune.data.idx_file import inspect_idx
 from hptune.data.kinds import PAIRS, TABLES, kind
+from hptune.data.labels import Classes
 from hptune.data.settings import LABELS, DataSettings
 from hptune.data.split import default_fractions, split
-from hptune.data.table import read_table
+from hptune.data.table import TableSchema, read_table
 from hptune.errors import DataError
 from hptune.wording import counted
 
@@ -34,6 +36,9 @@ class Schema(Protocol):
 
     def read(self, path: str) -> Examples: ...
 
+    @property
+    def classes(self) -> Classes | None: ...
+
 
 def load(settings: DataSettings) -> Dataset:
     """The data set, split, x in float64 and not yet normalised. Raises DataError with everything that is wrong."""
@@ -41,7 +46,9 @@ def load(settings: DataSettings) -> Dataset:
         return _from_files(settings, settings.path)
     whole = digits() if settings.source == "digits" else generate(settings)
     name = settings.source or "data"
-    return _dataset(whole, _split(whole, settings, name, parts=3), name)
+    classes = Classes(whole.classes, are_numbers=True) if whole.classes else None
+    schema = TableSchema.of_arrays(whole.features, classes)
+    return _dataset(whole, _split(whole, settings, name, parts=3), schema, name)
 
 
 def digits() -> Examples:
@@ -58,6 +65,8 @@ def _from_files(settings: DataSettings, path: str) -> Dataset:
     whole = _with_image(whole, settings, path)
     apart = {key: file for key, file in (("dev", settings.dev), ("test", settings.test)) if file is not None}
     others = dict(zip(apart, _each(schema.read, apart.values()), strict=True))
+    if not isinstance(schema, TableSchema):
+        schema = TableSchema.of_arrays(whole.features, schema.classes)
     problems = [
         f"{apart[key]}: X has images of {pixels(found.image)}, expected {pixels(whole.image)} as for training"
         for key, found in others.items()
@@ -67,9 +76,11 @@ def _from_files(settings: DataSettings, path: str) -> Dataset:
         raise DataError("\n".join(problems))
     test = others["test"].subset() if "test" in others else None
     if "dev" in others:
-        return _dataset(whole, [whole.subset(), others["dev"].subset(), *([] if test is None else [test])], path)
+        return _dataset(
+            whole, [whole.subset(), others["dev"].subset(), *([] if test is None else [test])], schema, path
+        )
     subsets = _split(whole, settings, path, parts=3 if test is None else 2)
-    return _dataset(whole, subsets if test is None else [*subsets, test], path)
+    return _dataset(whole, subsets if test is None else [*subsets, test], schema, path)
 
 
 def _read_training(path: str, settings: DataSettings) -> tuple[Examples, Schema]:
@@ -116,12 +127,13 @@ def _split(whole: Examples, settings: DataSettings, name: str, *, parts: int) ->
         raise DataError(f"{name}: {error}") from error
 
 
-def _dataset(whole: Examples, subsets: list[Subset], name: str) -> Dataset:
+def _dataset(whole: Examples, subsets: list[Subset], schema: TableSchema, name: str) -> Dataset:
     train, dev, *test = subsets
     if not whole.classes and TargetScale.fit(train.y) is None:
         what = f"the target is {train.y[0]:g} in all {counted(len(train), 'example')} of train"
         raise DataError(f"{name}: {what}: there is nothing to learn; name another target or add examples")
-    return Dataset(train, dev, test[0] if test else None, whole.classes, whole.features, whole.image)
+    text = json.dumps(schema.to_json())
+    return Dataset(train, dev, test[0] if test else None, whole.classes, whole.features, whole.image, schema=text)
 
 
 def _check_files(settings: DataSettings, path: str) -> None:

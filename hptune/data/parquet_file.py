@@ -6,6 +6,7 @@ It needs pyarrow, which is imported only here and only when there is a Parquet f
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Container
 from typing import Any
 
 from hptune.data.csv_file import TextTable
@@ -16,7 +17,7 @@ PYARROW_MISSING = "Parquet files are read with pyarrow, which is not installed: 
 EXPECTED = "expected numbers, truth values or text: convert it, or put the column under data.ignore"
 
 
-def read_parquet(path: str, ignored: tuple[str, ...], problems: FileProblems) -> TextTable | None:
+def read_parquet(path: str, ignored: Container[str], problems: FileProblems) -> TextTable | None:
     """The table, or None where nothing in it can be checked further; ignored columns have no cells."""
     try:
         from pyarrow import parquet
@@ -42,7 +43,7 @@ def read_parquet(path: str, ignored: tuple[str, ...], problems: FileProblems) ->
     return TextTable(tuple(schema.names), 0, cells, tuple(range(1, table.num_rows + 1)))
 
 
-def _check_columns(schema: Any, ignored: tuple[str, ...], problems: FileProblems) -> bool:
+def _check_columns(schema: Any, ignored: Container[str], problems: FileProblems) -> bool:
     """Whether columns have names of their own and types that can be read."""
     found = len(problems.found)
     twice = [name for name, count in Counter(schema.names).items() if count > 1]

@@ -5,9 +5,9 @@ The training file decides on columns, categories and classes; files of dev and t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,11 @@ class TableSchema:
     columns: tuple[Column, ...]
     classes: Classes | None  # None: regression
 
+    @classmethod
+    def of_arrays(cls, features: tuple[str, ...], classes: Classes | None) -> Self:
+        """The schema of a table with a column of numbers for every column of X, and y."""
+        return cls("y", (), tuple(map(Column, features)), classes)
+
     @property
     def features(self) -> tuple[str, ...]:
         return tuple(name for column in self.columns for name in column.features)
@@ -48,8 +53,35 @@ class TableSchema:
         assert table is not None  # a table that is None has left a problem
         return self.encode(table, problems)
 
+    def read_unseen(self, path: str) -> tuple[NDArray[np.float64], NDArray[Any] | None, tuple[str, ...]]:
+        """Another file with the same feature columns: X, y if it has labels, and the columns that are not used."""
+        problems = _problems_of(path)
+        table = _read(path, _AllBut(self._known), problems)
+        if table is not None:
+            self._check_missing(self._known[1:], table, problems)
+        problems.raise_any()
+        assert table is not None  # a table that is None has left a problem
+        unused = tuple(_without(table.header, (*self._known, *self.ignored)))
+        if self.target in table.header:
+            examples = self.encode(table, problems)
+            return examples.x, examples.y, unused
+        x = self._inputs(table, problems)
+        problems.raise_any()
+        return x, None, unused
+
     def encode(self, table: TextTable, problems: FileProblems) -> Examples:
         """The examples of a table that has all columns; raises what is wrong with its cells."""
+        x = self._inputs(table, problems)
+        cells = _cells(table, self.target, problems)
+        if self.classes is None:
+            y: NDArray[Any] = numbers_of(cells.texts, cells.report)
+        else:
+            y = class_numbers(labels_of(cells.texts), self.classes, cells.report)
+        problems.raise_any()
+        return Examples(x, y, self.classes.names if self.classes else (), self.features)
+
+    def _inputs(self, table: TextTable, problems: FileProblems) -> NDArray[np.float64]:
+        """X (examples, features); what is wrong with its cells goes to problems."""
         examples = len(table.lines)
         fits = examples * len(self.features) * 8 <= SIZE_LIMIT
         if not fits:
@@ -61,24 +93,39 @@ class TableSchema:
             stop = start + len(column.features)
             encode(column, _cells(table, column.name, problems), x[:, start:stop])
             start = stop
-        cells = _cells(table, self.target, problems)
-        if self.classes is None:
-            y: NDArray[Any] = numbers_of(cells.texts, cells.report)
-        else:
-            y = class_numbers(labels_of(cells.texts), self.classes, cells.report)
-        problems.raise_any()
-        return Examples(x, y, self.classes.names if self.classes else (), self.features)
+        return x
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "target": self.target,
+            "ignored": self.ignored,
+            "columns": [[column.name, column.categories] for column in self.columns],
+            "classes_are_numbers": None if self.classes is None else self.classes.are_numbers,
+        }
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any], classes: tuple[str, ...]) -> Self:
+        """The schema that was written; classes are the names of the classes, which are not part of it."""
+        columns = tuple(Column(name, None if texts is None else tuple(texts)) for name, texts in record["columns"])
+        found = Classes(classes, record["classes_are_numbers"]) if classes else None
+        return cls(record["target"], tuple(record["ignored"]), columns, found)
+
+    @property
+    def _known(self) -> tuple[str, ...]:
+        return (self.target, *(column.name for column in self.columns))
 
     def _check_columns(self, table: TextTable, problems: FileProblems) -> None:
-        known = (self.target, *(column.name for column in self.columns))
-        for name in known:
-            if name not in table.header:
-                message = f"column {quoted(name)} of the training file is not in this one: add it."
-                problems.add(message + did_you_mean(name, set(table.header) - set(known)), table.header_line)
+        self._check_missing(self._known, table, problems)
         for name in table.header:
-            if name not in known and name not in self.ignored:
+            if name not in self._known and name not in self.ignored:
                 message = f"column {quoted(name)} is not in the training file: remove it or put it under data.ignore"
                 problems.add(message, table.header_line)
+
+    def _check_missing(self, needed: Iterable[str], table: TextTable, problems: FileProblems) -> None:
+        for name in needed:
+            if name not in table.header:
+                message = f"column {quoted(name)} of the training file is not in this one: add it."
+                problems.add(message + did_you_mean(name, set(table.header) - set(self._known)), table.header_line)
 
 
 def read_table(path: str, settings: DataSettings) -> tuple[Examples, TableSchema]:
@@ -108,7 +155,17 @@ def _problems_of(path: str) -> FileProblems:
     return FileProblems(path, "row" if kind(path) == "parquet" else "line")
 
 
-def _read(path: str, ignored: tuple[str, ...], problems: FileProblems) -> TextTable | None:
+@dataclass(frozen=True, slots=True)
+class _AllBut:
+    """All names but these."""
+
+    names: tuple[str, ...]
+
+    def __contains__(self, name: object) -> bool:
+        return name not in self.names
+
+
+def _read(path: str, ignored: Container[str], problems: FileProblems) -> TextTable | None:
     return read_parquet(path, ignored, problems) if kind(path) == "parquet" else read_csv(path, problems)
 
 

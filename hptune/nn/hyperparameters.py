@@ -32,6 +32,9 @@ _SQUARES = Need("optimizer", ("rmsprop", "adam"))
 class Hyperparameters:
     """One configuration of the network and its training."""
 
+    normalize_inputs: bool = _legal(
+        True, "inputs by mean and deviation of the training set, or as they are", Legal("bool")
+    )
     epochs: int = _legal(30, "passes over the training set", Legal("int", low=1, high=10**9))
     patience: int = _legal(
         0, "epochs without a lower metric after which training stops; 0 is never", Legal("int", low=0, high=10**9)

@@ -8,7 +8,7 @@ Machine Learning, section 5.2: squared error with a linear output, cross-entropy
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -120,6 +120,8 @@ def _root_mean_square(squares: float, examples: int) -> float:
 SOFTMAX = Loss(outputs=lambda classes: classes, encode=_one_hot, measure=softmax_cross_entropy, error=_share)
 LOGISTIC = Loss(outputs=lambda _classes: 1, encode=_column, measure=logistic_cross_entropy, error=_share)
 SQUARED_ERROR = Loss(outputs=lambda _classes: 1, encode=_column, measure=half_squared_error, error=_root_mean_square)
+LOSSES: Mapping[str, Loss] = {"softmax": SOFTMAX, "logistic": LOGISTIC, "squared_error": SQUARED_ERROR}
+"""Every loss, by the name it has in a file of weights."""
 
 
 def for_classes(classes: int) -> Loss:

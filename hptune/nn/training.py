@@ -27,6 +27,14 @@ CHUNK = 1024
 """Rows of a forward pass in evaluation."""
 
 
+class Trained(NamedTuple):
+    """What a training leaves: the network with the weights of its best epoch, and how good they are."""
+
+    network: Network
+    final: FinalCheck
+    score: float  # the metric at the best epoch
+
+
 class _Examples(NamedTuple):
     """A subset as the network reads it."""
 
@@ -51,7 +59,20 @@ def train(
     number: int,
     dtype: type[np.floating[Any]] = np.float32,
 ) -> Generator[EpochMetrics, None, FinalCheck]:
-    """Train on a normalised data set: yield every epoch, return the errors at the best one.
+    """Train as fit does: yield every epoch, return the errors at the best one."""
+    return (yield from fit(dataset, hyperparameters, metric=metric, seed=seed, number=number, dtype=dtype)).final
+
+
+def fit(
+    dataset: Dataset,
+    hyperparameters: Hyperparameters,
+    *,
+    metric: MetricName,
+    seed: int,
+    number: int,
+    dtype: type[np.floating[Any]] = np.float32,
+) -> Generator[EpochMetrics, None, Trained]:
+    """Train on a normalised data set: yield every epoch, return the network as it was at the best one.
 
     The best epoch is the first with the lowest metric. Training stops early when the metric has been no
     lower for `patience` epochs (Prechelt 1998, Early Stopping - But When?). DivergedError is raised as soon as
@@ -81,7 +102,7 @@ def train(
             break
     _copy(best_state, network.state)
     test_error = None if dataset.test is None else _error(network, _examples(dataset.test, dataset, network))
-    return FinalCheck(_error(network, train_set), test_error)
+    return Trained(network, FinalCheck(_error(network, train_set), test_error), best_score)
 
 
 def first_batch(

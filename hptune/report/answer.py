@@ -34,6 +34,8 @@ def print_best(console: Console, best: BestTrial) -> None:
         _print_diagnosis(console, best.diagnosis)
     for hit in best.borders:
         say(console, _border_text(hit))
+    if best.weights is not None:
+        say(console, f"weights: {best.weights}, which hptune predict uses")
 
 
 def _own_units(errors: Mapping[str, float | None], deviation: float) -> str:

@@ -41,6 +41,7 @@ def print_outcome(console: Console, outcome: Outcome, runs: Path) -> None:
         leaderboard(console, outcome.run, top=5)
     console.print()
     files = ["trials.csv", "curves.csv", *(["best.yaml"] if outcome.n_completed else [])]
+    files += [folder.best_npz.name] if folder.best_npz.exists() else []
     say(console, f"In {folder.path}{os.sep}: {', '.join(files)}, config.yaml, run.db")
     if outcome.signal is not None and outcome.n_unfinished:
         say(console, f"Interrupted with {counted(outcome.n_unfinished, 'trial')} to go.", "yellow")

@@ -1,8 +1,8 @@
 """How one trial is trained.
 
 A trainer is named "module:function" in the run's Job; the function is called once in every worker with the job and
-returns a Train: the function that trains one trial, epoch by epoch. attempt() runs a Train on a spec and never raises:
-an exception or a diverged loss is a result with its reason.
+returns a Train: the function that trains one trial, epoch by epoch. attempt() runs a Train on a spec and raises only
+what the person must mend: any other exception or a diverged loss is a result with its reason.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import time
 import traceback
 from collections.abc import Callable, Generator, Iterator
 
+from hptune.errors import HptuneError
 from hptune.trial import METRICS, DivergedError, EpochMetrics, FinalCheck, Job, Status, TrialResult, TrialSpec
 
 Train = Callable[[TrialSpec], Generator[EpochMetrics, None, FinalCheck]]
@@ -46,6 +47,8 @@ def attempt(train: Train, spec: TrialSpec, job: Job) -> Iterator[EpochMetrics | 
         except DivergedError as error:
             status, reason = Status.DIVERGED, str(error)
             break
+        except HptuneError:  # for the person to mend, such as a full disk: it says nothing about the trial
+            raise
         except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever a training raises is that trial's result, not the run's end)
             status, reason = Status.FAILED, _explain(error)
             break

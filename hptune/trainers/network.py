@@ -1,17 +1,23 @@
-"""The built-in trainer: hptune.nn on the data set of the study file, loaded and normalised once per worker."""
+"""The built-in trainer: hptune.nn on the data of the study file, mapped from the files that the parent prepared."""
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
-from hptune.data.dataset import normalise
-from hptune.data.loading import load
-from hptune.data.settings import DataSettings
+from hptune.data import prepared
+from hptune.data.dataset import Dataset
 from hptune.effects import effective
 from hptune.errors import DataError
+from hptune.nn import model_file
 from hptune.nn.hyperparameters import Hyperparameters
-from hptune.nn.training import train
+from hptune.nn.model_file import Model
+from hptune.nn.training import Trained, fit
+from hptune.replacing import replace_file
+from hptune.runs import RunFolder
 from hptune.trainers import Train
 from hptune.trial import EpochMetrics, FinalCheck, Job, TrialSpec
 
@@ -19,22 +25,48 @@ TRAINER = f"{__name__}:prepare"
 
 
 def prepare(job: Job) -> Train:
-    """A Train for a job whose settings hold "data" (DataSettings), its fingerprint, and "train" (fixed values).
+    """A Train for a job whose settings hold "folder" (that of the run, during a sitting) and "train" (fixed values).
+
+    Of the trials that it trains, each that is better than those before leaves its weights in the run's folder, where
+    the parent finds them (store.best_weights).
 
     Raises:
-        DataError: the data cannot be used, or are not those with that fingerprint.
+        DataError: there are no data.
 
     """
-    settings = DataSettings.from_json(job.settings["data"])
-    loaded = load(settings)
-    if loaded.fingerprint() != job.settings["fingerprint"]:
-        raise DataError(f"{settings.path or settings.source}: has changed since the run was started. Put it back.")
-    dataset = normalise(loaded)
+    folder = RunFolder(Path(job.settings["folder"]))
     fixed = job.settings["train"]
+    places = {normalized: folder.prepared(normalized=normalized) for normalized in (True, False)}
+    datasets = {normalized: prepared.read(place) for normalized, place in places.items() if place.exists()}
+    if not datasets:
+        raise DataError(f"{folder.data}: deleted while hptune was at work. Go on with: hptune resume {folder.path}")
+    best = (math.inf, -1)  # score and number
 
     def train_one(spec: TrialSpec) -> Generator[EpochMetrics, None, FinalCheck]:
+        nonlocal best
         # what has no effect beside this trial's other values is left at its default, as best.yaml does
         values: dict[str, Any] = effective({**fixed, **spec.hyperparameters})
-        return train(dataset, Hyperparameters(**values), metric=job.metric, seed=spec.seed, number=spec.number)
+        h = Hyperparameters(**values)
+        dataset = datasets[h.normalize_inputs]
+        trained = yield from fit(dataset, h, metric=job.metric, seed=spec.seed, number=spec.number)
+        if (trained.score, spec.number) < best:
+            model = _model(trained, dataset, h, job, spec)
+            replace_file(folder.weights_of(spec.number), model_file.to_bytes(model))
+            best = trained.score, spec.number
+        return trained.final
 
     return train_one
+
+
+def _model(trained: Trained, dataset: Dataset, h: Hyperparameters, job: Job, spec: TrialSpec) -> Model:
+    return Model(
+        network=trained.network,
+        activation=h.activation,
+        classes=dataset.classes,
+        normalisation=dataset.normalisation,
+        target=dataset.target,
+        schema=json.loads(dataset.schema),
+        trial=spec.number,
+        metric=job.metric,
+        score=trained.score,
+    )

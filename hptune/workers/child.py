@@ -41,16 +41,16 @@ def _work(lines: queue.SimpleQueue[bytes], out: BinaryIO) -> None:
     job = Job.from_json(json.loads(lines.get()))
     try:
         train = trainers.prepare(job)
+        out.write(messages.encode(messages.READY))
+        out.flush()
+        while True:
+            spec = TrialSpec.from_json(json.loads(lines.get()))
+            out.writelines(messages.encode_training(item) for item in trainers.attempt(train, spec, job))
+            out.flush()
     except HptuneError as error:
-        out.write(messages.encode({"error": str(error)}))
+        out.write(messages.encode_error(error))
         out.flush()
         return
-    out.write(messages.encode(messages.READY))
-    out.flush()
-    while True:
-        spec = TrialSpec.from_json(json.loads(lines.get()))
-        out.writelines(messages.encode_training(item) for item in trainers.attempt(train, spec, job))
-        out.flush()
 
 
 def _serve(descriptor: int, lines: queue.SimpleQueue[bytes], out: BinaryIO) -> None:

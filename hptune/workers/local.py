@@ -16,7 +16,7 @@ import tempfile
 from dataclasses import dataclass
 from typing import IO
 
-from hptune.errors import DataError, HptuneError
+from hptune.errors import HptuneError
 from hptune.events import AttemptLost, EpochEnded, Event, TrialEnded
 from hptune.trial import EpochMetrics, Job, TrialResult, TrialSpec
 from hptune.workers import messages
@@ -120,7 +120,7 @@ class LocalWorkers:
         self, process: _Process, message: str | EpochMetrics | TrialResult | dict[str, str], events: list[Event]
     ) -> None:
         if isinstance(message, dict):
-            raise DataError(message["error"])
+            raise messages.decode_error(message)
         if isinstance(message, str):
             process.is_ready, self._failed_boots = True, 0
         elif process.spec is None:

@@ -2,7 +2,7 @@
 
 parent -> worker   the Job, once; then a TrialSpec for every trial
 worker -> parent   "ready", once; then for every trial its epochs (a list each) and its result (an object);
-                   {"error": text} where the job cannot be prepared
+                   {"error": text, "kind": class} where there is something for the person to mend
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from hptune.errors import DataError, HptuneError, RunDamagedError, StorageError
 from hptune.trial import EpochMetrics, TrialResult
 
 READY = "ready"
@@ -23,6 +24,16 @@ def encode(message: Any) -> bytes:
 
 def encode_training(item: EpochMetrics | TrialResult) -> bytes:
     return encode(item.to_json())
+
+
+def encode_error(error: HptuneError) -> bytes:
+    return encode({"error": str(error), "kind": type(error).__name__})
+
+
+def decode_error(message: dict[str, str]) -> HptuneError:
+    """The error that a worker told of."""
+    kinds = {kind.__name__: kind for kind in (DataError, RunDamagedError, StorageError)}
+    return kinds.get(message.get("kind", ""), HptuneError)(message["error"])
 
 
 def decode(line: bytes) -> str | EpochMetrics | TrialResult | dict[str, str]:

@@ -80,6 +80,7 @@ def test_the_example_of_the_design_loads(tmp_path):
     }
     assert config.space.parameters[-1].when == (("optimizer", ("adam",)),)
     assert config.train == {
+        "normalize_inputs": True,
         "epochs": 30,
         "patience": 0,
         "widths": "same",

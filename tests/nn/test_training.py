@@ -5,12 +5,14 @@ import pytest
 from nn.examples import BLOBS, SMALL, run
 
 from hptune import trainers
+from hptune.data import prepared
 from hptune.data.dataset import Subset
 from hptune.data.loading import load
 from hptune.data.settings import DataSettings
 from hptune.nn import training
 from hptune.nn.hyperparameters import Hyperparameters
 from hptune.nn.network import Network
+from hptune.runs import RunFolder
 from hptune.trial import METRICS, FinalCheck, Job, Status, TrialSpec
 
 
@@ -180,12 +182,14 @@ def test_batch_gradient_descent_without_hidden_layers_by_its_formula():
         ({"hidden_layers": 0, "dropout": 0.5}, {"widths": "8"}, {"widths": "8", "dropout": 0.5}),
     ],
 )
-def test_what_has_no_effect_beside_a_trials_values_has_none_on_its_training(fixed, drawn, as_if):
-    data = DataSettings(source="moons", examples=100)
-    fingerprint = load(data).fingerprint()
+def test_what_has_no_effect_beside_a_trials_values_has_none_on_its_training(fixed, drawn, as_if, tmp_path):
+    folder = RunFolder(tmp_path)
+    data = load(DataSettings(source="moons", examples=100))
+    prepared.write(folder.prepared(normalized=True), data, normalized=True)
+    folder.weights.mkdir()
 
     def curve(fixed, drawn):
-        settings = {"data": data.to_json(), "fingerprint": fingerprint, "train": {"epochs": 2, **fixed}}
+        settings = {"folder": str(tmp_path), "train": {"epochs": 2, **fixed}}
         train_one = trainers.prepare(Job("hptune.trainers.network:prepare", "dev_error", settings))
         return without_clock(train_one(TrialSpec(0, 0, drawn, 0)))
 

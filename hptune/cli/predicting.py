@@ -1,0 +1,99 @@
+"""The command that uses what was found: predict. Heavy imports stand inside it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hptune.cli.options import one_blas_thread, runs_option
+from hptune.errors import UsageError
+from hptune.wording import amount, counted
+
+if TYPE_CHECKING:
+    from hptune.nn.model_file import Model
+    from hptune.nn.prediction import Predictions
+    from hptune.runs import RunFolder
+
+ROWS = 1000  # of a piece of output
+
+
+@click.command(short_help="Predict with the best trial's network.")
+@click.argument("run_and_data", nargs=-1, required=True, metavar="[RUN] DATA")
+@click.option("--labels", help="The file of y, where DATA is an NPY or IDX file of X.")
+@click.option("--output", type=click.Path(path_type=Path), help="Write to this file.  [default: standard output]")
+@runs_option
+def predict(run_and_data: tuple[str, ...], labels: str | None, output: Path | None, runs: Path) -> None:
+    """Predict the examples of the file DATA with the best network of RUN (its name or path; the newest by default).
+
+    Writes CSV, one row an example, in the order of the file: the class predicted and the probability of each class.
+    Where DATA has labels, says on standard error how many predictions are wrong.
+    """
+    if len(run_and_data) > 2:
+        raise UsageError(f"expected [RUN] DATA, found {len(run_and_data)} arguments")
+    one_blas_thread()
+    from hptune.data import unseen
+    from hptune.data.table import TableSchema
+    from hptune.nn.prediction import predict as predicted
+    from hptune.replacing import replace_file
+    from hptune.runs import find
+
+    *run, data = run_and_data
+    if not run and not Path(data).exists() and (runs / data / "run.db").exists():
+        raise UsageError(f"{data} is a run: which file is to be predicted? hptune predict {data} DATA")
+    folder = find(runs, run[0] if run else None)
+    model = _model(folder)
+    examples = unseen.read(data, labels, TableSchema.from_json(model.schema, model.classes))
+    if examples.unused:
+        click.echo(f"Note: {data}: columns that are not used: {', '.join(examples.unused)}", err=True)
+    found = predicted(model, examples.x, examples.y)
+    if found.errors is not None:
+        click.echo(_score(model, found), err=True)
+    if output is not None:
+        replace_file(output, "".join(_csv(model, found)))
+        return
+    for piece in _csv(model, found):
+        sys.stdout.write(piece)
+    sys.stdout.flush()
+
+
+def _model(folder: RunFolder) -> Model:
+    """The best network of a run, or what to do where there is none."""
+    from hptune.nn.model_file import load
+    from hptune.store import read
+
+    if folder.best_npz.exists():
+        return load(folder.best_npz)
+    if any(result.score is not None for result in read(folder).results):
+        why = "the best trial was trained by an hptune that kept no weights, or the file was deleted"
+        raise UsageError(f"{folder.best_npz}: not there: {why}. Train anew with: hptune search {folder.config}")
+    raise UsageError(f"{folder.path}: no trial has completed, so there is no network to predict with")
+
+
+def _score(model: Model, found: Predictions) -> str:
+    """How good the predictions are, in a line."""
+    assert found.errors is not None
+    error, examples = model.network.loss.error(found.errors, len(found.values)), counted(len(found.values), "example")
+    if model.target is not None:
+        own = amount(error * model.target.deviation)
+        return f"Error {error:.4g} deviations of the training targets (RMSE {own}; {examples}), loss {found.loss:.4g}"
+    return f"Error {100 * error:.3g} % ({found.errors:,.0f} of {examples}), loss {found.loss:.4g}"
+
+
+def _csv(model: Model, found: Predictions) -> Iterator[str]:
+    """The predictions as CSV, in pieces; numbers with the fewest digits that read back as they were computed."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["prediction", *(f"p({name})" for name in model.classes)])
+    for start in range(0, len(found.values), ROWS):
+        rows = slice(start, start + ROWS)
+        for value, probabilities in zip(found.values[rows], found.probabilities[rows], strict=True):
+            writer.writerow([model.classes[value] if model.classes else str(value), *map(str, probabilities)])
+        yield text.getvalue()
+        text.seek(0)
+        text.truncate()

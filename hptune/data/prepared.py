@@ -1,0 +1,74 @@
+"""A data set as the network reads it, in a folder of plain .npy files that all workers of a machine map.
+
+Whoever maps a file sees the same pages of memory as all others who do, so the data are in memory once, however many
+workers there are, and a worker starts without reading, checking and normalising them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hptune.data.dataset import Dataset, Normalisation, Subset, TargetScale, normalise
+
+DESCRIPTION = "dataset.json"
+SUBSETS = ("train", "dev", "test")
+
+
+def write(folder: Path, dataset: Dataset, *, normalized: bool) -> None:
+    """Write a data set as load() gives it into a new folder, its inputs in float32, normalised or as they are."""
+    ready = normalise(dataset, inputs=normalized)
+    description: dict[str, Any] = {
+        "classes": ready.classes,
+        "features": ready.features,
+        "image": ready.image,
+        "schema": ready.schema,
+    }
+    if ready.target is not None:
+        description["target"] = [ready.target.mean, ready.target.deviation]
+    folder.mkdir(parents=True)
+    for name, array in _arrays(ready):
+        np.save(folder / f"{name}.npy", array, allow_pickle=False)
+    (folder / DESCRIPTION).write_text(json.dumps(description), encoding="utf-8")
+
+
+def read(folder: Path) -> Dataset:
+    """The data set that was written there, its arrays read-only and mapped from the files."""
+    description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    train, dev, *test = (
+        Subset(_mapped(folder, f"{name}_x"), _mapped(folder, f"{name}_y"))
+        for name in SUBSETS
+        if (folder / f"{name}_x.npy").exists()
+    )
+    is_normalised = (folder / "mean.npy").exists()
+    return Dataset(
+        train=train,
+        dev=dev,
+        test=test[0] if test else None,
+        classes=tuple(description["classes"]),
+        features=tuple(description["features"]),
+        image=None if description["image"] is None else tuple(description["image"]),
+        normalisation=Normalisation(_mapped(folder, "mean"), _mapped(folder, "scale")) if is_normalised else None,
+        target=TargetScale(*description["target"]) if "target" in description else None,
+        schema=description["schema"],
+    )
+
+
+def _arrays(dataset: Dataset) -> Iterator[tuple[str, NDArray[Any]]]:
+    """The arrays of a data set by the names of their files."""
+    for name, subset in zip(SUBSETS, dataset.subsets(), strict=False):
+        yield f"{name}_x", subset.x
+        yield f"{name}_y", subset.y
+    if dataset.normalisation is not None:
+        yield "mean", dataset.normalisation.mean
+        yield "scale", dataset.normalisation.scale
+
+
+def _mapped(folder: Path, name: str) -> NDArray[Any]:
+    mapped: NDArray[Any] = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+    return mapped.view(np.ndarray)  # a memmap costs more wherever a part of it is taken

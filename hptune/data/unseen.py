@@ -1,0 +1,56 @@
+"""Files of examples that a trained network is to predict: read as the training data were, with or without labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hptune.data import array_pair
+from hptune.data.array_pair import PairSchema, inspect_npy
+from hptune.data.arrays import ArraySchema
+from hptune.data.files import check_file
+from hptune.data.idx_file import inspect_idx
+from hptune.data.kinds import PAIRS, TABLES, kind
+from hptune.data.problems import listed
+from hptune.data.table import TableSchema
+from hptune.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """What is in a file."""
+
+    x: NDArray[np.float64]  # (examples, features)
+    y: NDArray[Any] | None  # (examples,), as in Examples; None where the file has no labels
+    unused: tuple[str, ...] = ()  # its columns that the network does not know
+
+
+def read(path: str, labels: str | None, schema: TableSchema) -> Unseen:
+    """The examples of a file by the schema of the training data; labels is the file of y of an NPY or IDX file.
+
+    Raises:
+        DataError: with everything that is wrong.
+
+    """
+    check_file(path)
+    if labels is not None:
+        check_file(labels)
+        if kind(path) not in PAIRS:
+            raise DataError(f"{labels}: --labels goes only with NPY and IDX files; {path} has its labels in itself")
+        if kind(labels) != kind(path):
+            raise DataError(f"{labels}: must be a {kind(path).upper()} file like {path}")
+    if kind(path) in TABLES:
+        return Unseen(*schema.read_unseen(path))
+    if texts := [column.name for column in schema.columns if column.categories is not None]:
+        what = "arrays of numbers, but the network was trained on a table with columns of text"
+        raise DataError(f"{path}: {what} ({listed(texts)}): give a CSV, TSV or Parquet file")
+    if kind(path) == "npz":
+        return Unseen(*ArraySchema(schema.features, schema.classes).read_unseen(path))
+    inspect = inspect_npy if kind(path) == "npy" else inspect_idx
+    if labels is None:
+        return Unseen(array_pair.read_inputs(path, schema.features, inspect), None)
+    examples = PairSchema(schema.features, schema.classes, inspect, {path: labels}).read(path)
+    return Unseen(examples.x, examples.y)
