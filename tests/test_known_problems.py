@@ -43,7 +43,7 @@ def test_a_plain_configuration_solves_it(tmp_path, study, bar):
 @pytest.mark.parametrize(
     ("study", "bad", "bar"),
     [
-        (SPIRALS, ["train.hidden_layers=0", "train.epochs=10"], 0.3),  # no straight line parts them
+        (SPIRALS, ["train.hidden_units=1", "train.epochs=10"], 0.3),  # no straight line parts them
         (DIGITS, ["space.learning_rate=1e-6", "train.epochs=5"], 0.3),  # too slow to get anywhere
     ],
     ids=["spirals", "digits"],
