@@ -32,7 +32,7 @@ NOISE = (
     "Where they have, say how much: data.bayes_error, or --bayes-error."
 )
 AGAINST_VARIANCE = (
-    "more training data",
+    "more training data, or augmentation: input_noise, and shift, flip and rotation of images",
     "regularisation: l2, dropout",
     "a smaller network or another architecture",
 )

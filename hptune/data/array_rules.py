@@ -85,11 +85,6 @@ def _has_channels_first(shape: tuple[int, ...]) -> bool:
     return len(shape) == 4 and shape[1] in CHANNELS and shape[3] not in CHANNELS
 
 
-def pixels(image: ImageShape) -> str:
-    """The shape in a message: "28 x 28", "32 x 32 x 3"."""
-    return " x ".join(f"{length:,}" for length in (image if image[2] > 1 else image[:2]))
-
-
 def feature_names(shape: tuple[int, ...]) -> tuple[str, ...]:
     """Names for what the rows of an array X of such a shape hold."""
     if len(shape) == 3:

@@ -18,6 +18,11 @@ ImageShape = tuple[int, int, int]
 """Height, width and channels of images of which each is a row, its pixels row by row, the channels innermost."""
 
 
+def pixels(image: ImageShape) -> str:
+    """The shape in a message: "28 x 28", "32 x 32 x 3"."""
+    return " x ".join(f"{length:,}" for length in (image if image[2] > 1 else image[:2]))
+
+
 @dataclass(frozen=True, slots=True)
 class Examples:
     """Labelled examples as a reader or a generator hands them over, before the split."""

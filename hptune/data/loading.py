@@ -12,9 +12,8 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from hptune.data.array_pair import inspect_npy, read_pair
-from hptune.data.array_rules import pixels
 from hptune.data.arrays import read_arrays
-from hptune.data.dataset import Dataset, Examples, Subset, TargetScale
+from hptune.data.dataset import Dataset, Examples, Subset, TargetScale, pixels
 from hptune.data.files import check_file
 from hptune.data.generated import generate
 from hptune.data.idx_file import inspect_idx

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from hptune.config.study_file import StudyConfig
+from hptune.data.dataset import pixels
 from hptune.data.drift import LEVEL, LabelDrift, TargetDrift
 from hptune.data.review import Comparison, Review, advice
 from hptune.domains import show
@@ -42,7 +43,8 @@ def print_check(console: Console, config: StudyConfig, found: Review, draws: Seq
 def _print_study(console: Console, config: StudyConfig, found: Review) -> None:
     source = config.data.source or Path(config.data.path or "").name
     sizes = ", ".join(f"{len(s):,} {name}" for name, s in zip(found.names, found.dataset.subsets(), strict=True))
-    features = counted(len(found.dataset.features), "feature")
+    image = found.dataset.image
+    features = counted(len(found.dataset.features), "feature") + (f" (images of {pixels(image)})" if image else "")
     task = f"{len(found.dataset.classes):,} classes"
     if found.dataset.is_regression:
         task = f"regression of {config.data.target or 'y'}"
