@@ -33,7 +33,7 @@ os.environ.update(ONE_THREAD)  # before NumPy is loaded, as the command does
 
 from rich.console import Console
 
-from hptune import session, study
+from hptune import session, study, study_data
 from hptune.config import study_file
 from hptune.events import EpochEnded, Event, TrialEnded
 
@@ -87,11 +87,12 @@ def search(workers: int, settings: dict[str, int], on_trial: Callable[[], object
     """One search as the command does it, on a screen that nobody sees."""
     overrides = [study_file.Override(key, str(value), "bench") for key, value in settings.items()]
     config = study_file.load(DIGITS, overrides)
-    watch, run = Watch(on_trial), study.run
+    watch, run, dataset = Watch(on_trial), study.run, study_data.load(config)
     with (
         tempfile.TemporaryDirectory() as folder,
         mock.patch.object(study, "run", lambda *arguments: watch.events(run, *arguments)),
-        study.create(config, Path(folder), study.data_facts(config)) as store,
+        study.create(config, Path(folder), study.data_facts(dataset)) as store,
+        study.data_for_workers(store.folder, config, dataset),
     ):
         session.train(store, config, Console(file=io.StringIO(), force_terminal=True, width=100), n_workers=workers)
     return watch
@@ -128,7 +129,8 @@ def memory(trials: int) -> None:
         ended += 1
         if ended == 1 or ended % max(1, trials // 10) == 0:
             (pid,) = children()
-            print(f"{ended:9,} trials {resident_mb(pid):8.1f} MB")
+            # the display takes sys.stdout for itself
+            print(f"{ended:9,} trials {resident_mb(pid):8.1f} MB", file=sys.__stdout__, flush=True)
 
     print("resident memory of a worker")
     search(1, {"search.trials": trials, "train.epochs": 1}, look)
