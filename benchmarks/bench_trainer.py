@@ -25,9 +25,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hptune.workers.blas import ONE_THREAD
+from hptune.workers import blas
 
-os.environ.update(ONE_THREAD)  # before NumPy is loaded
+os.environ.update(blas.environment())  # before NumPy is loaded
 os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 os.environ["JAX_PLATFORMS"] = "cpu"
 

@@ -27,9 +27,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from unittest import mock
 
-from hptune.workers.blas import ONE_THREAD
+from hptune.workers import blas
 
-os.environ.update(ONE_THREAD)  # before NumPy is loaded, as the command does
+os.environ.update(blas.environment())  # before NumPy is loaded, as the command does
 
 from rich.console import Console
 

@@ -48,7 +48,7 @@ def run(home, *arguments, code=0):
 @pytest.fixture
 def predict(monkeypatch, capsys):
     """hptune predict in a folder, in this process: what it prints on standard output, and on standard error."""
-    monkeypatch.setattr(predicting, "one_blas_thread", lambda: None)
+    monkeypatch.setattr(predicting, "set_up_blas", lambda: None)
 
     def called(home, *arguments, code=0):
         monkeypatch.chdir(home)

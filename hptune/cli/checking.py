@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hptune.cli.options import new_console, one_blas_thread
+from hptune.cli.options import new_console, set_up_blas
 from hptune.cli.overrides import set_option, setting
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def check(config: Path, gradients: bool, settings: Sequence[str]) -> None:
     Says what was found, and whether train, dev and test look as if they came from different distributions. With
     --gradients, compares backpropagation with two-sided differences on the network and the first mini-batch of trial 0.
     """
-    one_blas_thread()
+    set_up_blas()
     from hptune import study, study_data
     from hptune.config import study_file
     from hptune.data.review import review

@@ -79,8 +79,8 @@ class _Lasting:
         return getattr(self._stream, name)
 
 
-def one_blas_thread() -> None:
-    """Say so before NumPy is loaded: training in this process must give the numbers that workers give."""
-    from hptune.workers.blas import ONE_THREAD
+def set_up_blas() -> None:
+    """Before NumPy is loaded: training in this process must give the numbers that workers give."""
+    from hptune.workers import blas
 
-    os.environ.update(ONE_THREAD)
+    os.environ.update(blas.environment())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hptune.cli.options import one_blas_thread, runs_option
+from hptune.cli.options import runs_option, set_up_blas
 from hptune.errors import UsageError
 from hptune.wording import amount, counted
 
@@ -36,7 +36,7 @@ def predict(run_and_data: tuple[str, ...], labels: str | None, output: Path | No
     """
     if len(run_and_data) > 2:
         raise UsageError(f"expected [RUN] DATA, found {len(run_and_data)} arguments")
-    one_blas_thread()
+    set_up_blas()
     from hptune.data import unseen
     from hptune.data.table import TableSchema
     from hptune.nn.prediction import predict as predicted

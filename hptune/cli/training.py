@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from hptune.cli.options import N_TRIALS, new_console, one_blas_thread, runs_option, workers_option
+from hptune.cli.options import N_TRIALS, new_console, runs_option, set_up_blas, workers_option
 from hptune.cli.overrides import option, set_option, setting
 from hptune.errors import UsageError
 from hptune.runs import is_name
@@ -53,7 +53,7 @@ def search(
     dry_run: bool,
 ) -> None:
     """Start a run: draw configurations from the space of CONFIG, train and rank them."""
-    one_blas_thread()
+    set_up_blas()
     from hptune import study, study_data
     from hptune.config import study_file
     from hptune.report.safe_text import say
@@ -81,7 +81,7 @@ def search(
 @runs_option
 def resume(run: str | None, workers: int | Literal["auto"] | None, runs: Path) -> None:
     """Go on with RUN (its name or path; the newest by default) up to the planned number of trials."""
-    one_blas_thread()
+    set_up_blas()
     from hptune import study
     from hptune.report.safe_text import say
     from hptune.runs import find
@@ -127,7 +127,7 @@ def zoom(
     dry_run: bool,
 ) -> None:
     """Narrow the space of a run around its best trial, in each parameter's own scale, and sample it again."""
-    one_blas_thread()
+    set_up_blas()
     from hptune import study
     from hptune.report.safe_text import say
     from hptune.report.spaces import specs_table
