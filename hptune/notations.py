@@ -66,6 +66,23 @@ def _factors(written: object) -> tuple[tuple[int, float], ...]:
     return tuple(sorted(found.items()))
 
 
+def _rates(written: object) -> tuple[float, ...]:
+    """Shares dropped by layer, of [0.5, 0.2] or "0.5 0.2"."""
+    if isinstance(written, str) and re.fullmatch(r"[0-9][^\s:]*( [^\s:]+)*", written):
+        written = [_number(part) for part in written.split(" ")]
+    if not isinstance(written, list):
+        raise _unlike(written, f": one layer is written [{written}]" if isinstance(written, int | float) else "")
+    if not 1 <= len(written) <= MOST:
+        raise ValueError(f"found {len(written):,} rates")
+    return tuple(_share(rate) for rate in written)
+
+
+def _share(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise _unlike(value)
+    return float(value) + 0.0  # -0.0 becomes 0.0
+
+
 def _whole(value: object, low: int, high: int) -> int:
     """A whole number in any notation, as 64.0."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high or value % 1:
@@ -106,3 +123,10 @@ FACTORS = Notation(
     lambda steps: " ".join(f"{epoch}:{factor!r}".removesuffix(".0") for epoch, factor in steps),
 )
 """Factors of the learning rate by the epoch from which they hold."""
+
+RATES = Notation(
+    f"the shares dropped of 1 to {MOST} hidden layers, each from 0 to below 1, as [0.5, 0.2]",
+    _rates,
+    lambda rates: " ".join(f"{rate!r}".removesuffix(".0") for rate in rates),
+)
+"""Shares dropped of each hidden layer; the last one holds for all further layers."""

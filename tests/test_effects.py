@@ -28,6 +28,8 @@ from hptune.nn.hyperparameters import DEFAULTS, LEGAL
         ("hidden_layers", {"widths": "64-32"}, False),
         ("dropout", {"hidden_layers": 0}, False),
         ("dropout", {"hidden_layers": 0, "widths": "64-32"}, True),  # hidden_layers has no effect itself
+        ("dropout", {"dropout_by_layer": "0.5 0.2"}, False),
+        ("dropout_by_layer", {"hidden_layers": 0}, False),
         ("batch_norm", {}, True),
         ("batch_norm", {"batch_size": 1}, False),
         ("batch_norm", {"batch_size": "full"}, True),
@@ -91,6 +93,7 @@ def test_conditions_can_leave_no_effect():
 
 VALUES = {
     "widths": ["same", "8", "8-4"],
+    "dropout_by_layer": ["same", "0.5"],
     "hidden_layers": [0, 1, 2],
     "batch_size": [1, 2, "full"],
     "batch_norm": [False, True],

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hptune.notations import FACTORS, WIDTHS
+from hptune.notations import FACTORS, RATES, WIDTHS
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,9 @@ from hptune.notations import FACTORS, WIDTHS
         (WIDTHS, "256-128", "256-128", (256, 128)),
         (WIDTHS, "064-1", "64-1", (64, 1)),
         (WIDTHS, [1] * 100, "-".join("1" * 100), (1,) * 100),
+        (RATES, [0.5, 0.2], "0.5 0.2", (0.5, 0.2)),
+        (RATES, [0, -0.0, 1e-3], "0 0 0.001", (0.0, 0.0, 0.001)),
+        (RATES, "0.50 1e-5", "0.5 1e-05", (0.5, 1e-5)),
         (FACTORS, {"0": 1}, "0:1", ((0, 1.0),)),
         (FACTORS, {"20": 0.01, "10": 0.1}, "10:0.1 20:0.01", ((10, 0.1), (20, 0.01))),
         (FACTORS, "20:1e-2 10:.1", "10:0.1 20:0.01", ((10, 0.1), (20, 0.01))),
@@ -53,6 +56,16 @@ def test_a_structure_has_one_text_however_it_is_written(notation, written, text,
         (WIDTHS, "٣", "found '٣'"),
         (WIDTHS, "9" * 5000, "found '999"),
         (WIDTHS, "", "found ''"),
+        (RATES, [], "found 0 rates"),
+        (RATES, 0.5, "found 0.5: one layer is written [0.5]"),
+        (RATES, [0.5, 1], "found 1"),
+        (RATES, [-0.1], "found -0.1"),
+        (RATES, [float("nan")], "found nan"),
+        (RATES, [True], "found true"),
+        (RATES, ["0.5"], "found '0.5'"),
+        (RATES, "0.5  0.2", "found '0.5  0.2'"),
+        (RATES, "0.5 x", "found 'x'"),
+        (RATES, [0.1] * 101, "found 101 rates"),
         (FACTORS, {}, "found 0 factors"),
         (FACTORS, {str(epoch): 1 for epoch in range(101)}, "found 101 factors"),
         (FACTORS, {"10": 0}, "found 0"),
@@ -95,5 +108,5 @@ def test_factors_survive_their_text(factors):
 
 @given(st.text("0123456789-: .exn", max_size=12))
 def test_whatever_text_comes_is_read_or_refused(text):
-    for notation in (WIDTHS, FACTORS):
+    for notation in (WIDTHS, RATES, FACTORS):
         assert not notation.admits(text) or notation.canonical(notation.canonical(text)) == text

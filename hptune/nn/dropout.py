@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, final
 
 import numpy as np
@@ -12,15 +13,16 @@ from hptune.nn import aligned
 
 @final
 class Dropout:
-    """Inverted dropout for a fixed number of rows: what is kept is scaled by 1 / (1 - rate).
+    """Inverted dropout for a fixed number of rows: what is kept of a layer is scaled by 1 / (1 - its rate).
 
     The expectation of every activation stays the same (Srivastava et al. 2014), so that evaluation needs no
     change. A mask stays until the next draw.
     """
 
-    def __init__(self, rows: int, units: tuple[int, ...], rate: float, dtype: type[np.floating[Any]]) -> None:
-        self._rate = rate
-        self._scale = 1 / (1 - rate)
+    def __init__(
+        self, rows: int, units: tuple[int, ...], rates: Sequence[float], dtype: type[np.floating[Any]]
+    ) -> None:
+        self._rate, self._scale = _of_every_unit(rows, units, rates, dtype)
         self._uniform = aligned.empty((rows * sum(units),), np.float32)  # in [0, 1), of all layers in a row
         self._flat_masks = aligned.empty((rows * sum(units),), dtype)
         stops = rows * np.cumsum(units)
@@ -39,3 +41,13 @@ class Dropout:
         kept = self.kept[layer]
         np.multiply(a, self.masks[layer], out=kept)
         return kept
+
+
+def _of_every_unit(
+    rows: int, units: Sequence[int], rates: Sequence[float], dtype: type[np.floating[Any]]
+) -> tuple[Any, Any]:
+    """Rate and scale, of all masks in a row; a single number where the layers have the same, which is faster."""
+    if len(set(rates)) == 1:
+        return rates[0], 1 / (1 - rates[0])
+    spread = np.repeat(np.asarray(rates, np.float64), rows * np.asarray(units))
+    return spread.astype(np.float32), (1 / (1 - spread)).astype(dtype)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hptune.legal import Legal, Need
-from hptune.notations import FACTORS, WIDTHS
+from hptune.notations import FACTORS, RATES, WIDTHS
 from hptune.trial import Value
 
 
@@ -135,7 +135,12 @@ class Hyperparameters:
     dropout: float = _legal(
         0.0,
         "share of the hidden units dropped in training",
-        Legal("real", low=0, high=1, high_open=True, only_with=(_HIDDEN,)),
+        Legal("real", low=0, high=1, high_open=True, only_with=(_HIDDEN, Need("dropout_by_layer", ("same",)))),
+    )
+    dropout_by_layer: str = _legal(
+        "same",
+        "that share layer by layer, the last one for all further layers; same is dropout in all",
+        Legal("choice", choices=("same",), notation=RATES, only_with=(_HIDDEN,)),
     )
     input_dropout: float = _legal(
         0.0, "share of the inputs dropped in training", Legal("real", low=0, high=1, high_open=True)

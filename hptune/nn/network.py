@@ -5,6 +5,7 @@ Every pass writes into buffers that are allocated once. The network knows neithe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Self, final
@@ -49,9 +50,13 @@ class TrainingBuffers:
     dropout: Dropout | None  # of the hidden layers
 
     @classmethod
-    def allocate(cls, network: Network, rows: int, dropout: float = 0.0, input_dropout: float = 0.0) -> Self:
+    def allocate(
+        cls, network: Network, rows: int, dropout: float | Sequence[float] = 0.0, input_dropout: float = 0.0
+    ) -> Self:
+        """Buffers for so many rows; dropout is the rate of the hidden layers, or one for each."""
         features, *hidden, outputs = network.sizes
         dtype = network.dtype
+        rates = dropout if isinstance(dropout, Sequence) else [dropout] * len(hidden)
         return cls(
             inputs=aligned.empty((rows, features), dtype),
             targets=aligned.empty((rows, outputs), dtype),
@@ -62,8 +67,8 @@ class TrainingBuffers:
             norms=tuple(BatchNorm(rows, units, dtype, network.statistics.epsilon) for units in hidden)
             if network.statistics
             else (),
-            input_dropout=Dropout(rows, (features,), input_dropout, dtype) if input_dropout else None,
-            dropout=Dropout(rows, tuple(hidden), dropout, dtype) if dropout and hidden else None,
+            input_dropout=Dropout(rows, (features,), (input_dropout,), dtype) if input_dropout else None,
+            dropout=Dropout(rows, tuple(hidden), rates, dtype) if any(rates) else None,
         )
 
     def draw(self, rng: np.random.Generator) -> None:

@@ -19,7 +19,7 @@ from hptune.nn import augmentation, initializers, losses, optimizers, schedules
 from hptune.nn.activations import ACTIVATIONS
 from hptune.nn.hyperparameters import Hyperparameters
 from hptune.nn.network import ForwardBuffers, Network, TrainingBuffers
-from hptune.notations import WIDTHS
+from hptune.notations import RATES, WIDTHS
 from hptune.randomness import Purpose, generator
 from hptune.trial import DivergedError, EpochMetrics, FinalCheck, MetricName
 
@@ -143,6 +143,12 @@ def _batch_size(h: Hyperparameters, n: int) -> int:
     return n if isinstance(h.batch_size, str) else min(h.batch_size, n)  # the only text is "full"
 
 
+def _dropout(h: Hyperparameters, n_hidden: int) -> Sequence[float]:
+    """The rate of every hidden layer."""
+    rates = (h.dropout,) if h.dropout_by_layer == "same" else RATES.parse(h.dropout_by_layer)
+    return [rates[min(layer, len(rates) - 1)] for layer in range(n_hidden)]
+
+
 def _copy(arrays: Sequence[NDArray[Any]], into: Sequence[NDArray[Any]]) -> None:
     for source, target in zip(arrays, into, strict=True):
         np.copyto(target, source)
@@ -167,9 +173,9 @@ def _trainer(
     shuffle_rng = generator(seed, Purpose.SHUFFLE, number)
     dropout_rng = generator(seed, Purpose.DROPOUT, number)
     n = len(examples.x)
-    batch_size = _batch_size(h, n)
+    batch_size, dropout = _batch_size(h, n), _dropout(h, len(network.sizes) - 2)
     sizes = {batch_size, n % batch_size or batch_size}  # the last batch may be a smaller one
-    buffers = {rows: TrainingBuffers.allocate(network, rows, h.dropout, h.input_dropout) for rows in sizes}
+    buffers = {rows: TrainingBuffers.allocate(network, rows, dropout, h.input_dropout) for rows in sizes}
 
     @np.errstate(all="ignore")  # a number that overflows shows in the loss, and the loss is checked
     def train_epoch(epoch: int, learning_rate: float) -> tuple[float, float]:

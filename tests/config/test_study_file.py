@@ -95,6 +95,7 @@ def test_the_example_of_the_design_loads(tmp_path):
         "l2": 0.0,
         "l1": 0.0,
         "clip_norm": 0.0,
+        "dropout_by_layer": "same",
         "input_dropout": 0.0,
         "input_noise": 0.0,
         "shift": 0,
@@ -732,7 +733,10 @@ def test_a_circle_of_conditions_may_go_through_what_a_hyperparameter_needs():
         (
             "hidden_layers: {low: 0, high: 2}\n  dropout: {low: 0, high: 0.5, when: {hidden_layers: [0]}}",
             "4:32",
-            "never holds where dropout has an effect: dropout goes with hidden_layers other than 0",
+            (
+                "never holds where dropout has an effect: dropout goes with hidden_layers other than 0 "
+                "and dropout_by_layer: same"
+            ),
         ),
     ],
 )

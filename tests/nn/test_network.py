@@ -95,6 +95,26 @@ def test_dropout_keeps_the_expectation():
     assert batch.forward.logits.std() > 0
 
 
+def test_every_layer_can_have_a_rate_of_its_own():
+    network = Network((1, 300, 200, 100, 1), ACTIVATIONS["relu"], LOGISTIC, np.float64)
+    batch = TrainingBuffers.allocate(network, 50, dropout=(0.5, 0.0, 0.2))
+    batch.draw(np.random.default_rng(0))
+    for mask, rate in zip(batch.dropout.masks, (0.5, 0.0, 0.2), strict=True):
+        assert set(np.unique(mask)) == {0.0, 1 / (1 - rate)} - ({0.0} if rate == 0 else set())
+        assert mask.mean() == pytest.approx(1, abs=0.04)  # 5,000 units of rate 0.2: deviation 0.007; of 0.5, 0.008
+
+
+def test_layers_of_one_rate_are_dropped_as_by_a_single_number():
+    network = Network((2, 8, 5, 3), ACTIVATIONS["tanh"], SOFTMAX)
+    batches = [TrainingBuffers.allocate(network, 4, dropout=rate) for rate in (0.3, (0.3, 0.3), (0.3, 0.4))]
+    for batch in batches:
+        batch.draw(np.random.default_rng(1))
+    one, each, other = ([mask.tolist() for mask in batch.dropout.masks] for batch in batches)
+    assert one == each
+    assert other[0] == one[0]
+    assert other[1] != one[1]
+
+
 def test_input_dropout_keeps_the_expectation():
     network = Network((2000, 1), ACTIVATIONS["relu"], LOGISTIC, np.float64)
     network.weights[0][:] = 1 / 2000
