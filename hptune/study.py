@@ -111,6 +111,7 @@ def data_facts(dataset: Dataset) -> dict[str, Any]:
         "test": 0 if dataset.test is None else len(dataset.test),
         "features": dataset.train.x.shape[1],
         "classes": len(dataset.classes),  # 0 in regression
+        "baseline_error": dataset.baseline_error(),
         **({} if target is None else {"target_deviation": target.deviation}),  # in its own unit; that of an error of 1
     }
 

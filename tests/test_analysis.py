@@ -123,6 +123,14 @@ def test_a_dev_set_without_errors_proves_little():
     assert found.notes == ()
 
 
+def test_a_network_that_is_no_better_than_one_answer_is_named():
+    assert diagnose(Errors(0.1, 0.1, n_dev=400, baseline=0.2)).notes == ()
+    (note,) = diagnose(Errors(0.1, 0.1, n_dev=400, baseline=0.1)).notes
+    assert "No better than always answering the commonest class of train, whose dev error is 0.1" in note
+    notes = diagnose(Errors(0.4, 40.0, n_dev=400, bayes=0.1, is_regression=True, baseline=1.1)).notes
+    assert "the mean of the training targets, whose dev error is 1.1" in notes[0]
+
+
 def test_notes_on_the_dev_set():
     # standard errors 0.015 and 0.02 make two of the difference 0.05
     assert diagnose(Errors(0.0, 0.1, 0.14, n_dev=400, n_test=400)).notes == ()

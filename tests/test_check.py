@@ -202,6 +202,36 @@ def test_constant_columns_and_absent_classes_are_named():
     assert texts[2].startswith('1 column with one value in train: "b"')
 
 
+def test_classes_of_few_examples_are_named():
+    random = np.random.default_rng(0)
+    found = dataset(random.normal(size=(400, 2)), random.normal(size=(200, 2)))
+    found.dev.y[:] = 0
+    found.dev.y[:4] = 1
+    texts = advice(review(found))
+    assert texts[1:] == (
+        'dev has fewer than 5 examples of "yes": its error hardly tells how well they are known. Add examples.',
+    )
+    found.dev.y[4] = 1
+    assert len(advice(review(found))) == 1
+
+
+def test_texts_of_dev_that_train_does_not_have_are_counted(study):
+    train = [f"{i % 7},1,{'ab'[i % 2]},1,{('yes', 'no')[i % 3 == 0]}" for i in range(300)]
+    dev = [line.replace("a", "A") if i < 3 else line for i, line in enumerate(train[:200])]
+    text = " ".join(run(study(train, dev, train[:200]), "mine.yaml").split())
+    assert '2 of 200 rows of dev have a text in column "c" that is not in train, which has "a", "b"' in text
+    assert "of test have a text" not in text
+
+
+def test_huge_targets_make_no_warning(study):
+    def huge(n):
+        return [f"{i},1,1,1,{(1 + i % 7) * 1e307:.3e}" for i in range(n)]
+
+    text = run(study(huge(300), huge(200), huge(200), ", task: regression"), "mine.yaml")
+    assert "Warning" not in text
+    assert "inf" not in text
+
+
 def test_data_without_anything_that_varies_are_printed_too(study):
     home = study(["1,1,1,1,yes", "1,1,1,1,no"] * 9, ["1,1,1,1,yes", "1,1,1,1,no"], ["1,1,1,1,yes", "1,1,1,1,no"])
     assert "0 columns compared" in run(home, "mine.yaml")

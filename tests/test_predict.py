@@ -166,6 +166,41 @@ def test_texts_are_encoded_as_in_training_and_new_ones_are_none_of_them(mixed, t
     assert rows_of(predict(mixed, tmp_path / "new.tsv").out) == rows
 
 
+def test_texts_that_training_did_not_have_are_told_and_so_is_a_column_without_labels(mixed, tmp_path, predict):
+    (tmp_path / "new.csv").write_text("colour,size,kind\nRed,1,\nred,1,\nblue,1,\n")
+    shown = predict(mixed, tmp_path / "new.csv").err
+    assert 'column "colour": 1 of 3 texts unknown from training, as "Red"; they count as none of "blue", "gr' in shown
+    assert 'column "kind" is empty: no error is measured' in shown
+    assert "Error" not in shown
+    (tmp_path / "new.csv").write_text("colour,size,kind\nred,1,cow\n")
+    assert "or remove the column, and no error is measured" in predict(mixed, tmp_path / "new.csv", code=3).err
+
+
+def test_many_missing_columns_make_one_line(numbers, tmp_path, predict):
+    (tmp_path / "new.csv").write_text("a,b\n1,2\n")
+    assert predict(numbers, tmp_path / "new.csv", code=3).err.count("\n") == 1
+
+
+def test_images_of_another_shape_are_refused(tmp_path, predict):
+    home = search(tmp_path, "images", "source: digits")
+    x = digits().x[:3]
+    for shape in ((3, 8, 8), (3, 64)):
+        np.savez(home / "x.npz", X=x.reshape(shape))
+        assert predict(home, "x.npz").out.count("\n") == 4
+    np.savez(home / "x.npz", X=x.reshape(3, 4, 16))
+    assert "X has images of 4 x 16, expected 8 x 8 as for training" in predict(home, "x.npz", code=3).err
+
+
+def test_the_output_takes_the_place_of_nothing_that_is_needed(numbers, predict):
+    before = (numbers / "test.csv").read_bytes()
+    (run_folder,) = (numbers / "runs").iterdir()
+    for place in ("test.csv", "../" + numbers.name + "/test.csv", run_folder / "best.npz", run_folder / "run.db"):
+        assert "name another one" in predict(numbers, "test.csv", "--output", place, code=2).err
+    assert (numbers / "test.csv").read_bytes() == before
+    assert predict(numbers, "test.csv", "--output", "-").out == predict(numbers, "test.csv").out
+    assert not (numbers / "-").exists()
+
+
 def test_parquet_is_read_as_csv_and_columns_of_no_use_may_hold_anything(mixed, tmp_path, predict):
     pytest.importorskip("pyarrow")
     (tmp_path / "new.csv").write_text("colour,size,kind\nred,-1.5,cat\ngreen,4,cat\n")
@@ -173,7 +208,7 @@ def test_parquet_is_read_as_csv_and_columns_of_no_use_may_hold_anything(mixed, t
     frame.to_parquet(tmp_path / "new.parquet")
     ended = predict(mixed, tmp_path / "new.parquet")
     assert ended.out == predict(mixed, tmp_path / "new.csv").out
-    assert "columns that are not used: when\n" in ended.err
+    assert 'columns that are not used: "when"\n' in ended.err
     assert "Error 50 % (1 of 2 examples), loss " in ended.err
 
 

@@ -52,6 +52,7 @@ class Errors:
     n_dev: int = 0  # 0 where it is not known
     n_test: int = 0
     is_regression: bool = False
+    baseline: float | None = None  # the dev error of always the same answer, the best of train
 
     @property
     def dev_chance(self) -> float:
@@ -123,6 +124,13 @@ def _of_root_mean_square(error: float, n: int) -> float:
 
 def _notes(errors: Errors) -> tuple[str, ...]:
     notes = []
+    if errors.baseline is not None and errors.dev >= errors.baseline:
+        same = "the mean of the training targets" if errors.is_regression else "the commonest class of train"
+        notes.append(
+            f"No better than always answering {same}, whose dev error is {show(errors.baseline)}: nothing of use has "
+            "been learned. Look at the curves (a learning rate that is too high makes them rise), at the inputs "
+            "(normalize_inputs) and at the labels."
+        )
     if errors.test is not None:
         gap = errors.test - errors.dev
         chance = math.hypot(errors.dev_chance, errors.test_chance)

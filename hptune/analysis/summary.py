@@ -103,6 +103,7 @@ def _best(run: Run, bayes_error: float) -> BestTrial | None:
             data.get("dev", 0),
             data.get("test", 0),
             is_regression=run.config.data.is_regression,
+            baseline=data.get("baseline_error"),
         )
         found = diagnosis.diagnose(errors)
     return BestTrial(

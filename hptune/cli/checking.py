@@ -64,6 +64,6 @@ def _check_gradients(config: StudyConfig, spec: TrialSpec) -> None:
     gradient_check.unsettle(network, rng)
     blocks = gradient_check.check(network, batch, h.l2, h.l1, rng)
     worst = gradient_check.worst(blocks)
-    print_gradients(new_console(), network, len(batch.inputs), spec.hyperparameters, blocks, worst)
+    print_gradients(new_console(), network, len(batch.inputs), MOST_ROWS, spec.hyperparameters, blocks, worst)
     if worst.verdict is gradient_check.Verdict.WRONG:
         sys.exit(WRONG_GRADIENT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,9 @@ ROWS = 1000  # of a piece of output
 @click.command(short_help="Predict with the best trial's network.")
 @click.argument("run_and_data", nargs=-1, required=True, metavar="[RUN] DATA")
 @click.option("--labels", help="The file of y, where DATA is an NPY or IDX file of X.")
-@click.option("--output", type=click.Path(path_type=Path), help="Write to this file.  [default: standard output]")
+@click.option(
+    "--output", type=click.Path(path_type=Path), help="Write to this file (- for standard output).  [default: -]"
+)
 @runs_option
 def predict(run_and_data: tuple[str, ...], labels: str | None, output: Path | None, runs: Path) -> None:
     """Predict the examples of the file DATA with the best network of RUN (its name or path; the newest by default).
@@ -48,18 +50,29 @@ def predict(run_and_data: tuple[str, ...], labels: str | None, output: Path | No
         raise UsageError(f"{data} is a run: which file is to be predicted? hptune predict {data} DATA")
     folder = find(runs, run[0] if run else None)
     model = _model(folder)
-    examples = unseen.read(data, labels, TableSchema.from_json(model.schema, model.classes))
-    if examples.unused:
-        click.echo(f"Note: {data}: columns that are not used: {', '.join(examples.unused)}", err=True)
+    _refuse_to_overwrite(output, [Path(data), *([Path(labels)] if labels else [])], folder)
+    examples = unseen.read(data, labels, TableSchema.from_json(model.schema, model.classes), model.image)
+    for note in examples.notes:
+        click.echo(f"Note: {note}", err=True)
     found = predicted(model, examples.x, examples.y)
     if found.errors is not None:
         click.echo(_score(model, found), err=True)
-    if output is not None:
+    if output is not None and str(output) != "-":
         replace_file(output, "".join(_csv(model, found)))
         return
     for piece in _csv(model, found):
         sys.stdout.write(piece)
     sys.stdout.flush()
+
+
+def _refuse_to_overwrite(output: Path | None, inputs: Sequence[Path], folder: RunFolder) -> None:
+    """Predictions must not take the place of what they are made from, nor of anything that is the run's."""
+    if output is None or not output.exists():
+        return
+    if any(path.exists() and output.samefile(path) for path in inputs):
+        raise UsageError(f"--output {output}: that is the file to be predicted from: name another one")
+    if output.resolve().parent == folder.path.resolve():
+        raise UsageError(f"--output {output}: that file is the run's own: name another one")
 
 
 def _model(folder: RunFolder) -> Model:

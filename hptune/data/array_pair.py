@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hptune.data.array_rules import Arrays, as_inputs, check_lengths, check_width, feature_names
-from hptune.data.dataset import Examples
+from hptune.data.array_rules import Arrays, check_lengths, feature_names, inputs_alone
+from hptune.data.dataset import Examples, ImageShape
 from hptune.data.labels import Classes
 from hptune.data.npy_header import DAMAGE, check_header, load_array
 from hptune.data.problems import FileProblems, raise_all
@@ -46,16 +46,15 @@ class PairSchema:
         return _read(path, self.labels[path], self.inspect).others(self.classes, self.features)
 
 
-def read_inputs(path: str, features: tuple[str, ...], inspect: Inspect) -> NDArray[np.float64]:
-    """X of a file that no y goes with, with as many columns as there are features."""
+def read_inputs(
+    path: str, features: tuple[str, ...], inspect: Inspect
+) -> tuple[NDArray[np.float64], ImageShape | None]:
+    """X of a file that no y goes with, and what its images are like."""
     problems = FileProblems(path)
     waiting = inspect(path, "X", problems)
     problems.raise_any()
     assert waiting is not None  # an array that is None has left a problem
-    x = as_inputs(_load(waiting, problems), problems)
-    check_width(x, features, problems)
-    problems.raise_any()
-    return x
+    return inputs_alone(_load(waiting, problems), features, problems)
 
 
 def read_pair(

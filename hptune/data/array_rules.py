@@ -92,6 +92,16 @@ def feature_names(shape: tuple[int, ...]) -> tuple[str, ...]:
     return plain_names(math.prod(shape[1:]))
 
 
+def inputs_alone(
+    x: NDArray[Any], features: tuple[str, ...], problems: FileProblems
+) -> tuple[NDArray[np.float64], ImageShape | None]:
+    """X that no y goes with, flat, with as many columns as there are features, and what its images are like."""
+    inputs = as_inputs(x, problems)
+    check_width(inputs, features, problems)
+    problems.raise_any()
+    return inputs, image_shape(x.shape)
+
+
 def as_inputs(x: NDArray[Any], problems: FileProblems) -> NDArray[np.float64]:
     """X as float64, made flat; values that are none go to problems."""
     with np.errstate(over="ignore"):  # a long double beyond float64 becomes infinite, and is reported

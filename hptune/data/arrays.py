@@ -15,8 +15,8 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from hptune.data.array_rules import Arrays, as_inputs, check_lengths, check_width, feature_names
-from hptune.data.dataset import Examples
+from hptune.data.array_rules import Arrays, check_lengths, feature_names, inputs_alone
+from hptune.data.dataset import Examples, ImageShape
 from hptune.data.labels import Classes
 from hptune.data.npy_header import DAMAGE, check_header, load_array
 from hptune.data.problems import FileProblems, listed
@@ -36,17 +36,18 @@ class ArraySchema:
         """Another file with as many columns."""
         return _read(path).others(self.classes, self.features)
 
-    def read_unseen(self, path: str) -> tuple[NDArray[np.float64], NDArray[Any] | None]:
-        """The same, where y may be missing: X, and y if it is there."""
+    def read_unseen(self, path: str) -> tuple[NDArray[np.float64], NDArray[Any] | None, ImageShape | None]:
+        """The same, where y may be missing: X, y if it is there, and what the images are like."""
         try:
             with zipfile.ZipFile(path) as archive:
                 members = {name.removesuffix(".npy"): name for name in archive.namelist()}
                 if "X" in members and "y" not in members:
-                    return _read_inputs(path, archive, members["X"], self.features), None
+                    x, image = _read_inputs(path, archive, members["X"], self.features)
+                    return x, None, image
         except DAMAGE as error:
             _raise_damaged(path, error)
         examples = self.read(path)
-        return examples.x, examples.y
+        return examples.x, examples.y, examples.image
 
 
 def read_arrays(path: str, *, is_regression: bool = False) -> tuple[Examples, ArraySchema]:
@@ -91,15 +92,14 @@ def _read_archive(path: str, archive: zipfile.ZipFile) -> Arrays:
     return Arrays(x, y, problems, problems)
 
 
-def _read_inputs(path: str, archive: zipfile.ZipFile, member: str, features: tuple[str, ...]) -> NDArray[np.float64]:
-    """X alone."""
+def _read_inputs(
+    path: str, archive: zipfile.ZipFile, member: str, features: tuple[str, ...]
+) -> tuple[NDArray[np.float64], ImageShape | None]:
+    """X alone, and what its images are like."""
     problems = FileProblems(path)
     _check_member(archive, member, "X", problems)
     problems.raise_any()
-    x = as_inputs(_load(archive, member), problems)
-    check_width(x, features, problems)
-    problems.raise_any()
-    return x
+    return inputs_alone(_load(archive, member), features, problems)
 
 
 def _check_member(archive: zipfile.ZipFile, member: str, name: str, problems: FileProblems) -> tuple[int, ...]:

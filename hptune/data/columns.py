@@ -90,6 +90,13 @@ def _encode_categories(categories: tuple[str, ...], texts: Sequence[str], out: N
     out[known, codes[known]] = 1.0
 
 
+def unknown_texts(categories: Sequence[str], texts: Sequence[str]) -> list[str]:
+    """The texts that are none of the categories, missing ones left out."""
+    known = set(categories)
+    strange = {text for text in set(texts) if text.strip() not in known and not is_missing(text)}
+    return [text for text in texts if text in strange] if strange else []
+
+
 def _report_missing(cells: Cells, *, number: bool = False) -> None:
     missing = [position for position, text in enumerate(cells.texts) if is_missing(text, number=number)]
     if missing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -20,6 +21,7 @@ from hptune.wording import amount, counted
 FEW = 100  # examples of dev or test, below which an error is measured badly
 NEAR = 2  # decimals of a deviation to which rows that are nearly the same agree
 MANY_NEAR = 0.05  # share of rows nearly the same as one of train that is worth a word
+FEW_OF_A_CLASS = 5
 FAR = 10  # deviations of the training targets from their mean, above which a target is worth a word
 
 
@@ -103,6 +105,7 @@ def advice(found: Review) -> tuple[str, ...]:
         *(text for repeats in found.repeats if (text := _about_repeats(repeats, found))),
         *_about_sizes(found),
         *_about_absent_classes(found),
+        *_about_unknown_categories(found),
         *_about_far_targets(found),
         *_about_constant_columns(found),
     )
@@ -171,7 +174,36 @@ def _about_absent_classes(found: Review) -> list[str]:
         for name, counts in zip(found.names, found.counts, strict=True)
     ]
     todo = "its error says nothing about them. Add examples."
-    return [f"{name} has no examples of {listed(classes)}: {todo}" for name, classes in absent if classes]
+    texts = [f"{name} has no examples of {listed(classes)}: {todo}" for name, classes in absent if classes]
+    few = [
+        (name, [c for c, count in zip(found.dataset.classes, counts, strict=True) if 0 < count < FEW_OF_A_CLASS])
+        for name, counts in zip(found.names[1:], found.counts[1:], strict=True)
+    ]
+    todo = "its error hardly tells how well they are known. Add examples."
+    return texts + [
+        f"{name} has fewer than {FEW_OF_A_CLASS} examples of {listed(classes)}: {todo}"
+        for name, classes in few
+        if classes
+    ]
+
+
+def _about_unknown_categories(found: Review) -> list[str]:
+    """Rows of dev and test that are 0 in all columns made from one column of text."""
+    columns = json.loads(found.dataset.schema)["columns"] if found.dataset.schema else []
+    stops = np.cumsum([1 if categories is None else len(categories) for _, categories in columns])
+    texts = []
+    for name, subset in zip(found.names[1:], found.dataset.subsets()[1:], strict=True):
+        for (column, categories), stop in zip(columns, stops, strict=True):
+            if categories is None:
+                continue
+            unknown = int(np.count_nonzero(~subset.x[:, stop - len(categories) : stop].any(axis=1)))
+            if unknown:
+                what = f"{unknown:,} of {len(subset):,} rows of {name} have a text in column {quoted(column)}"
+                known = f"which has {listed(categories)}"
+                texts.append(
+                    f"{what} that is not in train, {known}: they count as none of them. Is it spelt otherwise?"
+                )
+    return texts
 
 
 def _about_far_targets(found: Review) -> list[str]:

@@ -5,24 +5,28 @@ The training file decides on columns, categories and classes; files of dev and t
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hptune.data.columns import Cells, Column, encode, find_column
+from hptune.data.columns import Cells, Column, encode, find_column, unknown_texts
 from hptune.data.csv_file import TextTable, read_csv
 from hptune.data.dataset import Examples
 from hptune.data.files import SIZE_LIMIT, SIZE_LIMIT_NAME
 from hptune.data.kinds import kind
 from hptune.data.labels import Classes, class_numbers, find_classes, labels_of
+from hptune.data.numbers import is_missing
 from hptune.data.parquet_file import read_parquet
 from hptune.data.problems import FileProblems, listed, quoted
 from hptune.data.settings import DataSettings
 from hptune.data.targets import numbers_of
 from hptune.errors import DataError, did_you_mean
+from hptune.wording import counted
+
+MOST_MISSING = 5  # columns that get a line each
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,29 +58,52 @@ class TableSchema:
         return self.encode(table, problems)
 
     def read_unseen(self, path: str) -> tuple[NDArray[np.float64], NDArray[Any] | None, tuple[str, ...]]:
-        """Another file with the same feature columns: X, y if it has labels, and the columns that are not used."""
+        """Another file with the same feature columns: X, y if it has labels, and notes on what is not used or known."""
         problems = _problems_of(path)
         table = _read(path, _AllBut(self._known), problems)
         if table is not None:
             self._check_missing(self._known[1:], table, problems)
         problems.raise_any()
         assert table is not None  # a table that is None has left a problem
-        unused = tuple(_without(table.header, (*self._known, *self.ignored)))
-        if self.target in table.header:
-            examples = self.encode(table, problems)
-            return examples.x, examples.y, unused
+        notes = tuple(f"{path}: {note}" for note in self._notes(table))
+        if self._has_labels(table):
+            examples = self.encode(table, problems, todo="; or remove the column, and no error is measured")
+            return examples.x, examples.y, notes
         x = self._inputs(table, problems)
         problems.raise_any()
-        return x, None, unused
+        return x, None, notes
 
-    def encode(self, table: TextTable, problems: FileProblems) -> Examples:
-        """The examples of a table that has all columns; raises what is wrong with its cells."""
+    def _has_labels(self, table: TextTable) -> bool:
+        return self.target in table.header and not all(map(is_missing, table.column(self.target)))
+
+    def _notes(self, table: TextTable) -> Iterator[str]:
+        """What is not used of a table, or not known from training."""
+        if unused := _without(table.header, (*self._known, *self.ignored)):
+            yield f"columns that are not used: {listed(unused)}"
+        if self.target in table.header and not self._has_labels(table):
+            yield f"column {quoted(self.target)} is empty: no error is measured"
+        for column in self.columns:
+            texts = [] if column.categories is None else unknown_texts(column.categories, table.column(column.name))
+            if texts:
+                count = f"{len(texts):,} of {counted(len(table.lines), 'text')}"
+                what = f"{count} unknown from training, as {quoted(texts[0])}"
+                yield f"column {quoted(column.name)}: {what}; they count as none of {listed(column.categories or ())}"
+
+    def encode(self, table: TextTable, problems: FileProblems, todo: str = "") -> Examples:
+        """The examples of a table that has all columns; raises what is wrong with its cells.
+
+        todo is something else to be done about labels that are wrong.
+        """
         x = self._inputs(table, problems)
         cells = _cells(table, self.target, problems)
+
+        def report(message: str, position: int | None) -> None:
+            cells.report(message + todo, position)
+
         if self.classes is None:
-            y: NDArray[Any] = numbers_of(cells.texts, cells.report)
+            y: NDArray[Any] = numbers_of(cells.texts, report)
         else:
-            y = class_numbers(labels_of(cells.texts), self.classes, cells.report)
+            y = class_numbers(labels_of(cells.texts), self.classes, report)
         problems.raise_any()
         return Examples(x, y, self.classes.names if self.classes else (), self.features)
 
@@ -122,10 +149,14 @@ class TableSchema:
                 problems.add(message, table.header_line)
 
     def _check_missing(self, needed: Iterable[str], table: TextTable, problems: FileProblems) -> None:
-        for name in needed:
-            if name not in table.header:
-                message = f"column {quoted(name)} of the training file is not in this one: add it."
-                problems.add(message + did_you_mean(name, set(table.header) - set(self._known)), table.header_line)
+        missing = [name for name in needed if name not in table.header]
+        if len(missing) > MOST_MISSING:
+            message = f"{len(missing):,} columns of the training file are not in this one: {listed(missing)}: add them"
+            problems.add(message, table.header_line)
+            return
+        for name in missing:
+            message = f"column {quoted(name)} of the training file is not in this one: add it."
+            problems.add(message + did_you_mean(name, set(table.header) - set(self._known)), table.header_line)
 
 
 def read_table(path: str, settings: DataSettings) -> tuple[Examples, TableSchema]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hptune.data import array_pair
 from hptune.data.array_pair import PairSchema, inspect_npy
 from hptune.data.arrays import ArraySchema
+from hptune.data.dataset import ImageShape, pixels
 from hptune.data.files import check_file
 from hptune.data.idx_file import inspect_idx
 from hptune.data.kinds import PAIRS, TABLES, kind
@@ -25,16 +26,26 @@ class Unseen:
 
     x: NDArray[np.float64]  # (examples, features)
     y: NDArray[Any] | None  # (examples,), as in Examples; None where the file has no labels
-    unused: tuple[str, ...] = ()  # its columns that the network does not know
+    image: ImageShape | None = None  # where the file says of what shape its rows are
+    notes: tuple[str, ...] = ()  # what its owner should know of what was read, and how
 
 
-def read(path: str, labels: str | None, schema: TableSchema) -> Unseen:
-    """The examples of a file by the schema of the training data; labels is the file of y of an NPY or IDX file.
+def read(path: str, labels: str | None, schema: TableSchema, image: ImageShape | None = None) -> Unseen:
+    """The examples of a file by the schema of the training data and what their images are like.
+
+    labels is the file of y of an NPY or IDX file.
 
     Raises:
         DataError: with everything that is wrong.
 
     """
+    found = _read(path, labels, schema)
+    if found.image and image and found.image != image:
+        raise DataError(f"{path}: X has images of {pixels(found.image)}, expected {pixels(image)} as for training")
+    return found
+
+
+def _read(path: str, labels: str | None, schema: TableSchema) -> Unseen:
     check_file(path)
     if labels is not None:
         check_file(labels)
@@ -43,7 +54,8 @@ def read(path: str, labels: str | None, schema: TableSchema) -> Unseen:
         if kind(labels) != kind(path):
             raise DataError(f"{labels}: must be a {kind(path).upper()} file like {path}")
     if kind(path) in TABLES:
-        return Unseen(*schema.read_unseen(path))
+        x, y, notes = schema.read_unseen(path)
+        return Unseen(x, y, notes=notes)
     if texts := [column.name for column in schema.columns if column.categories is not None]:
         what = "arrays of numbers, but the network was trained on a table with columns of text"
         raise DataError(f"{path}: {what} ({listed(texts)}): give a CSV, TSV or Parquet file")
@@ -51,6 +63,7 @@ def read(path: str, labels: str | None, schema: TableSchema) -> Unseen:
         return Unseen(*ArraySchema(schema.features, schema.classes).read_unseen(path))
     inspect = inspect_npy if kind(path) == "npy" else inspect_idx
     if labels is None:
-        return Unseen(array_pair.read_inputs(path, schema.features, inspect), None)
+        x, image = array_pair.read_inputs(path, schema.features, inspect)
+        return Unseen(x, None, image)
     examples = PairSchema(schema.features, schema.classes, inspect, {path: labels}).read(path)
-    return Unseen(examples.x, examples.y)
+    return Unseen(examples.x, examples.y, examples.image)

@@ -32,13 +32,14 @@ class Verdict(IntEnum):
     """What a relative difference says, by the bars of the course."""
 
     GREAT = 0
-    LOOK_AGAIN = 1
-    DOUBTFUL = 2
-    WRONG = 3
+    NOT_CHECKED = 1  # every parameter was at a kink
+    LOOK_AGAIN = 2
+    DOUBTFUL = 3
+    WRONG = 4
 
     @classmethod
     def of(cls, difference: float) -> Verdict:
-        return cls(bisect_right(BARS, difference))
+        return (cls.GREAT, cls.LOOK_AGAIN, cls.DOUBTFUL, cls.WRONG)[bisect_right(BARS, difference)]
 
     @property
     def label(self) -> str:
@@ -60,9 +61,12 @@ class BlockCheck:
     checked: int
     difference: float  # relative
     is_rounding: bool  # not great, but no more than the rounding of the loss makes of a gradient so small
+    is_zero: bool  # by both ways: nothing can be learned there
 
     @property
     def verdict(self) -> Verdict:
+        if not self.checked:
+            return Verdict.NOT_CHECKED
         return Verdict.GREAT if self.is_rounding else Verdict.of(self.difference)
 
 
@@ -168,7 +172,8 @@ def _check(
         checked = len(slopes.numeric)
         # with a smaller step rounding makes more, and is no excuse
         is_rounding = not found and BARS[0] <= slopes.difference and slopes.distance <= slopes.rounding * checked**0.5
-        found.append(BlockCheck(*block, len(moves) - checked, checked, slopes.difference, is_rounding))
+        is_zero = checked > 0 and not slopes.analytic.any() and not slopes.numeric.any()
+        found.append(BlockCheck(*block, len(moves) - checked, checked, slopes.difference, is_rounding, is_zero))
         if found[-1].verdict is Verdict.GREAT:
             break
     return min(found, key=lambda check: check.verdict)

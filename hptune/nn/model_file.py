@@ -20,7 +20,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from hptune.data.dataset import Normalisation, TargetScale
+from hptune.data.dataset import ImageShape, Normalisation, TargetScale
 from hptune.data.npy_header import DAMAGE, load_array
 from hptune.errors import RunDamagedError
 from hptune.nn.activations import ACTIVATIONS
@@ -42,6 +42,7 @@ class Model:
     classes: tuple[str, ...]  # names, by class number; none in regression
     normalisation: Normalisation | None  # of the inputs, None: as they are
     target: TargetScale | None  # of the targets of regression
+    image: ImageShape | None  # where an example is an image
     schema: Mapping[str, Any]  # how files become inputs, from table.TableSchema
     trial: int
     metric: str
@@ -93,6 +94,7 @@ def _about(model: Model) -> dict[str, Any]:
         "batch_norm_epsilon": network.statistics.epsilon if network.statistics else None,
         "classes": model.classes,
         "target": None if model.target is None else [model.target.mean, model.target.deviation],
+        "image": model.image,
         "data": dict(model.schema),
     }
 
@@ -144,6 +146,7 @@ def _model(about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Mode
         classes=classes,
         normalisation=normalisation,
         target=None if classes else _target(about["target"]),
+        image=None if about["image"] is None else _image(about["image"], sizes[0]),
         schema=dict(about["data"]),
         trial=int(about["trial"]),
         metric=str(about["metric"]),
@@ -156,6 +159,13 @@ def _target(numbers: Any) -> TargetScale:
     if not (math.isfinite(mean) and 0 < deviation < math.inf):
         raise ValueError(f"targets of mean {mean} and deviation {deviation}")
     return TargetScale(mean, deviation)
+
+
+def _image(numbers: Any, features: int) -> ImageShape:
+    height, width, channels = map(int, numbers)
+    if min(height, width, channels) < 1 or height * width * channels != features:
+        raise ValueError(f"images of {numbers} for {features} inputs")
+    return height, width, channels
 
 
 def _read_arrays(content: bytes) -> dict[str, NDArray[Any]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from hptune.config.study_file import StudyConfig
-from hptune.data.dataset import pixels
+from hptune.data.dataset import Normalisation, pixels
 from hptune.data.drift import LEVEL, LabelDrift, TargetDrift
 from hptune.data.review import Comparison, Review, advice
 from hptune.domains import show
@@ -74,10 +74,12 @@ def _print_classes(console: Console, found: Review) -> None:
 def _print_targets(console: Console, found: Review) -> None:
     heading(console, "Targets")
     targets = [subset.y for subset in found.dataset.subsets()]
+    scales = [Normalisation.fit(y[:, None]) for y in targets]  # whose sums do not overflow
+    deviations = [0.0 if scale.scale[0] == 0 else 1 / float(scale.scale[0]) for scale in scales]
     label = Column("", found.names, "left")
     columns = (
-        Column("mean", tuple(amount(float(y.mean())) for y in targets), always=True),
-        Column("deviation", tuple(amount(float(y.std())) for y in targets), always=True),
+        Column("mean", tuple(amount(float(scale.mean[0])) for scale in scales), always=True),
+        Column("deviation", tuple(map(amount, deviations)), always=True),
         Column("lowest", tuple(amount(float(y.min())) for y in targets), always=True),
         Column("highest", tuple(amount(float(y.max())) for y in targets), always=True),
     )
@@ -99,7 +101,8 @@ def _print_space(console: Console, config: StudyConfig, draws: Sequence[TrialSpe
 def _conditions(parameter: Parameter, space: SearchSpace) -> list[str]:
     """What the study file says, and what the hyperparameter needs of others that are searched."""
     said = [f"{name}: {', '.join(map(show, values))}" for name, values in parameter.when]
-    return said + list(_needs(parameter.name, set(space.searched) - {name for name, _ in parameter.when}))
+    needs = _needs(parameter.name, set(space.searched) - {name for name, _ in parameter.when})
+    return list(dict.fromkeys([*said, *needs]))
 
 
 def _needs(name: str, searched: Collection[str]) -> Iterator[str]:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 WHAT_TO_DO = {
     "great": "Below 1e-7. Backpropagation computes the gradient of this network's loss.",
+    "not checked": "There every parameter was at a kink of relu or |w|, where differences say nothing: try other "
+    "values with --set, or another search.seed.",
     "look again": "From 1e-7 to 1e-5. Mostly a loss that bends sharply within a step, at times a small mistake.",
     "doubtful": "From 1e-5 to 1e-3. A term may be wrong, or the loss bends sharply within a step: try other values "
     "with --set, or another search.seed.",
@@ -32,15 +34,16 @@ def print_gradients(
     console: Console,
     network: Network,
     rows: int,
+    most_rows: int,
     hyperparameters: Mapping[str, Value],
     blocks: Sequence[BlockCheck],
     worst: BlockCheck,
 ) -> None:
     """Print how every block did and what to think of it."""
     sizes = "-".join(map(str, network.sizes))
-    say(console, f"network  {sizes}, {network.parameters.size:,} parameters, float64, dropout off")
+    say(console, f"network  {sizes}, {network.parameters.size:,} parameters, float64, dropout and augmentation off")
     say(console, "begin    first weights; biases, gammas and betas moved a little off 0 and 1")
-    say(console, f"batch    {counted(rows, 'example')}, the first of trial 0")
+    say(console, f"batch    {counted(rows, 'example')}, the first of trial 0 (at most {most_rows})")
     drawn = ", ".join(f"{name} {show(value)}" for name, value in hyperparameters.items())
     say(console, f"trial 0  {drawn or 'nothing is searched'}")
     heading(console, "Gradient by backpropagation and by differences")
@@ -56,6 +59,8 @@ def print_gradients(
     heading(console, worst.verdict.label.capitalize())
     say(console, WHAT_TO_DO[worst.verdict.label])
     say(console, f"The largest difference is that of {worst.name}: {worst.difference:.1e}.")
+    if flat := ", ".join(block.name for block in blocks if block.is_zero):
+        say(console, f"No gradient at all: {flat}. Nothing can be learned there from this batch.")
     if drowned := ", ".join(block.name for block in blocks if block.is_rounding):
         say(console, f"Rounding: a gradient so small that the rounding of the loss makes the difference ({drowned}).")
 

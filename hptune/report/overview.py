@@ -43,12 +43,12 @@ def print_ranges(console: Console, stages: Sequence[StageSummary]) -> None:
 
 
 def _data_text(report: Report) -> str:
-    sizes = ", ".join(f"{report.data[name]} {name}" for name in ("train", "dev", "test") if report.data.get(name))
+    sizes = ", ".join(f"{report.data[name]:,} {name}" for name in ("train", "dev", "test") if report.data.get(name))
     if "features" not in report.data:
         return f"{sizes} examples"
     classes = report.data["classes"]
     task = f"{classes} classes" if classes else "regression: errors are RMSE in deviations of the training targets"
-    return f"{sizes} examples; {report.data['features']} features, {task}"
+    return f"{sizes} examples; {report.data['features']:,} features, {task}"
 
 
 def _trials_text(report: Report) -> str:

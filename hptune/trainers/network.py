@@ -65,6 +65,7 @@ def _model(trained: Trained, dataset: Dataset, h: Hyperparameters, job: Job, spe
         classes=dataset.classes,
         normalisation=dataset.normalisation,
         target=dataset.target,
+        image=dataset.image,
         schema=json.loads(dataset.schema),
         trial=spec.number,
         metric=job.metric,

@@ -35,6 +35,7 @@ def trained(dataset=BLOBS, h=SMALL):
         ready.classes,
         ready.normalisation,
         ready.target,
+        None,
         SCHEMA,
         3,
         "dev_loss",
