@@ -6,7 +6,8 @@ HptuneError (1)          something hptune did not foresee, or a worker that cann
 ├── DataError (3)        the data named in the study file
 ├── RunInUseError (5)    another hptune is writing to the run
 ├── RunDamagedError (6)  a run folder that cannot be read
-└── StorageError (7)     a folder or disk that cannot be written
+├── StorageError (7)     a folder or disk that cannot be written
+└── StoppedError (128 + the signal)
 """
 
 from __future__ import annotations
@@ -50,6 +51,14 @@ class StorageError(HptuneError):
     """The run folder cannot be created or written."""
 
     exit_code = 7
+
+
+class StoppedError(HptuneError):
+    """A signal ended the program."""
+
+    def __init__(self, message: str, signal: int) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signal
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,11 @@
-"""Writing a file so that whoever reads it finds the old or the new content, whole."""
+"""Writing a file so that whoever reads it finds the old or the new content, whole; and removing a folder."""
 
 from __future__ import annotations
 
 import os
+import re
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from hptune.errors import StorageError
@@ -24,9 +27,8 @@ def replace_file(path: Path, content: str | bytes) -> None:
         if place.exists() and not place.is_file():
             place.write_bytes(written)
             return
-        for stale in place.parent.glob(f".{place.name}.*"):
-            if not is_alive(stale.name.rpartition(".")[2]):  # its writer was killed
-                stale.unlink(missing_ok=True)
+        for stale in _stale_drafts(place):
+            stale.unlink(missing_ok=True)
         draft = place.with_name(f".{place.name}.{os.getpid()}")
         try:
             with draft.open("wb") as file:
@@ -36,5 +38,34 @@ def replace_file(path: Path, content: str | bytes) -> None:
             draft.replace(place)
         finally:
             draft.unlink(missing_ok=True)
+    except (OSError, RuntimeError) as error:  # RuntimeError: links that lead to each other
+        raise StorageError(f"{path}: cannot be written: {why(error)}") from error
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder with all that is in it, if it is there; of a link only the link.
+
+    Raises:
+        StorageError: it cannot be removed.
+
+    """
+    try:
+        if path.is_symlink() or path.is_file():
+            path.unlink()
+        elif path.exists():
+            shutil.rmtree(path)
     except OSError as error:
-        raise StorageError(f"{path}: cannot be written: {error.strerror}") from error
+        raise StorageError(f"{path}: cannot be removed: {why(error)}. Remove it, then go on.") from error
+
+
+def why(error: Exception) -> str:
+    """What an error of the file system says, also where NumPy says how much it could not write."""
+    return getattr(error, "strerror", None) or f"{error} (is the disk full?)"
+
+
+def _stale_drafts(place: Path) -> Iterator[Path]:
+    """Drafts of the file whose writers were killed: .NAME.PROCESS, and nothing else that begins alike."""
+    for path in place.parent.iterdir():
+        pid = re.fullmatch(re.escape(f".{place.name}.") + r"([0-9]{1,10})", path.name)
+        if pid and path.is_file() and not is_alive(pid[1]):
+            yield path

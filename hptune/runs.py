@@ -121,7 +121,7 @@ def is_alive(pid: str) -> bool:
     """Whether there is a process of that number."""
     try:
         os.kill(int(pid), 0)
-    except (ProcessLookupError, ValueError):
+    except (ProcessLookupError, ValueError, OverflowError):
         return False
     except PermissionError:
         pass  # somebody else's

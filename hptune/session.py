@@ -8,16 +8,19 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 from rich.console import Console
 
 from hptune import study, tables
 from hptune.config.study_file import StudyConfig
+from hptune.data.dataset import Dataset
+from hptune.errors import StoppedError
 from hptune.events import Event
 from hptune.report.live import Display, Progress
 from hptune.report.outcome import Outcome
+from hptune.runs import RunFolder
 from hptune.search.ranking import ranked
 from hptune.store import Snapshot, Store
 from hptune.store.best_weights import BestWeights
@@ -29,12 +32,38 @@ from hptune.workers.local import LocalWorkers
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+class _Ended(BaseException):
+    """Raised by a signal that comes while no trial is being trained."""
+
+
+@contextlib.contextmanager
+def sitting(folder: RunFolder, config: StudyConfig, dataset: Dataset | None) -> Iterator[None]:
+    """The data for the workers, removed again however the sitting ends, signals included.
+
+    Raises:
+        StoppedError: a signal came before or after the training.
+
+    """
+    received: list[int] = []
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+        raise _Ended
+
+    try:
+        with _handled_signals(handle), study.data_for_workers(folder, config, dataset):
+            del dataset  # from here on it is in the files alone
+            yield
+    except _Ended as ended:
+        raise StoppedError(f"Stopped. Go on with: hptune resume {folder.path}", received[0]) from ended
+
+
 def train(
     store: Store, config: StudyConfig, console: Console, *, n_workers: int | None, only_stage: int | None = None
 ) -> Outcome:
     """Train what is planned and unfinished (of one stage, if given), showing progress; then write the tables.
 
-    The data must be there for the workers (study.data_for_workers) unless nothing is unfinished.
+    To be called within a sitting, unless nothing is unfinished.
     n_workers None is one for every usable core; 0 trains in this process.
     """
     snapshot = store.snapshot()
@@ -82,15 +111,23 @@ def _progress(config: StudyConfig, snapshot: Snapshot, n_trials: int) -> Progres
 
 @contextlib.contextmanager
 def _heeded_signals(stop: study.Stop) -> Iterator[None]:
-    """The first signal asks to stop, the second stops at once. Only the main thread may have handlers."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+    """The first signal asks to stop, the second stops at once."""
 
     def handle(number: int, _frame: FrameType | None) -> None:
         if stop.is_requested:
             raise study.StopNow
         stop.request(number)
+
+    with _handled_signals(handle):
+        yield
+
+
+@contextlib.contextmanager
+def _handled_signals(handle: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """A handler for a while. Only the main thread may have one."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     # what was ignored when we were started, as by nohup, stays ignored
     heeded = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]

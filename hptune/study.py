@@ -9,7 +9,6 @@ import contextlib
 import json
 import math
 import platform
-import shutil
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from hptune.data import prepared
 from hptune.data.dataset import Dataset, TargetScale
 from hptune.errors import DataError, StorageError, UsageError
 from hptune.events import AttemptLost, Event, Stopping, TrialEnded, TrialStarted
+from hptune.replacing import remove_folder, why
 from hptune.runs import RunFolder
 from hptune.search import zoom
 from hptune.search.propose import propose
@@ -81,23 +81,23 @@ def data_for_workers(folder: RunFolder, config: StudyConfig, dataset: Dataset | 
         StorageError: they cannot be written.
 
     """
-    shutil.rmtree(folder.data, ignore_errors=True)
+    remove_folder(folder.data)
     try:
         if dataset is not None:
             _prepare(folder, config, dataset)
         del dataset  # from here on it is in the files alone
         yield
     finally:
-        shutil.rmtree(folder.data, ignore_errors=True)
+        with contextlib.suppress(StorageError):  # the next sitting tries again
+            remove_folder(folder.data)
 
 
 def _prepare(folder: RunFolder, config: StudyConfig, dataset: Dataset) -> None:
-    fixed = config.train.get("normalize_inputs")
     try:
-        for normalized in (True, False) if fixed is None else (bool(fixed),):
+        for normalized in prepared.forms(config.train):
             prepared.write(folder.prepared(normalized=normalized), dataset, normalized=normalized)
     except OSError as error:
-        what = f"{folder.data}: cannot write the data for the workers: {error.strerror or error}"
+        what = f"{folder.data}: cannot write the data for the workers: {why(error)}"
         raise StorageError(f"{what}. Free space or rights, then: hptune resume {folder.path}") from error
 
 

@@ -143,7 +143,7 @@ def test_workers_load_only_what_trains(tmp_path):
         "import hptune.workers.child, hptune.workers.messages\n"
         "from hptune import trainers\n"
         "from hptune.trial import Job, TrialSpec\n"
-        "settings = {'folder': sys.argv[1], 'train': {'epochs': 1}}\n"
+        "settings = {'folder': sys.argv[1], 'train': {'epochs': 1, 'normalize_inputs': True}}\n"
         "train = trainers.prepare(Job('hptune.trainers.network:prepare', 'dev_error', settings))\n"
         "folder = __import__('pathlib').Path(sys.argv[1], '.weights').mkdir()\n"
         "list(train(TrialSpec(0, 0, {}, 0)))"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -199,6 +201,47 @@ def test_the_output_takes_the_place_of_nothing_that_is_needed(numbers, predict):
     assert (numbers / "test.csv").read_bytes() == before
     assert predict(numbers, "test.csv", "--output", "-").out == predict(numbers, "test.csv").out
     assert not (numbers / "-").exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda about: about.update(data={}),
+        lambda about: about.update(data=dict(about["data"], columns=[[1]])),
+        lambda about: about.update(data=dict(about["data"], columns=[[1, None]])),
+        lambda about: about.update(data=dict(about["data"], columns=[["size", 5]])),
+        lambda about: about.update(data=dict(about["data"], columns=about["data"]["columns"][:-1])),
+        lambda about: about.update(data=dict(about["data"], ignored=None)),
+    ],
+)
+def test_a_description_of_tables_that_makes_no_sense_is_damage(change, mixed, tmp_path, predict):
+    shutil.copytree(mixed, tmp_path / "copy")
+    (path,) = (tmp_path / "copy" / "runs").glob("*/best.npz")
+    arrays = dict(np.load(path))
+    about = json.loads(str(arrays["about"]))
+    change(about)
+    np.savez(path, **{**arrays, "about": np.array(json.dumps(about))})
+    (tmp_path / "new.csv").write_text("colour,size\nred,1\n")
+    assert "damaged" in predict(tmp_path / "copy", tmp_path / "new.csv", code=6).err
+
+
+def test_weights_of_a_trial_that_leads_no_more_are_told(numbers, tmp_path, predict):
+    shutil.copytree(numbers, tmp_path / "copy")
+    (path,) = (tmp_path / "copy" / "runs").glob("*/best.npz")
+    arrays = dict(np.load(path))
+    about = json.loads(str(arrays["about"]))
+    np.savez(path, **{**arrays, "about": np.array(json.dumps({**about, "trial": 7}))})
+    shown = predict(tmp_path / "copy", "test.csv").err
+    assert f"best.npz is of trial 7, but trial {about['trial']} leads: hptune resume" in shown
+
+
+@pytest.mark.parametrize(("where", "code"), [(">&-", 0), ("> /dev/full", 7)])
+def test_an_output_that_cannot_be_written_is_no_traceback(where, code, numbers):
+    command = f"{sys.executable} -m hptune predict test.csv {where}"
+    ended = subprocess.run(["sh", "-c", command], cwd=numbers, capture_output=True, text=True, check=False, timeout=60)
+    assert ended.returncode == code, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert ("cannot write the output: No space left" in ended.stderr) is (code == 7)
 
 
 def test_parquet_is_read_as_csv_and_columns_of_no_use_may_hold_anything(mixed, tmp_path, predict):

@@ -280,6 +280,23 @@ def test_drafts_of_killed_writers_are_swept_up(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"a.csv", f".a.csv.{os.getppid()}"}
 
 
+def test_files_that_only_begin_like_a_draft_stay(tmp_path):
+    others = (".a.csv.swp", ".a.csv.bak", ".b.csv.12345678", f".a.csv.{'9' * 30}", ".a.csv.-1", ".bashrc.old")
+    for name in others:
+        (tmp_path / name).write_text("mine")
+    (tmp_path / ".a.csv.7777777").mkdir()
+    for name in ("a.csv", "*"):
+        replace_file(tmp_path / name, "whole")
+    assert {path.name for path in tmp_path.iterdir()} == {"a.csv", "*", ".a.csv.7777777", *others}
+
+
+def test_links_that_lead_to_each_other_cannot_be_written(tmp_path):
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(StorageError, match="cannot be written"):
+        replace_file(tmp_path / "a", "lost")
+
+
 def test_pandas_is_loaded_only_for_tables():
     code = "import sys, json, hptune, hptune.stored_config; before = 'pandas' in sys.modules; hptune.load"
     code += "; print(json.dumps([before, 'pandas' in sys.modules, 'rich' in sys.modules]))"

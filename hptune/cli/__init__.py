@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 
 import click
@@ -12,8 +14,9 @@ from hptune.cli.options import discard
 from hptune.cli.predicting import predict
 from hptune.cli.reading import export, list_runs, report
 from hptune.cli.training import resume, search, zoom
-from hptune.errors import HptuneError, did_you_mean
+from hptune.errors import HptuneError, StorageError, did_you_mean
 
+CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 INTERRUPTED = 130  # 128 + SIGINT
 
 
@@ -56,11 +59,13 @@ for command in (check, search, resume, zoom, report, predict, list_runs, export)
 
 def main() -> None:
     """The program: commands, with every error as a message and an exit code."""
+    sys.stdout, sys.stderr = (stream or open(os.devnull, "w") for stream in (sys.stdout, sys.stderr))  # noqa: PTH123, SIM115  (closed by whoever started us)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # an ASCII terminal gets question marks, not a traceback
     try:
         code = cli.main(standalone_mode=False)
+        sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         code = error.exit_code
@@ -72,4 +77,10 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output has left
         discard(sys.stdout)
         code = 0
+    except OSError as error:
+        if error.errno not in CANNOT_WRITE:
+            raise
+        discard(sys.stdout)
+        click.echo(f"Error: cannot write the output: {error.strerror}", err=True)
+        code = StorageError.exit_code
     sys.exit(code)

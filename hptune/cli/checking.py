@@ -12,6 +12,7 @@ import click
 
 from hptune.cli.options import new_console, set_up_blas
 from hptune.cli.overrides import set_option, setting
+from hptune.errors import UsageError
 
 if TYPE_CHECKING:
     from hptune.config.study_file import StudyConfig
@@ -56,13 +57,19 @@ def _check_gradients(config: StudyConfig, spec: TrialSpec) -> None:
     from hptune.nn.hyperparameters import Hyperparameters
     from hptune.randomness import Purpose, generator
     from hptune.report.gradients import print_gradients
+    from hptune.trial import DivergedError
 
     h = Hyperparameters(**effective({**config.train, **spec.hyperparameters}))  # type: ignore[arg-type]
     dataset = normalise(study_data.load(config), np.float64, inputs=h.normalize_inputs)
-    network, batch = training.first_batch(dataset, h, seed=spec.seed, number=spec.number, most=MOST_ROWS)
     rng = generator(spec.seed, Purpose.GRADIENT_CHECK, spec.number)
-    gradient_check.unsettle(network, rng)
-    blocks = gradient_check.check(network, batch, h.l2, h.l1, rng)
+    try:
+        network, batch = training.first_batch(dataset, h, seed=spec.seed, number=spec.number, most=MOST_ROWS)
+        gradient_check.unsettle(network, rng)
+        blocks = gradient_check.check(network, batch, h.l2, h.l1, rng)
+    except MemoryError as error:
+        raise UsageError(f"The network of trial 0 needs more memory than there is: {error}") from error
+    except DivergedError as error:
+        raise UsageError(f"{error}: there is nothing to compare. Lower init_scale, l2 or l1, or the inputs") from error
     worst = gradient_check.worst(blocks)
     print_gradients(new_console(), network, len(batch.inputs), MOST_ROWS, spec.hyperparameters, blocks, worst)
     if worst.verdict is gradient_check.Verdict.WRONG:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import sys
@@ -12,10 +13,11 @@ from typing import TYPE_CHECKING
 import click
 
 from hptune.cli.options import runs_option, set_up_blas
-from hptune.errors import UsageError
+from hptune.errors import HptuneError, RunDamagedError, UsageError
 from hptune.wording import amount, counted
 
 if TYPE_CHECKING:
+    from hptune.data.table import TableSchema
     from hptune.nn.model_file import Model
     from hptune.nn.prediction import Predictions
     from hptune.runs import RunFolder
@@ -40,7 +42,6 @@ def predict(run_and_data: tuple[str, ...], labels: str | None, output: Path | No
         raise UsageError(f"expected [RUN] DATA, found {len(run_and_data)} arguments")
     set_up_blas()
     from hptune.data import unseen
-    from hptune.data.table import TableSchema
     from hptune.nn.prediction import predict as predicted
     from hptune.replacing import replace_file
     from hptune.runs import find
@@ -50,8 +51,9 @@ def predict(run_and_data: tuple[str, ...], labels: str | None, output: Path | No
         raise UsageError(f"{data} is a run: which file is to be predicted? hptune predict {data} DATA")
     folder = find(runs, run[0] if run else None)
     model = _model(folder)
+    _note_if_stale(model, folder)
     _refuse_to_overwrite(output, [Path(data), *([Path(labels)] if labels else [])], folder)
-    examples = unseen.read(data, labels, TableSchema.from_json(model.schema, model.classes), model.image)
+    examples = unseen.read(data, labels, _schema(model, folder), model.image)
     for note in examples.notes:
         click.echo(f"Note: {note}", err=True)
     found = predicted(model, examples.x, examples.y)
@@ -86,6 +88,33 @@ def _model(folder: RunFolder) -> Model:
         why = "the best trial was trained by an hptune that kept no weights, or the file was deleted"
         raise UsageError(f"{folder.best_npz}: not there: {why}. Train anew with: hptune search {folder.config}")
     raise UsageError(f"{folder.path}: no trial has completed, so there is no network to predict with")
+
+
+def _schema(model: Model, folder: RunFolder) -> TableSchema:
+    """How files become inputs of the network."""
+    from hptune.data.table import TableSchema
+
+    try:
+        schema = TableSchema.from_json(model.schema, model.classes)
+        if len(schema.features) == model.network.sizes[0]:
+            return schema
+        reason = f"columns that make {len(schema.features):,} of {model.network.sizes[0]:,} inputs"
+    except (KeyError, TypeError, ValueError) as error:
+        reason = str(error)
+    raise RunDamagedError(f"{folder.best_npz}: damaged: its description of tables makes no sense ({reason})")
+
+
+def _note_if_stale(model: Model, folder: RunFolder) -> None:
+    """Say so where the weights are not those of the trial that leads by now."""
+    from hptune.search.ranking import ranked
+    from hptune.store import read
+
+    leading = None
+    with contextlib.suppress(HptuneError):  # whatever is wrong with the database, the network is there
+        leading = next(iter(ranked(read(folder).results)), None)
+    if leading is not None and leading.number != model.trial:
+        text = f"best.npz is of trial {model.trial}, but trial {leading.number} leads: hptune resume {folder.path}"
+        click.echo(f"Note: {text} brings it up to date", err=True)
 
 
 def _score(model: Model, found: Predictions) -> str:

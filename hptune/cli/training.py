@@ -54,7 +54,7 @@ def search(
 ) -> None:
     """Start a run: draw configurations from the space of CONFIG, train and rank them."""
     set_up_blas()
-    from hptune import study, study_data
+    from hptune import session, study, study_data
     from hptune.config import study_file
     from hptune.report.safe_text import say
 
@@ -69,7 +69,7 @@ def search(
         _print_dry_run(console, loaded)
         return
     _say_if_small(console, loaded)
-    with study.create(loaded, runs, data) as store, study.data_for_workers(store.folder, loaded, dataset):
+    with study.create(loaded, runs, data) as store, session.sitting(store.folder, loaded, dataset):
         del dataset  # memory that is needed no more
         say(console, _headline(loaded, data, store))
         _train(store, loaded, console, workers, runs)
@@ -82,7 +82,7 @@ def search(
 def resume(run: str | None, workers: int | Literal["auto"] | None, runs: Path) -> None:
     """Go on with RUN (its name or path; the newest by default) up to the planned number of trials."""
     set_up_blas()
-    from hptune import study
+    from hptune import session, study
     from hptune.report.safe_text import say
     from hptune.runs import find
     from hptune.store import Store
@@ -100,7 +100,7 @@ def resume(run: str | None, workers: int | Literal["auto"] | None, runs: Path) -
             _say_if_elsewhere(console, snapshot)
             to_go = f"{snapshot.n_unfinished} of {counted(snapshot.n_planned, 'trial')} to go"
             say(console, f"{store.folder.path}: {to_go}.")
-        with study.data_for_workers(store.folder, loaded, dataset):
+        with session.sitting(store.folder, loaded, dataset):
             del dataset  # memory that is needed no more
             _train(store, loaded, console, workers, runs)
 
@@ -128,7 +128,7 @@ def zoom(
 ) -> None:
     """Narrow the space of a run around its best trial, in each parameter's own scale, and sample it again."""
     set_up_blas()
-    from hptune import study
+    from hptune import session, study
     from hptune.report.safe_text import say
     from hptune.report.spaces import specs_table
     from hptune.runs import find
@@ -151,7 +151,7 @@ def zoom(
         return
     dataset = study.same_data(loaded, snapshot)
     _say_if_elsewhere(console, snapshot)
-    with Store(folder) as store, study.data_for_workers(folder, loaded, dataset):
+    with Store(folder) as store, session.sitting(folder, loaded, dataset):
         del dataset  # memory that is needed no more
         snapshot = store.snapshot()  # again, now that nobody else can write
         stage, found = study.plan_zoom(snapshot, centre, factor or zooming.FACTOR, n_trials)

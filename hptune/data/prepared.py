@@ -7,7 +7,7 @@ workers there are, and a worker starts without reading, checking and normalising
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hptune.data.dataset import Dataset, Normalisation, Subset, TargetScale, normalise
+from hptune.errors import DataError
+from hptune.trial import Value
 
 DESCRIPTION = "dataset.json"
 SUBSETS = ("train", "dev", "test")
@@ -23,7 +25,9 @@ SUBSETS = ("train", "dev", "test")
 def write(folder: Path, dataset: Dataset, *, normalized: bool) -> None:
     """Write a data set as load() gives it into a new folder, its inputs in float32, normalised or as they are."""
     ready = normalise(dataset, inputs=normalized)
+    arrays = dict(_arrays(ready))
     description: dict[str, Any] = {
+        "arrays": list(arrays),
         "classes": ready.classes,
         "features": ready.features,
         "image": ready.image,
@@ -32,20 +36,33 @@ def write(folder: Path, dataset: Dataset, *, normalized: bool) -> None:
     if ready.target is not None:
         description["target"] = [ready.target.mean, ready.target.deviation]
     folder.mkdir(parents=True)
-    for name, array in _arrays(ready):
+    for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
     (folder / DESCRIPTION).write_text(json.dumps(description), encoding="utf-8")
 
 
+def forms(train: Mapping[str, Value]) -> tuple[bool, ...]:
+    """Whether inputs are normalised, in each form that the trials of a study ask for; train holds what is fixed."""
+    fixed = train.get("normalize_inputs")
+    return (True, False) if fixed is None else (bool(fixed),)
+
+
 def read(folder: Path) -> Dataset:
-    """The data set that was written there, its arrays read-only and mapped from the files."""
-    description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-    train, dev, *test = (
-        Subset(_mapped(folder, f"{name}_x"), _mapped(folder, f"{name}_y"))
-        for name in SUBSETS
-        if (folder / f"{name}_x.npy").exists()
-    )
-    is_normalised = (folder / "mean.npy").exists()
+    """The data set that was written there, its arrays read-only and mapped from the files.
+
+    Raises:
+        DataError: something of it is not there, or damaged.
+
+    """
+    try:
+        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        return _dataset(description, {name: _mapped(folder, name) for name in description["arrays"]})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{folder}: deleted or damaged while hptune was at work ({error})") from error
+
+
+def _dataset(description: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Dataset:
+    train, dev, *test = (Subset(arrays[f"{name}_x"], arrays[f"{name}_y"]) for name in SUBSETS if f"{name}_x" in arrays)
     return Dataset(
         train=train,
         dev=dev,
@@ -53,7 +70,7 @@ def read(folder: Path) -> Dataset:
         classes=tuple(description["classes"]),
         features=tuple(description["features"]),
         image=None if description["image"] is None else tuple(description["image"]),
-        normalisation=Normalisation(_mapped(folder, "mean"), _mapped(folder, "scale")) if is_normalised else None,
+        normalisation=Normalisation(arrays["mean"], arrays["scale"]) if "mean" in arrays else None,
         target=TargetScale(*description["target"]) if "target" in description else None,
         schema=description["schema"],
     )

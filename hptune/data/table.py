@@ -135,7 +135,11 @@ class TableSchema:
         """The schema that was written; classes are the names of the classes, which are not part of it."""
         columns = tuple(Column(name, None if texts is None else tuple(texts)) for name, texts in record["columns"])
         found = Classes(classes, record["classes_are_numbers"]) if classes else None
-        return cls(record["target"], tuple(record["ignored"]), columns, found)
+        schema = cls(record["target"], tuple(record["ignored"]), columns, found)
+        texts = (*schema._known, *schema.ignored, *(text for column in columns for text in column.categories or ()))
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError("names of columns that are no texts")
+        return schema
 
     @property
     def _known(self) -> tuple[str, ...]:

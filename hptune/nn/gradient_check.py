@@ -7,6 +7,7 @@ penalties under the dropout masks as last drawn (Ng, Deep Learning Specializatio
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hptune.nn.network import Network, TrainingBuffers
+from hptune.trial import DivergedError
 
 STEPS = (1e-5, 1e-6)
 """A block that is not great is looked at again with the next step: a bend or a kink matters less, a mistake as much."""
@@ -111,7 +113,14 @@ def relative_difference(
 def check(
     network: Network, batch: TrainingBuffers, l2: float, l1: float, rng: np.random.Generator
 ) -> tuple[BlockCheck, ...]:
-    """Check every block of parameters by some of them or all, drawn by rng, and all together along random vectors."""
+    """Check every block of parameters by some of them or all, drawn by rng, and all together along random vectors.
+
+    Raises:
+        DivergedError: the loss is no finite number to begin with.
+
+    """
+    if not math.isfinite(loss := _cost(network, batch, l2, l1)):
+        raise DivergedError(f"The loss with the first weights is {loss}")
     where = positions(network)
     most = min(MOST, WORK // (network.parameters.size * len(batch.inputs)))
     share = max(most // len(where), FEWEST)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import lzma
 import math
 import warnings
 import zipfile
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from hptune.data.dataset import ImageShape, Normalisation, TargetScale
 from hptune.data.npy_header import DAMAGE, load_array
+from hptune.data.problems import listed, quoted
 from hptune.errors import RunDamagedError
 from hptune.nn.activations import ACTIVATIONS
 from hptune.nn.losses import LOSSES, for_classes
@@ -30,7 +32,8 @@ from hptune.nn.network import Network
 FORMAT = 1
 ABOUT = "about"  # the array that holds the JSON text
 # and what a text that makes no sense leads to
-_DAMAGE = (*DAMAGE, TypeError, KeyError, AttributeError, MemoryError)
+_SENSELESS = (TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+_DAMAGE = (*DAMAGE, *_SENSELESS, MemoryError, lzma.LZMAError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +72,14 @@ def load(path: Path) -> Model:
 
     """
     try:
+        if not path.is_file():
+            raise ValueError("no regular file")
         arrays = _read_arrays(path.read_bytes())
         about = json.loads(str(arrays[ABOUT]))
         if about["format"] <= FORMAT:
             return _model(about, arrays)
+    except PermissionError as error:
+        raise RunDamagedError(f"{path}: no permission to read it: change it with chmod") from error
     except _DAMAGE as error:
         what = f"{path}: damaged, or not the weights of a network ({error or type(error).__name__})"
         raise RunDamagedError(f"{what}. Copy it again, or search again.") from error
@@ -133,7 +140,7 @@ def _model(about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Mode
     normalisation = Normalisation(np.empty(sizes[0]), np.empty(sizes[0])) if about["normalize_inputs"] else None
     needed = dict(_arrays(network, normalisation))
     if set(arrays) != {ABOUT, *needed}:
-        raise ValueError(f"it holds {', '.join(arrays)}, expected {', '.join(needed)}")
+        raise ValueError(f"it holds {listed(arrays)}, expected {listed(needed)}")
     for name, array in needed.items():
         found = arrays[name]
         if found.shape != array.shape or found.dtype != array.dtype or not np.isfinite(found).all():
@@ -176,8 +183,10 @@ def _read_arrays(content: bytes) -> dict[str, NDArray[Any]]:
             with archive.open(member) as file, warnings.catch_warnings(action="ignore"):  # that Python 2 wrote it
                 is_first = npy.read_magic(file) == (1, 0)
                 shape, _, dtype = (npy.read_array_header_1_0 if is_first else npy.read_array_header_2_0)(file)
-                if math.prod(map(int, shape)) * dtype.itemsize > len(content):
-                    raise ValueError(f"{member.filename} promises an array of shape {shape}")
+                n_bytes = math.prod(map(int, shape)) * dtype.itemsize
+                # a member that unpacks to more than its array is refused as well
+                if n_bytes > len(content) or member.file_size != file.tell() + n_bytes:
+                    raise ValueError(f"{quoted(member.filename)} promises an array of shape {shape}")
             with archive.open(member) as file:
                 arrays[member.filename.removesuffix(".npy")] = load_array(file)
                 file.read()  # to the end, where the checksum is compared

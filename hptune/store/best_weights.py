@@ -9,13 +9,13 @@ before it left, so that best.npz and the database agree whatever was killed, and
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
 from hptune.errors import HptuneError, StorageError
 from hptune.events import Event, TrialEnded
+from hptune.replacing import remove_folder
 from hptune.runs import RunFolder
 from hptune.search.ranking import ranked
 from hptune.store.writer import Store
@@ -61,9 +61,9 @@ class BestWeights:
     def _settle(self) -> None:
         """Bring best.npz up to what is stored, which may be more than has been seen."""
         self._best = next(iter(ranked(self._store.snapshot().results)), None)
-        if self._best is not None:
+        if self._best is not None and not self._folder.weights.is_symlink():
             self._promote(self._best)
-        shutil.rmtree(self._folder.weights, ignore_errors=True)
+        remove_folder(self._folder.weights)
 
 
 @contextlib.contextmanager

@@ -31,15 +31,15 @@ def prepare(job: Job) -> Train:
     the parent finds them (store.best_weights).
 
     Raises:
-        DataError: there are no data.
+        DataError: the data are not there, or damaged.
 
     """
     folder = RunFolder(Path(job.settings["folder"]))
     fixed = job.settings["train"]
-    places = {normalized: folder.prepared(normalized=normalized) for normalized in (True, False)}
-    datasets = {normalized: prepared.read(place) for normalized, place in places.items() if place.exists()}
-    if not datasets:
-        raise DataError(f"{folder.data}: deleted while hptune was at work. Go on with: hptune resume {folder.path}")
+    try:
+        datasets = {form: prepared.read(folder.prepared(normalized=form)) for form in prepared.forms(fixed)}
+    except DataError as error:
+        raise DataError(f"{error}. Go on with: hptune resume {folder.path}") from error
     best = (math.inf, -1)  # score and number
 
     def train_one(spec: TrialSpec) -> Generator[EpochMetrics, None, FinalCheck]:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,12 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hptune import session
 from hptune.config import study_file, yaml_tree
 from hptune.data import prepared
 from hptune.data.dataset import Dataset, Subset, normalise
 from hptune.data.loading import load
 from hptune.data.settings import DataSettings
-from hptune.errors import StorageError
+from hptune.errors import DataError, StoppedError, StorageError
 from hptune.nn import training
 from hptune.nn.hyperparameters import Hyperparameters
 from hptune.runs import RunFolder
@@ -106,6 +108,45 @@ def test_a_full_disk_says_what_to_do_and_leaves_nothing(tmp_path, monkeypatch):
     ):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_missing_or_damaged_is_said_and_never_taken_for_less_data(tmp_path):
+    prepared.write(tmp_path / "data", DIGITS, normalized=True)
+    files = sorted((tmp_path / "data").iterdir())
+    assert {"dev_x.npy", "test_y.npy", "mean.npy", "dataset.json"} < {path.name for path in files}
+    for path in files:
+        whole = path.read_bytes()
+        for damage in (path.unlink, lambda path=path, whole=whole: path.write_bytes(whole[: len(whole) // 2])):
+            damage()
+            with pytest.raises(DataError, match="deleted or damaged while hptune was at work"):
+                prepared.read(tmp_path / "data")
+            path.write_bytes(whole)
+    prepared.read(tmp_path / "data")
+
+
+def test_of_a_link_at_the_place_of_the_data_only_the_link_goes(tmp_path):
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "file").write_text("mine")
+    (tmp_path / "run").mkdir()
+    folder = RunFolder(tmp_path / "run")
+    folder.data.symlink_to(tmp_path / "precious")
+    with data_for_workers(folder, config("{}"), DIGITS):
+        assert not folder.data.is_symlink()
+    assert list(folder.path.iterdir()) == []
+    assert [path.name for path in (tmp_path / "precious").iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_outside_of_training_leaves_nothing_behind(number, tmp_path):
+    before = signal.getsignal(number)
+    with (
+        pytest.raises(StoppedError, match="hptune resume") as stopped,
+        session.sitting(RunFolder(tmp_path), config("{}"), DIGITS),
+    ):
+        os.kill(os.getpid(), number)
+    assert stopped.value.exit_code == 128 + number
+    assert list(tmp_path.iterdir()) == []
+    assert signal.getsignal(number) is before
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import os
 import zipfile
 
 import numpy as np
@@ -150,6 +151,9 @@ WRONG = {
     "text where a number belongs": ({}, {"trial": "x"}),
     "no data": ({}, {"data": None}),
     "format of a text": ({}, {"format": "1"}),
+    "sizes beyond any number": ({}, {"sizes": [2, float("inf"), 8, 3]}),
+    "no sizes": ({}, {"sizes": []}),
+    "images of another size": ({}, {"image": [2, 2, 1]}),
     "batch norm without its arrays": ({}, {"batch_norm_epsilon": 1e-5}),
 }
 
@@ -199,3 +203,23 @@ def test_damaged_bytes_are_an_error_of_ours_or_change_nothing(tmp_path):
         else:
             assert model_file.to_bytes(found) == whole
     assert said > len(places) / 2
+
+
+def test_a_member_that_unpacks_to_more_than_its_array_is_refused(tmp_path):
+    model, _, _ = trained()
+    content = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(model_file.to_bytes(model))) as old,
+        zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
+        for name in old.namelist():
+            new.writestr(name, old.read(name) + bytes(10**6) * (name == "W1.npy"))
+    (tmp_path / "best.npz").write_bytes(content.getvalue())
+    with pytest.raises(RunDamagedError, match=r'"W1\.npy" promises an array of shape \(2, 8\)'):
+        model_file.load(tmp_path / "best.npz")
+
+
+def test_what_is_no_file_is_no_model(tmp_path):
+    os.mkfifo(tmp_path / "best.npz")  # to read it would wait for ever
+    with pytest.raises(RunDamagedError, match="no regular file"):
+        model_file.load(tmp_path / "best.npz")
