@@ -41,6 +41,7 @@ class Legal:
     choices: tuple[str, ...] = ()  # legal words; of a number, beside the numbers
     notation: Notation[Any] | None = None  # of a choice: structures, legal beside the words
     only_with: tuple[Need, ...] = ()  # all of them must hold, or this hyperparameter has no effect
+    required: bool = False  # must be given wherever it can have an effect: its default stands for nothing given
 
     def describe(self) -> str:
         """The rule in words: "a number above 0 and below 1"."""

@@ -65,8 +65,24 @@ def space(
     for section, section_nodes in (("space", nodes), ("train", train_nodes)):
         for name, value_node in section_nodes.items():
             if why := possible.why_none(name):
-                reader.problem(value_node, f"{section}.{name}", f"has no effect: {why}", at_key=True)
+                reader.problem(
+                    value_node, f"{section}.{name}", f"has no effect: {why}. Change that, or remove {name}", at_key=True
+                )
+    _required_are_given(reader, nodes, train_nodes, refused, possible)
     return found
+
+
+def _required_are_given(
+    reader: Reader, nodes: Mapping[str, Node], train_nodes: Mapping[str, Node], refused: set[str], possible: Possible
+) -> None:
+    """Report what must be given and is not, at the value that makes it needed."""
+    for name, legal in LEGAL.items():
+        needs = [need.name for need in effects.all_needs(name)]
+        is_open = legal.required and name not in {*nodes, *train_nodes} and not refused.intersection(needs)
+        if is_open and possible.can_have_effect(name):
+            section = "space" if needs[0] in nodes else "train"
+            message = f"{effects.said_needs(name)} needs {name} beside it: {legal.describe()}"
+            reader.problem({**train_nodes, **nodes}[needs[0]], f"{section}.{needs[0]}", message)
 
 
 def searched(reader: Reader, node: Node) -> SearchSpace:
@@ -119,8 +135,14 @@ def _conditions_can_hold(reader: Reader, parameter: Parameter, node: Node, possi
         for other, values in parameter.when
     ]
     name = parameter.name
-    if all(are_sound) and possible.can_have_effect(name) and not possible.can_have_effect(name, parameter.when):
+    if not (parameter.when and all(are_sound) and possible.can_have_effect(name)):
+        return
+    message = ""
+    if not possible.can_have_effect(name, parameter.when):
         message = f"never holds where {name} has an effect: {name} goes with {effects.said_needs(name)}"
+    elif LEGAL[name].required and possible.can_be_missed(name, parameter.when):
+        message = f"leaves out trials that need {name}: it must be given for all with {effects.said_needs(name)}"
+    if message:
         reader.problem(_below(node, "when"), f"space.{name}.when", message, at_key=True)
 
 
@@ -134,8 +156,7 @@ def _condition_can_hold(reader: Reader, condition: Condition, node: Node, key: s
         return _values_occur(reader, value_node, key, values, possible.domains[other])
     elif values and other in possible.fixed and not any(same(possible.fixed[other], value) for value in values):
         value = possible.fixed[other]
-        origin = " (its default)" if same(value, DEFAULTS[other]) else ""
-        reader.problem(value_node, key, f"can never hold: {other} is {show(value)}{origin}")
+        reader.problem(value_node, key, f"can never hold: {other} is {show(value)}{effects.origin(other, value)}")
     else:
         return True
     return False

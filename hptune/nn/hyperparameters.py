@@ -115,7 +115,7 @@ class Hyperparameters:
     learning_rate_factors: str = _legal(
         "0:1",
         "manual: learning_rate * the factor of the last epoch named so far, epochs from 0",
-        Legal("choice", notation=FACTORS, only_with=(Need("schedule", ("manual",)),)),
+        Legal("choice", notation=FACTORS, only_with=(Need("schedule", ("manual",)),), required=True),
     )
     momentum: float = _legal(
         0.9, "beta of the averaged gradient", Legal("real", low=0, high=1, high_open=True, only_with=(_MOMENTUM,))

@@ -375,7 +375,12 @@ IN_SPACE = [
     ("batch_norm: 1", "3:15", "batch_norm", "expected true or false, found 1"),
     ("batch_norm: {choices: [true, 0]}", "3:32", "batch_norm.choices", "expected true or false, found 0"),
     ("batch_norm: 'true'", "3:15", "batch_norm", "expected true or false, found 'true'"),
-    ("batch_norm_momentum: 0.9", "3:3", "batch_norm_momentum", "goes with batch_norm: true, and batch_norm is never"),
+    (
+        "batch_norm_momentum: 0.9",
+        "3:3",
+        "batch_norm_momentum",
+        "batch_norm is false here (its default). Change that, or remove batch_norm_momentum",
+    ),
     (
         "l2: {low: 0, high: 1, when: {batch_norm: true}}",
         "3:44",
@@ -407,7 +412,12 @@ IN_SPACE = [
     ("hidden_layer_sizes: [3]", "3:3", "hidden_layer_sizes", "Write widths."),
     ("l2: {low: 0, high: 1, when: {widths: [64]}}", "3:41", "l2.when.widths", "found 64: one layer is"),
     ("10: 1", "3:3", "10", "unknown key"),
-    ("momentum: {low: 0, high: 0.5, when: {optimizer: adam}}", "3:3", "momentum", "optimizer is never that here"),
+    (
+        "momentum: {low: 0, high: 0.5, when: {optimizer: adam}}",
+        "3:3",
+        "momentum",
+        "optimizer is adam here (its default)",
+    ),
     ("activation: logistic", "3:15", "activation", "tanh, sigmoid, found 'logistic'"),
     ("l2: {low: 0, high: 1, low: 0.5}", "3:25", "l2", "'low' is given twice"),
     ("epochs: {low: 010, high: 20}", "3:17", "epochs", "leading zero"),
@@ -512,19 +522,19 @@ IN_FILE = [
         "data: {source: digits}\ntrain: {widths: [8], hidden_units: 8}\nspace: {l2: 1}",
         "2:22",
         "train.hidden_units",
-        "hidden_units goes with widths: same, and widths is never that here",
+        "hidden_units goes with widths: same, and widths is 8 here. Change that, or remove hidden_units",
     ),
     (
         "data: {source: digits}\ntrain: {widths: [8]}\nspace: {hidden_layers: {low: 1, high: 2}}",
         "3:9",
         "space.hidden_layers",
-        "hidden_layers goes with widths: same, and widths is never that here",
+        "hidden_layers goes with widths: same, and widths is 8 here",
     ),
     (
         "data: {source: digits}\ntrain: {hidden_layers: 0}\nspace: {hidden_units: {low: 1, high: 2}}",
         "3:9",
         "space.hidden_units",
-        "goes with hidden_layers other than 0, and hidden_layers is always that here",
+        "goes with hidden_layers other than 0, and here it is 0. Change",
     ),
     (
         "data: {source: digits}\ntrain: {dropout: 0.1}\nspace: {hidden_layers: 0}",
@@ -536,13 +546,13 @@ IN_FILE = [
         "data: {source: digits}\ntrain: {batch_size: 1, batch_norm: true}\nspace: {l2: 1}",
         "2:24",
         "train.batch_norm",
-        "batch_size is always that here (a mini-batch of one example has no variance)",
+        "other than 1, and here it is 1 (a mini-batch of one example has no variance)",
     ),
     (
         "data: {source: digits}\ntrain: {learning_rate_factors: {1: 0.1}}\nspace: {l2: 1}",
         "2:9",
         "train.learning_rate_factors",
-        "goes with schedule: manual, and schedule is never that here",
+        "goes with schedule: manual, and schedule is inverse_time here (its default)",
     ),
     (
         "data: {source: digits}\ntrain: {schedule: manual, learning_rate_factors: {1: 0}}\nspace: {l2: 1}",
@@ -562,13 +572,37 @@ IN_FILE = [
         "train.learning_rate_factors",
         "looks like a time (a number in base 60): quote it",
     ),
+    (
+        "data: {source: digits}\ntrain: {schedule: manual}\nspace: {l2: 1}",
+        "2:19",
+        "train.schedule",
+        "schedule: manual needs learning_rate_factors beside it: factors above 0 by the epoch",
+    ),
+    (
+        "data: {source: digits}\nspace: {schedule: {choices: [sqrt, manual]}}",
+        "2:19",
+        "space.schedule",
+        "schedule: manual needs learning_rate_factors beside it",
+    ),
+    (
+        "data: {source: digits}\nspace: {schedule: {choices: [sqrt, manul]}}",
+        "2:36",
+        "space.schedule.choices",
+        'Did you mean "manual"?',
+    ),
+    (
+        "data: {source: digits}\ntrain: {schedule: manual, learning_rate_factors: 1}\nspace: {l2: 1}",
+        "2:50",
+        "train.learning_rate_factors",
+        "found 1",
+    ),
     ("data: {source: digits}\ntrain: 5\nspace: {l2: 1}", "2:8", "train", "expected keys"),
     ("data: {source: digits}\ntrain: {momentum: 0.9}\nspace: {l2: 1}", "2:9", "train.momentum", "has no effect"),
     (
         "data: {source: digits}\ntrain: {init: zeros, init_scale: 2}\nspace: {l2: 1}",
         "2:22",
         "train.init_scale",
-        "init_scale goes with init other than zeros, and init is always that here",
+        "init_scale goes with init other than zeros, and here it is zeros",
     ),
     (
         "data: {source: digits}\ntrain: {optimizer: momentum, beta2: 0.9}\nspace: {l2: 1}",
@@ -731,6 +765,14 @@ def test_a_circle_of_conditions_may_go_through_what_a_hyperparameter_needs():
             "never holds where momentum has an effect: momentum goes with optimizer: momentum",
         ),
         (
+            (
+                "schedule: {choices: [manual, sqrt]}\n  optimizer: {choices: [adam, momentum]}\n"
+                "  learning_rate_factors: {choices: [{9: 0.1}], when: {optimizer: adam}}"
+            ),
+            "5:48",
+            "leaves out trials that need learning_rate_factors: it must be given for all with schedule: manual",
+        ),
+        (
             "hidden_layers: {low: 0, high: 2}\n  dropout: {low: 0, high: 0.5, when: {hidden_layers: [0]}}",
             "4:32",
             (
@@ -743,6 +785,18 @@ def test_a_circle_of_conditions_may_go_through_what_a_hyperparameter_needs():
 def test_a_condition_against_what_a_hyperparameter_needs_is_refused(space, place, words):
     (problem,) = problems_of(with_space(space))
     assert (problem.place, problem.message) == (f"s.yaml:{place}", words)
+
+
+def test_what_is_required_may_have_conditions_that_say_the_same():
+    factors = "learning_rate_factors: {choices: [{9: 0.1}], when: {schedule: manual}}"
+    assert parsed(with_space(f"schedule: {{choices: [manual, sqrt]}}\n  {factors}")).space.parameters[1].when
+
+
+def test_a_stored_study_may_lack_what_is_required_today():
+    text = "data: {source: digits}\ntrain: {schedule: manual}\nspace: {l2: {low: 0, high: 1}}"
+    config = parse(yaml_tree.parse(text, "s.yaml"), (), default_name="s", folder=None, strict=False)
+    assert config.train["learning_rate_factors"] == "0:1"
+    assert parsed(config.to_yaml()) == config
 
 
 def test_a_condition_that_leaves_some_effect_is_taken():
@@ -769,7 +823,6 @@ def test_a_stored_study_keeps_what_would_be_refused_today_and_leaves_it_out():
         ("{widths: [64]}", "widths", "64"),
         ("{widths: [1024, 64, 10]}", "widths", "1024-64-10"),  # looks like a date
         ("{batch_size: full}", "batch_size", "full"),
-        ("{schedule: manual}", "learning_rate_factors", "0:1"),
         ("{schedule: manual, learning_rate_factors: {7: 0.5}}", "learning_rate_factors", "7:0.5"),  # and like a time
         ("{schedule: manual, learning_rate_factors: {'20': 1e-2, 10: 3}}", "learning_rate_factors", "10:3 20:0.01"),
         ("{schedule: manual, learning_rate_factors: 10:3 20:0.01}", "learning_rate_factors", "10:3 20:0.01"),
