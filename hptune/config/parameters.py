@@ -9,7 +9,7 @@ from hptune import effects
 from hptune.config.ranges import domain, legal_value, names_a_range
 from hptune.config.reader import Reader
 from hptune.config.yaml_tree import Node
-from hptune.domains import Domain, can_be, same, show
+from hptune.domains import Choice, Domain, can_be, same, show
 from hptune.effects import Condition, Possible
 from hptune.nn.hyperparameters import DEFAULTS, LEGAL
 from hptune.space import Parameter, SearchSpace
@@ -61,6 +61,7 @@ def space(
     fixed = {name: value for name, value in {**DEFAULTS, **train}.items() if name not in refused}
     possible = Possible(domains, fixed)
     for parameter in found.parameters:
+        _no_range_is_off(reader, parameter, nodes[parameter.name])
         _conditions_can_hold(reader, parameter, nodes[parameter.name], possible)
     for section, section_nodes in (("space", nodes), ("train", train_nodes)):
         for name, value_node in section_nodes.items():
@@ -93,9 +94,20 @@ def searched(reader: Reader, node: Node) -> SearchSpace:
         values = domain(reader, value_node, f"space.{name}", LEGAL[name])
         when = _when(reader, value_node, f"space.{name}.when")
         if values is not None:
-            found.append(Parameter(name, values, LEGAL[name], when))
+            found.append(Parameter(name, values, LEGAL[name].in_ranges, when))
     _no_circles(reader, found, _known(node))
     return SearchSpace(tuple(found))
+
+
+def _no_range_is_off(reader: Reader, parameter: Parameter, node: Node) -> None:
+    """Report a range that begins at the value that switches its hyperparameter off."""
+    low, legal = parameter.domain.from_unit(0), parameter.legal
+    if not isinstance(parameter.domain, Choice) and not legal.admits(low):
+        begin = f"at {legal.low:g}" if legal.kind == "int" else f"above {legal.low:g}"
+        message = f"{show(low)} switches {parameter.name} off, so a range must begin {begin}"
+        reader.problem(
+            _below(node, "low"), f"space.{parameter.name}.low", f"{message}; or give {{choices: [0, 5, 10]}}"
+        )
 
 
 def _below(node: Node, *path: str) -> Node:

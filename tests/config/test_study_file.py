@@ -131,6 +131,10 @@ def test_the_example_in_the_repository_loads():
         ("batch_size: {choices: [32.0, 64]}", Choice((32, 64))),
         ("batch_norm: {choices: [true, false]}", Choice((True, False))),
         ("batch_norm: true", Choice((True,), constant=True)),
+        ("patience: {choices: [0, 5]}", Choice((0, 5))),
+        ("patience: 0", Choice((0,), constant=True)),
+        ("patience: {low: 1, high: 5}", Grid(1, 1, 5)),
+        ("clip_norm: {low: 5e-324, high: 5}", Real(5e-324, 5.0)),
         ("batch_size: {choices: [1, full]}", Choice((1, "full"))),
         ("widths: {choices: [[64], same, 64-32, [8, 8.0]]}", Choice(("64", "same", "64-32", "8-8"))),
         ("widths: 64-32", Choice(("64-32",), constant=True)),
@@ -304,6 +308,17 @@ IN_SPACE = [
         "1-beta needs 0 <= low < high < 1, found low",
     ),
     ("l2: {scale: 1-beta, low: 0.9, high: 7}", "3:39", "l2.high", "found high 7"),
+    ("patience: {low: 0, high: 9}", "3:19", "patience.low", "0 switches patience off, so a range must begin at 1; or"),
+    ("patience: {low: 0, high: 9, step: 3}", "3:19", "patience.low", "or give {choices: [0, 5, 10]}"),
+    (
+        "clip_norm: {low: -0.0, high: 9}",
+        "3:20",
+        "clip_norm.low",
+        "0 switches clip_norm off, so a range must begin above 0",
+    ),
+    ("clip_norm: {type: int, low: 0, high: 9}", "3:31", "clip_norm.low", "must begin above 0"),
+    ("clip_norm: {scale: log, low: 0, high: 9}", "3:32", "clip_norm.low", "a log scale needs low above 0"),
+    ("clip_norm: {low: -1, high: 9}", "3:20", "clip_norm.low", "expected a number of at least 0, found -1"),
     ("hidden_units: {scale: 1-beta, low: 1, high: 9}", "3:25", "hidden_units.scale", "not for whole ones"),
     ("beta1: {scale: reverse_log, low: 0.9, high: 0.99}", "3:18", "beta1.scale", "write 1-beta for values near 1"),
     ("beta1: {scale: inv_log_uniform_values, low: 0.9, high: 0.99}", "3:18", "beta1.scale", "same as log"),
@@ -797,6 +812,18 @@ def test_a_stored_study_may_lack_what_is_required_today():
     config = parse(yaml_tree.parse(text, "s.yaml"), (), default_name="s", folder=None, strict=False)
     assert config.train["learning_rate_factors"] == "0:1"
     assert parsed(config.to_yaml()) == config
+
+
+def test_a_stored_study_may_have_ranges_from_0_of_what_0_switches_off():
+    space = {
+        "patience": {"type": "int", "low": 0, "high": 9},
+        "clip_norm": {"scale": "linear", "low": 0.0, "high": 2.0},
+    }
+    text = json.dumps({"data": {"source": "digits"}, "space": space})
+    assert [p.key for p in problems_of(text)] == ["space.patience.low", "space.clip_norm.low"]
+    config = parse(yaml_tree.parse(text, "s.yaml"), (), default_name="s", folder=None, strict=False)
+    assert stage_space(json.dumps(space)) == config.space
+    assert config.space.plain() == space
 
 
 def test_a_condition_that_leaves_some_effect_is_taken():

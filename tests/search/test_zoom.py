@@ -139,6 +139,24 @@ def test_levels_by_hand(name, domain, centre, low, high, note):
     assert getattr(new, "step", None) == getattr(domain, "step", None)
 
 
+@pytest.mark.parametrize(
+    ("name", "domain", "centre", "low", "high", "note"),
+    [
+        ("patience", Grid(3, 1, 11), 3, 1, 5, EXTENDED_LOW),  # 11 levels, three of them below: to 0, which is off
+        ("patience", Grid(5, 5, 4), 5, 5, 15, LIMIT_LOW),
+        ("patience", Grid(0, 1, 11), 0, 0, 2, LIMIT_LOW),  # of a run that was started when that was taken
+        ("clip_norm", Real(1.0, 9.0), 1.0, 0.5, 3.0, EXTENDED_LOW),  # half-way to 0
+        ("clip_norm", Grid(1.0, 1.0, 9), 1.0, 1.0, 3.0, LIMIT_LOW),
+        ("clip_norm", Real(0.0, 8.0), 0.0, 0.0, 2.0, LIMIT_LOW),
+    ],
+)
+def test_no_range_is_extended_to_what_switches_off(name, domain, centre, low, high, note):
+    space = stage_space(json.dumps({name: domain.plain()}))
+    assert space.parameters[0].domain == domain
+    (change,) = around(space, {name: centre}, [], FACTOR).changes
+    assert (change.new.low, change.new.high, change.note) == (low, high, note)
+
+
 def test_choices_stay_where_they_occur_among_the_best():
     domain = Choice((16, 32, 64, 128))
     assert zoomed("batch_size", domain, 64, best=[16, 64, 16]) == (Choice((16, 64)), "")
