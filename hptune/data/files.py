@@ -22,7 +22,7 @@ SIZE_LIMIT_NAME = "8 GiB"
 def check_file(path: str) -> None:
     """Raise a DataError unless path is a readable, regular file of a known kind that is not empty."""
     problems = FileProblems(path)
-    message = _problem_of_name(path) or _problem_of_file(path)
+    message = _problem_of_address(path) or problem_of_kind(path) or _problem_of_file(path)
     if message:
         problems.add(message)
     problems.raise_any()
@@ -36,9 +36,16 @@ def read_bytes(path: str) -> bytes:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _problem_of_name(path: str) -> str:
+def _problem_of_address(path: str) -> str:
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", path):
         return "local files only: download it and give the path of the copy"
+    return ""
+
+
+def problem_of_kind(path: str) -> str:
+    """Why a path cannot be that of a data file: a directory, or a file of no known kind; empty where it can."""
+    if os.path.isdir(path):  # noqa: PTH112  (never raises, as that of Path does)
+        return "is a directory: name a file in it"
     suffix = Path(path).suffix.lower()
     if kind(path) or (not suffix and not Path(path).is_file()):
         return ""
@@ -55,7 +62,6 @@ def _problem_of_file(path: str) -> str:
         return f"cannot be read: {getattr(error, 'strerror', None) or error}"
     may_read = os.access(path, os.R_OK)
     checks = (
-        (stat.S_ISDIR(status.st_mode), "is a directory: name a file in it"),
         (
             not stat.S_ISREG(status.st_mode),
             "is not a regular file (but a pipe, a socket or a device): save it as a file",

@@ -224,6 +224,35 @@ def test_strange_paths_are_problems_and_nothing_worse(path, phrase, tmp_path):
         load(study)
 
 
+@pytest.mark.parametrize(
+    ("key", "name", "message"),
+    [
+        (
+            "path",
+            "cust.txt",
+            "hptune reads .csv, .tsv, .tab, .npz, .npy, .parquet and IDX files, this one ends in .txt",
+        ),
+        ("path", "cust.csv.gz", "and IDX files, this one ends in .gz"),
+        ("path", "cust.xlsx", "this one ends in .xlsx"),
+        ("path", "cust", "this one ends in nothing"),
+        ("path", "folder", "is a directory: name a file in it"),
+        ("path", "folder.csv", "is a directory: name a file in it"),
+        ("dev", "dev.txt", "this one ends in .txt"),
+    ],
+)
+def test_a_file_of_no_known_kind_is_one_problem_and_has_no_consequences(key, name, message, tmp_path):
+    (tmp_path / "train.csv").touch()
+    (tmp_path / name).mkdir() if "folder" in name else (tmp_path / name).touch()
+    data = {"path": "train.csv", key: name, "target": "churn", "ignore": ["id"]}
+    study = tmp_path / "s.yaml"
+    study.write_text(json.dumps({"data": data, "space": {"l2": 1}}))
+    with pytest.raises(StudyFileError) as caught:
+        load(study)
+    (problem,) = caught.value.problems
+    assert problem.key == f"data.{key}"
+    assert problem.message.endswith(message)
+
+
 def test_the_study_file_of_a_run_loads_where_its_data_are_gone():
     assert parsed("data: {path: /gone.csv, target: y}\nspace: {dropout: 0.5}\n").data.path == "/gone.csv"
 
