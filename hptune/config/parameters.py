@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 
 from hptune import effects
-from hptune.config.ranges import domain, legal_value, names_a_range
+from hptune.config.ranges import as_searched, domain, legal_value, names_a_range
 from hptune.config.reader import Reader
 from hptune.config.yaml_tree import Node
 from hptune.domains import Choice, Domain, can_be, same, show
@@ -35,7 +35,9 @@ def fixed(reader: Reader, node: Node | None) -> dict[str, Value]:
             continue
         is_structure = isinstance(value_node.value, dict | list)
         if is_structure and (LEGAL[name].notation is None or names_a_range(value_node)):
-            reader.problem(value_node, f"train.{name}", "expected one value; what is searched belongs under space:")
+            form = f"space: {{{name}: {as_searched(value_node)}}}"
+            what = f"expected one value; what is searched belongs under space, as {form}"
+            reader.problem(value_node, f"train.{name}", what)
         elif (value := legal_value(reader, value_node, f"train.{name}", LEGAL[name])) is not None:
             values[name] = value
     return values

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from hptune.config.yaml_scalars import Scalar, reads_as_text, resolve
+from hptune.config.yaml_scalars import NUMBER, Scalar, reads_as_text, resolve
 from hptune.config.yaml_syntax import SYNTAX, TOKENS
 from hptune.errors import Problem, StudyFileError
 
@@ -250,7 +250,10 @@ class _Builder:
         elif not name.strip():
             self._report(spot, 'expected a name before ":", found none')
         elif node.plain and not (reads_as_text(name) or WHOLE.fullmatch(name)):
-            self._report(spot, f"names must be text, and YAML reads {_shown(name)} as something else: quote it")
+            todo = (
+                "an epoch is a whole number, as 10; if it is text, quote it" if NUMBER.fullmatch(name) else "quote it"
+            )
+            self._report(spot, f"names must be text, and YAML reads {_shown(name)} as something else: {todo}")
         elif name in parent.lines:
             first = f" (first on line {parent.lines[name]})" if self.is_file else ""
             self._report(spot, f"{_shown(name)} is given twice{first}: keep one of them")

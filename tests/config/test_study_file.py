@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hptune.config import yaml_tree
+from hptune.config.ranges import OTHER_CHOICES
 from hptune.config.study_file import Override, SearchSettings, load, parse, stage_space, to_yaml
 from hptune.config.yaml_tree import plain_tree
 from hptune.data.settings import CLASSES, SOURCES
@@ -315,7 +316,13 @@ IN_SPACE = [
     ("dropout: {low: .nan, high: 0.5}", "3:18", "dropout.low", "expected a finite number, found nan"),
     ("learning_rate: {low: 1, high: .inf}", "3:33", "learning_rate.high", "expected a finite number, found inf"),
     ("learning_rate: {low: 0, high: 1}", "3:24", "learning_rate.low", "expected a number above 0, found 0"),
-    ("learning_rate: {scale: log, low: 0, high: 1}", "3:36", "learning_rate.low", "a log scale needs low above 0"),
+    (
+        "learning_rate: {scale: log, low: 0, high: 1}",
+        "3:36",
+        "learning_rate.low",
+        "needs low above 0, found 0; bounds are",
+    ),
+    ("learning_rate: {scale: log, low: 1, high: 0}", "3:45", "learning_rate.high", "a log scale needs high above 0"),
     ("learning_rate: {scale: log, low: -1, high: 1}", "3:36", "learning_rate.low", "a log scale needs low above 0"),
     ("learning_rate: {low: 1, high: 1e308}", "3:33", "learning_rate.high", "too large to be computed with"),
     (
@@ -462,7 +469,7 @@ IN_SPACE = [
         "momentum",
         "optimizer is adam here (its default)",
     ),
-    ("activation: logistic", "3:15", "activation", "tanh, sigmoid, found 'logistic'"),
+    ("activation: logistic", "3:15", "activation", "tanh, sigmoid, found 'logistic'. Write sigmoid"),
     ("l2: {low: 0, high: 1, low: 0.5}", "3:25", "l2", "'low' is given twice"),
     ("epochs: {low: 010, high: 20}", "3:17", "epochs", "leading zero"),
     ("epochs: {low: 1:30, high: 20}", "3:17", "epochs", "base 60"),
@@ -472,7 +479,11 @@ IN_SPACE = [
     ("no: 1", "3:3", "space", "quote it"),
     ("l2: {low: 0, high: 1, when: }", "3:30", "l2.when", "expected keys"),
     ("l2: {low: 0, high: 1, when: {optimzer: adam}}", "3:32", "l2.when.optimzer", 'Did you mean "optimizer"?'),
-    ("l2: {low: 0, high: 1, when: {optimizer: sgd}}", "3:43", "l2.when.optimizer", "expected one of gradient_descent"),
+    ("l2: {low: 0, high: 1, when: {optimizer: sgd}}", "3:43", "l2.when.optimizer", "'sgd'. Write gradient_descent"),
+    ("optimizer: {choices: [adam, rms_prop]}", "3:31", "optimizer.choices", "found 'rms_prop'. Write rmsprop"),
+    ("optimizer: Adam", "3:14", "optimizer", "found 'Adam'. Write adam"),
+    ("init: Glorot-Uniform", "3:9", "init", "found 'Glorot-Uniform'. Write xavier_average"),
+    ("init: logistic", "3:9", "init", "large, zeros, found 'logistic'"),
     (
         "l2: {low: 0, high: 1, when: {optimizer: momentum}}",
         "3:43",
@@ -542,12 +553,29 @@ IN_FILE = [
     ("data: {path: a.csv, target: y, ignore: [1]}\nspace: {l2: 1}", "1:41", "data.ignore", "put it in quotes"),
     ("data: {source: digits}\ntrain: {epochs: 0}\nspace: {l2: 1}", "2:17", "train.epochs", "at least 1"),
     ("data: {source: digits}\ntrain: {epochs: 1.5}\nspace: {l2: 1}", "2:17", "train.epochs", "found 1.5"),
-    ("data: {source: digits}\ntrain: {epochs: [1]}\nspace: {l2: 1}", "2:17", "train.epochs", "belongs under space:"),
+    (
+        "data: {source: digits}\ntrain: {epochs: [1]}\nspace: {l2: 1}",
+        "2:17",
+        "train.epochs",
+        "space: {epochs: {choices: [1]}}",
+    ),
     (
         "data: {source: digits}\ntrain: {epochs: {low: 1}}\nspace: {l2: 1}",
         "2:17",
         "train.epochs",
-        "belongs under space",
+        "expected one value; what is searched belongs under space, as space: {epochs: {...}}",
+    ),
+    (
+        "data: {source: digits}\ntrain: {activation: [relu, 'tanh', 1]}\nspace: {l2: 1}",
+        "2:21",
+        "train.activation",
+        "space: {activation: {choices: [relu, 'tanh', 1]}}",
+    ),
+    (
+        "data: {source: digits}\ntrain: {learning_rate: [[1], 2]}\nspace: {l2: 1}",
+        "2:24",
+        "train.learning_rate",
+        "space: {learning_rate: {choices: [...]}}",
     ),
     ("data: {source: digits}\ntrain: {epoch: 1}\nspace: {l2: 1}", "2:9", "train.epoch", 'Did you mean "epochs"?'),
     (
@@ -602,13 +630,19 @@ IN_FILE = [
         "data: {source: digits}\ntrain: {schedule: manual, learning_rate_factors: {1: 0}}\nspace: {l2: 1}",
         "2:50",
         "train.learning_rate_factors",
-        "from which they hold, counted from 0, as {10: 0.1, 20: 0.01}; found 0",
+        "epoch, a whole number, from which they hold, counted from 0, as {10: 0.1, 20: 0.01}; found 0",
     ),
     (
         "data: {source: digits}\ntrain: {schedule: manual, learning_rate_factors: {01: 1}}\nspace: {l2: 1}",
         "2:51",
         "train.learning_rate_factors",
         "names must be text",
+    ),
+    (
+        "data: {source: digits}\ntrain: {schedule: manual, learning_rate_factors: {1.5: 1}}\nspace: {l2: 1}",
+        "2:51",
+        "train.learning_rate_factors",
+        "an epoch is a whole number, as 10; if it is text, quote it",
     ),
     (
         "data: {source: digits}\ntrain: {schedule: manual, learning_rate_factors: 1:0.5}\nspace: {l2: 1}",
@@ -732,6 +766,15 @@ def test_mistakes_elsewhere(text, place, key, words):
         assert len(problems) == 1, say(problems)
 
 
+def test_other_words_lead_to_words_that_are_there():
+    words = {choice for legal in LEGAL.values() for choice in legal.choices}
+    assert set(OTHER_CHOICES.values()) <= words
+    assert words.isdisjoint(OTHER_CHOICES)
+    assert all(word == word.lower() and "-" not in word for word in OTHER_CHOICES)
+    (problem,) = problems_of(with_space("init: sgd"))
+    assert problem.message.endswith("found 'sgd'")
+
+
 def test_more_than_a_thousand_choices_are_refused():
     values = ", ".join(str(n) for n in range(1, 1002))
     assert "expected 1 to 1000 values, found 1001" in say(problems_of(with_space(f"epochs: {{choices: [{values}]}}")))
@@ -779,6 +822,15 @@ def test_a_condition_on_a_range_of_reals_is_explained():
     text = with_space("dropout: {low: 0, high: 0.5}\n  l2: {low: 0, high: 1, when: {dropout: 0.5}}")
     (problem,) = problems_of(text)
     assert "its range 0 .. 0.5 is of real numbers, and conditions need separate values" in problem.message
+
+
+def test_exponents_as_bounds_are_told_from_values_at_both_ends():
+    problems = problems_of(with_space("learning_rate: {scale: log, low: -4, high: 0}"))
+    advice = "bounds are values, never exponents: 10^-4 is written 1e-4"
+    assert [(p.key.rpartition(".")[2], p.message) for p in problems] == [
+        ("low", f"a log scale needs low above 0, found -4; {advice}"),
+        ("high", f"a log scale needs high above 0, found 0; {advice}"),
+    ]
 
 
 def test_conditions_in_a_circle_name_the_circle_and_not_those_that_hang_on_it():
@@ -942,6 +994,11 @@ def test_of_two_overrides_of_one_key_the_last_holds_and_they_can_build_on_each_o
     assert parsed(SMALL, ("search.trials", "5"), ("search.trials", "6")).search.trials == 6
     config = parsed(SMALL, ("space.dropout.low", "0"), ("space.dropout.high", "0.5"))
     assert config.space.parameters[2].domain == Real(0.0, 0.5)
+
+
+@pytest.mark.parametrize("nothing", ["", "~", "{}"])
+def test_an_empty_section_has_its_defaults(nothing):
+    assert parsed(f"{SMALL}train: {nothing}\nsearch: {nothing}\n") == parsed(SMALL)
 
 
 def test_an_override_into_an_empty_section_fills_it():
