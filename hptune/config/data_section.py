@@ -53,6 +53,13 @@ def read(reader: Reader, node: Node | None, root: Node, folder: Path | None) -> 
     return settings
 
 
+def says_no_images(node: Node | None, settings: DataSettings) -> bool:
+    """Whether the section alone tells that the examples are no images, without a look into a file."""
+    is_table = settings.path is not None and kind(settings.path) in TABLES
+    has_image = node is not None and isinstance(node.value, dict) and "image" in node.value
+    return not has_image and (is_table or settings.source in CLASSES) and not (settings.path and settings.source)
+
+
 def _task(reader: Reader, node: Node | None, key: str, source: str | None) -> str:
     """That of the built-in set; of files classification unless told otherwise."""
     task = reader.one_of(node, key, TASKS)

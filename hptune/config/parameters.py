@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from hptune import effects
 from hptune.config.ranges import as_searched, domain, legal_value, names_a_range
 from hptune.config.reader import Reader
 from hptune.config.yaml_tree import Node
+from hptune.data.settings import DataSettings
 from hptune.domains import Choice, Domain, can_be, same, show
 from hptune.effects import Condition, Possible
-from hptune.nn.hyperparameters import DEFAULTS, LEGAL
+from hptune.nn.hyperparameters import DEFAULTS, IMAGES_ONLY, LEGAL
 from hptune.space import Parameter, SearchSpace
 from hptune.trial import Value
 
@@ -118,6 +119,36 @@ def _below(node: Node, *path: str) -> Node:
         assert isinstance(node.value, dict)
         node = node.value[name]
     return node
+
+
+def asked_of_images(train: Mapping[str, Value], space: SearchSpace) -> Iterator[tuple[str, str, Value]]:
+    """The hyperparameters that only images can have: section, name and largest value; 0 and false move nothing."""
+    for name in IMAGES_ONLY:
+        if name in train:
+            yield "train", name, train[name]
+    for parameter in space.parameters:
+        if parameter.name in IMAGES_ONLY:
+            yield "space", parameter.name, _largest(parameter.domain)
+
+
+def _largest(domain: Domain) -> Value:
+    """The last value of a range, or the largest of choices (numbers or switches)."""
+    return max(domain.values, key=float) if isinstance(domain, Choice) else domain.from_unit(1)
+
+
+def why_no_images(data: DataSettings) -> str:
+    """What is said of such a hyperparameter where the data are no images."""
+    todo = "remove it" if data.source else "give [height, width] under data.image, or remove it"
+    return f"goes only with images, and the data do not say that they are: {todo}"
+
+
+def refuse_moves(
+    reader: Reader, train: Mapping[str, Value], space: SearchSpace, data: DataSettings, root: Node
+) -> None:
+    """Report hyperparameters that only images can have, for data that are none."""
+    for section, name, most in asked_of_images(train, space):
+        if most:
+            reader.problem(_below(root, section, name), f"{section}.{name}", why_no_images(data), at_key=True)
 
 
 def _known(node: Node | None) -> dict[str, Node]:

@@ -145,6 +145,8 @@ def parse(
     space_node, train_node = sections.get("space"), sections.get("train")
     fixed = parameters.fixed(reader, train_node)
     space = parameters.space(reader, space_node, fixed, root, strict=strict)
+    if strict and data_section.says_no_images(sections.get("data"), data):
+        parameters.refuse_moves(reader, fixed, space, data, root)
     search = _search(reader, sections.get("search"))
     reader.finish()
     searched = {parameter.name for parameter in space.parameters}
