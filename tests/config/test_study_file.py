@@ -782,6 +782,17 @@ def test_more_than_a_thousand_choices_are_refused():
     assert domain_of(f"epochs: {{choices: [{values}]}}").size == 1000
 
 
+@pytest.mark.parametrize("epoch", ["1.5", "01", "1e1"])
+def test_a_refused_epoch_is_one_problem(epoch, tmp_path):
+    study = tmp_path / "s.yaml"
+    manual = f"{{schedule: manual, learning_rate_factors: {{{epoch}: 0.5}}}}"
+    study.write_text(f"data: {{source: digits}}\ntrain: {manual}\nspace: {{l2: {{low: 0, high: 1}}}}\n")
+    with pytest.raises(StudyFileError) as caught:
+        load(study)
+    assert [p.key for p in caught.value.problems] == ["train.learning_rate_factors"]
+    assert "an epoch is a whole number, as 10" in str(caught.value)
+
+
 def test_all_problems_are_told_at_once_in_the_order_of_the_file():
     text = """\
 nam: x
