@@ -9,8 +9,7 @@ from pathlib import Path
 
 from hptune.config.reader import Reader
 from hptune.config.yaml_tree import Node
-from hptune.data.files import problem_of_kind
-from hptune.data.kinds import PAIRS, TABLES, kind
+from hptune.data.kinds import PAIRS, TABLES, kind, problem_of_kind
 from hptune.data.settings import CLASSES, FEWEST_PER_CLASS, LABELS, SOURCES, TASKS, DataSettings
 
 _NAMES = {"csv": "CSV", "tsv": "TSV", "parquet": "Parquet file"}  # of tables

@@ -11,7 +11,7 @@ import re
 import stat
 from pathlib import Path
 
-from hptune.data.kinds import KINDS, kind
+from hptune.data.kinds import problem_of_kind
 from hptune.data.problems import FileProblems
 from hptune.errors import DataError, did_you_mean
 
@@ -40,17 +40,6 @@ def _problem_of_address(path: str) -> str:
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", path):
         return "local files only: download it and give the path of the copy"
     return ""
-
-
-def problem_of_kind(path: str) -> str:
-    """Why a path cannot be that of a data file: a directory, or a file of no known kind; empty where it can."""
-    if os.path.isdir(path):  # noqa: PTH112  (never raises, as that of Path does)
-        return "is a directory: name a file in it"
-    suffix = Path(path).suffix.lower()
-    if kind(path) or (not suffix and not Path(path).is_file()):
-        return ""
-    known = f"hptune reads {', '.join(KINDS)} and IDX files"
-    return f"{known}, this one ends in {suffix or 'nothing'}"
 
 
 def _problem_of_file(path: str) -> str:
