@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from hptune.domains import Domain, can_be, same
+from hptune.domains import Domain, can_be, same, show
 from hptune.legal import Need
 from hptune.nn.hyperparameters import DEFAULTS, LEGAL
 from hptune.trial import Value
@@ -51,6 +51,11 @@ def said_needs(name: str) -> str:
     return " and ".join(need.describe() for need in LEGAL[name].only_with)
 
 
+def origin(name: str, value: Value) -> str:
+    """Where a fixed value may come from that nobody has written, in words."""
+    return " (its default)" if same(value, DEFAULTS[name]) else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Possible:
     """The values that hyperparameters can have in a study: drawn from domains or fixed; in neither, any at all."""
@@ -62,17 +67,33 @@ class Possible:
         """Whether a hyperparameter has an effect with some values of the others, under conditions."""
         return any(has_effect(name, values) for values in self._combinations(all_needs(name), when))
 
+    def can_be_missed(self, name: str, when: Sequence[Condition]) -> bool:
+        """Whether a hyperparameter has an effect with some values of the others that its conditions leave out."""
+        conditions = [Need(other, values) for other, values in when]
+        needs = [*all_needs(name), *conditions, *(need for other, _ in when for need in all_needs(other))]
+        return any(
+            has_effect(name, values) and not all(_holds(condition, values) for condition in conditions)
+            for values in self._combinations(needs)
+        )
+
     def why_none(self, name: str) -> str:
         """Why a hyperparameter can have no effect, in words; empty where it can."""
         if self.can_have_effect(name):
             return ""
         for need in LEGAL[name].only_with:
             if not any(_holds(need, values) for values in self._combinations([need, *all_needs(need.name)])):
-                is_that = "always" if need.other_than else "never"
-                reason = f" ({need.why})" if need.why else ""
-                here = f"{name} goes with {need.describe()}, and {need.name} is {is_that} that here{reason}"
-                return self.why_none(need.name) or here
+                return self.why_none(need.name) or f"{name} goes with {need.describe()}, and {self._instead(need)}"
         return f"{name} goes with {said_needs(name)}, and here they never come together"
+
+    def _instead(self, need: Need) -> str:
+        """What a hyperparameter is here, where it is never what another one needs."""
+        domain = self.domains.get(need.name)
+        said = show(self.fixed[need.name]) if domain is None else domain.describe()
+        why = f" ({need.why})" if need.why else ""
+        if domain is not None and domain.size > 1:
+            return f"{'here it is always' if need.other_than else f'{need.name} is never so here:'} {said}{why}"
+        default = origin(need.name, self.fixed[need.name]) if domain is None else ""
+        return (f"here it is {said}" if need.other_than else f"{need.name} is {said} here") + default + why
 
     def _combinations(self, needs: Iterable[Need], when: Sequence[Condition] = ()) -> Iterator[dict[str, Value]]:
         """The values that hyperparameters can have together, as far as needs and conditions tell them apart."""

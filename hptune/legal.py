@@ -7,7 +7,7 @@ of a search space are never moved past it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from hptune.notations import Notation
@@ -38,9 +38,11 @@ class Legal:
     high: float = math.inf
     low_open: bool = False  # low itself is not legal
     high_open: bool = False
+    low_is_off: bool = False  # low switches off what larger numbers set: no neighbour of theirs, and in no range
     choices: tuple[str, ...] = ()  # legal words; of a number, beside the numbers
     notation: Notation[Any] | None = None  # of a choice: structures, legal beside the words
     only_with: tuple[Need, ...] = ()  # all of them must hold, or this hyperparameter has no effect
+    required: bool = False  # must be given wherever it can have an effect: its default stands for nothing given
 
     def describe(self) -> str:
         """The rule in words: "a number above 0 and below 1"."""
@@ -72,6 +74,15 @@ class Legal:
         above = value > self.low if self.low_open else value >= self.low
         below = value < self.high if self.high_open else value <= self.high
         return above and below
+
+    @property
+    def in_ranges(self) -> Legal:
+        """The rule of the numbers that a range may hold."""
+        if not self.low_is_off:
+            return self
+        if self.kind == "int":
+            return replace(self, low=self.low + 1, low_is_off=False)
+        return replace(self, low_open=True, low_is_off=False)
 
     def move_low(self, low: float, to: float) -> float:
         """The lower border moved from low to `to`, no further than is legal; half-way to an open limit."""

@@ -118,7 +118,7 @@ WIDTHS = Notation(
 """Units of each hidden layer."""
 
 FACTORS = Notation(
-    "factors above 0 by the epoch from which they hold, counted from 0, as {10: 0.1, 20: 0.01}",
+    "factors above 0 by the epoch, a whole number, from which they hold, counted from 0, as {10: 0.1, 20: 0.01}",
     _factors,
     lambda steps: " ".join(f"{epoch}:{factor!r}".removesuffix(".0") for epoch, factor in steps),
 )

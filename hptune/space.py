@@ -19,7 +19,7 @@ class Parameter:
 
     name: str
     domain: Domain
-    legal: Legal
+    legal: Legal  # of ranges
     when: tuple[Condition, ...] = ()
 
     def is_active(self, others: Mapping[str, Value]) -> bool:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from hptune.config.parameters import asked_of_images, why_no_images
 from hptune.config.study_file import StudyConfig
 from hptune.data.dataset import Dataset, ImageShape
 from hptune.data.loading import load as load_data
-from hptune.domains import Choice, Domain
 from hptune.errors import DataError
-from hptune.nn.hyperparameters import IMAGES_ONLY
-from hptune.trial import Value
 
 
 def load(config: StudyConfig) -> Dataset:
@@ -30,26 +28,9 @@ def load(config: StudyConfig) -> Dataset:
 
 def _problems(config: StudyConfig, image: ImageShape | None) -> Iterator[str]:
     """Hyperparameters of images where there are none, or too small ones."""
-    for key, most in _asked(config):
+    for section, name, most in asked_of_images(config.train, config.space):
         if image is None and most:
-            give = "" if config.data.source else "give [height, width] under data.image, or "
-            todo = f"{give}remove it"
-            yield f"{key}: goes only with images, and the data do not say that they are: {todo}"
-        elif image is not None and key.endswith(".shift") and int(most) >= min(image[:2]):
-            size = f"{image[0]:,} x {image[1]:,} pixels"
-            yield f"{key}: images of {size} can be shifted by {min(image[:2]) - 1} at most, found {most}: lower it"
-
-
-def _asked(config: StudyConfig) -> Iterator[tuple[str, Value]]:
-    """The hyperparameters that only images can have: where each stands, and its largest value."""
-    for name in IMAGES_ONLY:
-        if name in config.train:
-            yield f"train.{name}", config.train[name]
-    for parameter in config.space.parameters:
-        if parameter.name in IMAGES_ONLY:
-            yield f"space.{parameter.name}", _largest(parameter.domain)
-
-
-def _largest(domain: Domain) -> Value:
-    """The last value of a range, or the largest of choices (numbers or switches)."""
-    return max(domain.values, key=float) if isinstance(domain, Choice) else domain.from_unit(1)
+            yield f"{section}.{name}: {why_no_images(config.data)}"
+        elif image is not None and name == "shift" and int(most) >= min(image[:2]):
+            limit = f"images of {image[0]:,} x {image[1]:,} pixels can be shifted by {min(image[:2]) - 1} at most"
+            yield f"{section}.{name}: {limit}, found {most}: lower it"

@@ -62,17 +62,19 @@ def test_needs_go_in_no_circle_and_name_legal_values():
 @pytest.mark.parametrize(
     ("name", "domains", "fixed", "why"),
     [
-        ("momentum", {}, {"optimizer": "adam"}, "optimizer: momentum, and optimizer is never that here"),
+        ("momentum", {}, {"optimizer": "adam"}, "optimizer: momentum, and optimizer is adam here (its default)"),
+        ("momentum", {}, {"optimizer": "rmsprop"}, "optimizer: momentum, and optimizer is rmsprop here"),
+        ("momentum", {"optimizer": Choice(("adam", "rmsprop"))}, {}, "and optimizer is never so here: adam, rmsprop"),
         ("momentum", {}, {}, ""),  # the optimizer may be anything
         ("momentum", {"optimizer": Choice(("adam", "momentum"))}, {}, ""),
-        ("init_scale", {}, {"init": "zeros"}, "init_scale goes with init other than zeros, and init is always that"),
+        ("init_scale", {}, {"init": "zeros"}, "init_scale goes with init other than zeros, and here it is zeros"),
         ("dropout", {"hidden_layers": Grid(0, 1, 2)}, {"widths": "same"}, ""),
-        ("dropout", {}, {"hidden_layers": 0, "widths": "same"}, "hidden_layers other than 0, and hidden_layers is"),
+        ("dropout", {}, {"hidden_layers": 0, "widths": "same"}, "hidden_layers other than 0, and here it is 0"),
         ("batch_norm_epsilon", {}, {"batch_norm": True, "hidden_layers": 0, "widths": "same"}, "batch_norm goes with"),
-        ("batch_norm", {"batch_size": Choice((1,))}, {}, "always that here (a mini-batch of one example has no"),
+        ("batch_norm", {"batch_size": Choice((1,))}, {}, "here it is 1 (a mini-batch of one example has no"),
         ("batch_norm", {"batch_size": Choice((1, "full"))}, {}, ""),
         ("hidden_units", {"widths": Choice(("same", "64"))}, {"hidden_layers": 0}, "here they never come together"),
-        ("hidden_units", {"widths": Choice(("32", "64"))}, {}, "widths: same, and widths is never that here"),
+        ("hidden_units", {"widths": Choice(("32", "64"))}, {}, "widths: same, and widths is never so here: 32, 64"),
     ],
 )
 def test_why_a_hyperparameter_can_have_no_effect(name, domains, fixed, why):
@@ -89,6 +91,27 @@ def test_conditions_can_leave_no_effect():
     layers = {"hidden_layers": Grid(0, 1, 4), "widths": Choice(("same", "8"))}
     assert not Possible(layers, {}).can_have_effect("dropout", (("hidden_layers", (0,)), ("widths", ("same",))))
     assert Possible(layers, {}).can_have_effect("dropout", (("hidden_layers", (0, 3)),))
+
+
+@pytest.mark.parametrize(
+    ("when", "expected"),
+    [
+        ((("schedule", ("manual",)),), False),
+        ((("schedule", ("manual", "sqrt")),), False),
+        ((("optimizer", ("adam",)),), True),
+        ((("optimizer", ("adam", "momentum")),), False),
+        ((("schedule", ("manual",)), ("beta1", (0.9,))), True),  # with momentum it has no effect, and so does not hold
+    ],
+)
+def test_conditions_can_leave_out_trials_that_need_it(when, expected):
+    domains = {"optimizer": Choice(("adam", "momentum")), "schedule": Choice(("manual", "sqrt"))}
+    assert Possible(domains, {"beta1": 0.9}).can_be_missed("learning_rate_factors", when) is expected
+
+
+def test_what_is_required_has_no_effect_by_default():
+    required = [name for name, legal in LEGAL.items() if legal.required]
+    assert required
+    assert not any(effects.has_effect(name, DEFAULTS) for name in required)
 
 
 VALUES = {

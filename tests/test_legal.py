@@ -120,6 +120,19 @@ def test_the_upper_border_stops_at_the_limit_or_half_way_to_an_open_one(legal, h
     assert legal.move_high(high, to) == moved
 
 
+def test_a_range_does_not_hold_what_switches_off():
+    assert SHARE.in_ranges is SHARE
+    patience = Legal("int", low=0, high=9, low_is_off=True)
+    assert patience.admits(0)
+    assert [value for value in range(-1, 11) if patience.in_ranges.admits(value)] == list(range(1, 10))
+    clip = Legal("real", low=0, low_is_off=True)
+    assert clip.admits(0.0)
+    assert not clip.in_ranges.admits(0.0)
+    assert clip.in_ranges.admits(5e-324)
+    assert clip.in_ranges.in_ranges == clip.in_ranges
+    assert [name for name, legal in LEGAL.items() if legal.low_is_off] == ["patience", "clip_norm"]
+
+
 def test_every_default_is_legal_and_every_hyperparameter_has_a_rule():
     names = [field.name for field in fields(Hyperparameters)]
     assert list(LEGAL) == names == list(DEFAULTS)

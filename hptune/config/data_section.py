@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hptune.config.reader import Reader
 from hptune.config.yaml_tree import Node
-from hptune.data.kinds import PAIRS, TABLES, kind
+from hptune.data.kinds import PAIRS, TABLES, kind, problem_of_kind
 from hptune.data.settings import CLASSES, FEWEST_PER_CLASS, LABELS, SOURCES, TASKS, DataSettings
 
 _NAMES = {"csv": "CSV", "tsv": "TSV", "parquet": "Parquet file"}  # of tables
@@ -52,6 +52,13 @@ def read(reader: Reader, node: Node | None, root: Node, folder: Path | None) -> 
     return settings
 
 
+def says_no_images(node: Node | None, settings: DataSettings) -> bool:
+    """Whether the section alone tells that the examples are no images, without a look into a file."""
+    is_table = settings.path is not None and kind(settings.path) in TABLES
+    has_image = node is not None and isinstance(node.value, dict) and "image" in node.value
+    return not has_image and (is_table or settings.source in CLASSES) and not (settings.path and settings.source)
+
+
 def _task(reader: Reader, node: Node | None, key: str, source: str | None) -> str:
     """That of the built-in set; of files classification unless told otherwise."""
     task = reader.one_of(node, key, TASKS)
@@ -75,10 +82,11 @@ def _check_together(reader: Reader, node: Node, keys: Mapping[str, Node], settin
         _check_labels(reader, node, keys)
     # a source or path that is wrong itself says nothing about its companions
     is_file, is_generated = "path" in keys, source is None or source in CLASSES
+    is_any_file = is_file and not (path and kind(path))
     can_have_classes = source is None or source in CHANGEABLE_CLASSES
     for names, holds, what in (
-        (("target", "ignore", "categorical"), is_table or (is_file and path is None), "a CSV, TSV or Parquet file"),
-        (tuple(LABELS.values()), is_pair or (is_file and not (path and kind(path))), "an NPY or IDX file"),
+        (("target", "ignore", "categorical"), is_table or is_any_file, "a CSV, TSV or Parquet file"),
+        (tuple(LABELS.values()), is_pair or is_any_file, "an NPY or IDX file"),
         (("dev", "test", "image"), is_file, "path"),
         (("examples", "noise"), is_generated and not is_file, f"a generated set ({', '.join(CLASSES)})"),
         (("classes",), can_have_classes and not is_file, f"source: {' or '.join(CHANGEABLE_CLASSES)}"),
@@ -117,7 +125,11 @@ def _path(reader: Reader, node: Node | None, key: str, folder: Path | None) -> s
     if found is None:
         places = f"{beside}" if beside == here else f"{beside} and {here}"
         reader.problem(node, key, f"no such file: looked for {places}")
-    return None if found is None else str(found)
+        return None
+    if why := problem_of_kind(str(found)):
+        reader.problem(node, key, why)
+        return None
+    return str(found)
 
 
 def _image(reader: Reader, node: Node | None, key: str) -> tuple[int, int, int] | None:

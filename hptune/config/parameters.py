@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from hptune import effects
-from hptune.config.ranges import domain, legal_value, names_a_range
+from hptune.config.ranges import as_searched, domain, legal_value, names_a_range
 from hptune.config.reader import Reader
 from hptune.config.yaml_tree import Node
-from hptune.domains import Domain, can_be, same, show
+from hptune.data.settings import DataSettings
+from hptune.domains import Choice, Domain, can_be, same, show
 from hptune.effects import Condition, Possible
-from hptune.nn.hyperparameters import DEFAULTS, LEGAL
+from hptune.nn.hyperparameters import DEFAULTS, IMAGES_ONLY, LEGAL
 from hptune.space import Parameter, SearchSpace
 from hptune.trial import Value
 
@@ -35,7 +36,9 @@ def fixed(reader: Reader, node: Node | None) -> dict[str, Value]:
             continue
         is_structure = isinstance(value_node.value, dict | list)
         if is_structure and (LEGAL[name].notation is None or names_a_range(value_node)):
-            reader.problem(value_node, f"train.{name}", "expected one value; what is searched belongs under space:")
+            form = f"space: {{{name}: {as_searched(value_node)}}}"
+            what = f"expected one value; what is searched belongs under space, as {form}"
+            reader.problem(value_node, f"train.{name}", what)
         elif (value := legal_value(reader, value_node, f"train.{name}", LEGAL[name])) is not None:
             values[name] = value
     return values
@@ -61,12 +64,29 @@ def space(
     fixed = {name: value for name, value in {**DEFAULTS, **train}.items() if name not in refused}
     possible = Possible(domains, fixed)
     for parameter in found.parameters:
+        _no_range_is_off(reader, parameter, nodes[parameter.name])
         _conditions_can_hold(reader, parameter, nodes[parameter.name], possible)
     for section, section_nodes in (("space", nodes), ("train", train_nodes)):
         for name, value_node in section_nodes.items():
             if why := possible.why_none(name):
-                reader.problem(value_node, f"{section}.{name}", f"has no effect: {why}", at_key=True)
+                reader.problem(
+                    value_node, f"{section}.{name}", f"has no effect: {why}. Change that, or remove {name}", at_key=True
+                )
+    _required_are_given(reader, nodes, train_nodes, refused, possible)
     return found
+
+
+def _required_are_given(
+    reader: Reader, nodes: Mapping[str, Node], train_nodes: Mapping[str, Node], refused: set[str], possible: Possible
+) -> None:
+    """Report what must be given and is not, at the value that makes it needed."""
+    for name, legal in LEGAL.items():
+        needs = [need.name for need in effects.all_needs(name)]
+        is_open = legal.required and name not in {*nodes, *train_nodes} and not refused.intersection(needs)
+        if is_open and possible.can_have_effect(name):
+            section = "space" if needs[0] in nodes else "train"
+            message = f"{effects.said_needs(name)} needs {name} beside it: {legal.describe()}"
+            reader.problem({**train_nodes, **nodes}[needs[0]], f"{section}.{needs[0]}", message)
 
 
 def searched(reader: Reader, node: Node) -> SearchSpace:
@@ -77,9 +97,20 @@ def searched(reader: Reader, node: Node) -> SearchSpace:
         values = domain(reader, value_node, f"space.{name}", LEGAL[name])
         when = _when(reader, value_node, f"space.{name}.when")
         if values is not None:
-            found.append(Parameter(name, values, LEGAL[name], when))
+            found.append(Parameter(name, values, LEGAL[name].in_ranges, when))
     _no_circles(reader, found, _known(node))
     return SearchSpace(tuple(found))
+
+
+def _no_range_is_off(reader: Reader, parameter: Parameter, node: Node) -> None:
+    """Report a range that begins at the value that switches its hyperparameter off."""
+    low, legal = parameter.domain.from_unit(0), parameter.legal
+    if not isinstance(parameter.domain, Choice) and not legal.admits(low):
+        begin = f"at {legal.low:g}" if legal.kind == "int" else f"above {legal.low:g}"
+        message = f"{show(low)} switches {parameter.name} off, so a range must begin {begin}"
+        reader.problem(
+            _below(node, "low"), f"space.{parameter.name}.low", f"{message}; or give {{choices: [0, 5, 10]}}"
+        )
 
 
 def _below(node: Node, *path: str) -> Node:
@@ -88,6 +119,36 @@ def _below(node: Node, *path: str) -> Node:
         assert isinstance(node.value, dict)
         node = node.value[name]
     return node
+
+
+def asked_of_images(train: Mapping[str, Value], space: SearchSpace) -> Iterator[tuple[str, str, Value]]:
+    """The hyperparameters that only images can have: section, name and largest value; 0 and false move nothing."""
+    for name in IMAGES_ONLY:
+        if name in train:
+            yield "train", name, train[name]
+    for parameter in space.parameters:
+        if parameter.name in IMAGES_ONLY:
+            yield "space", parameter.name, _largest(parameter.domain)
+
+
+def _largest(domain: Domain) -> Value:
+    """The last value of a range, or the largest of choices (numbers or switches)."""
+    return max(domain.values, key=float) if isinstance(domain, Choice) else domain.from_unit(1)
+
+
+def why_no_images(data: DataSettings) -> str:
+    """What is said of such a hyperparameter where the data are no images."""
+    todo = "remove it" if data.source else "give [height, width] under data.image, or remove it"
+    return f"goes only with images, and the data do not say that they are: {todo}"
+
+
+def refuse_moves(
+    reader: Reader, train: Mapping[str, Value], space: SearchSpace, data: DataSettings, root: Node
+) -> None:
+    """Report hyperparameters that only images can have, for data that are none."""
+    for section, name, most in asked_of_images(train, space):
+        if most:
+            reader.problem(_below(root, section, name), f"{section}.{name}", why_no_images(data), at_key=True)
 
 
 def _known(node: Node | None) -> dict[str, Node]:
@@ -119,8 +180,14 @@ def _conditions_can_hold(reader: Reader, parameter: Parameter, node: Node, possi
         for other, values in parameter.when
     ]
     name = parameter.name
-    if all(are_sound) and possible.can_have_effect(name) and not possible.can_have_effect(name, parameter.when):
+    if not (parameter.when and all(are_sound) and possible.can_have_effect(name)):
+        return
+    message = ""
+    if not possible.can_have_effect(name, parameter.when):
         message = f"never holds where {name} has an effect: {name} goes with {effects.said_needs(name)}"
+    elif LEGAL[name].required and possible.can_be_missed(name, parameter.when):
+        message = f"leaves out trials that need {name}: it must be given for all with {effects.said_needs(name)}"
+    if message:
         reader.problem(_below(node, "when"), f"space.{name}.when", message, at_key=True)
 
 
@@ -134,8 +201,7 @@ def _condition_can_hold(reader: Reader, condition: Condition, node: Node, key: s
         return _values_occur(reader, value_node, key, values, possible.domains[other])
     elif values and other in possible.fixed and not any(same(possible.fixed[other], value) for value in values):
         value = possible.fixed[other]
-        origin = " (its default)" if same(value, DEFAULTS[other]) else ""
-        reader.problem(value_node, key, f"can never hold: {other} is {show(value)}{origin}")
+        reader.problem(value_node, key, f"can never hold: {other} is {show(value)}{effects.origin(other, value)}")
     else:
         return True
     return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,6 +33,19 @@ OTHER_SCALES = {
     "inv_log_uniform": "that is the same as log; write 1-beta for values near 1",
     "logit": "write 1-beta for values near 1",
 }
+OTHER_CHOICES = {
+    "sgd": "gradient_descent", "gd": "gradient_descent", "batch_gradient_descent": "gradient_descent",
+    "sgd_momentum": "momentum", "sgdm": "momentum", "heavy_ball": "momentum", "rms_prop": "rmsprop",
+    "glorot": "xavier_average", "glorot_uniform": "xavier_average", "glorot_normal": "xavier_average",
+    "kaiming": "he", "kaiming_normal": "he", "kaiming_uniform": "he", "he_normal": "he", "he_uniform": "he",
+    "lecun": "xavier", "lecun_normal": "xavier", "zero": "zeros",
+    "logistic": "sigmoid", "leakyrelu": "leaky_relu", "rectifier": "relu",
+    "fixed": "constant", "time": "inverse_time", "inverse": "inverse_time", "invscaling": "inverse_time",
+    "1/t": "inverse_time", "exp": "exponential", "step": "staircase", "steps": "staircase", "discrete": "staircase",
+    "square_root": "sqrt", "piecewise": "manual", "piecewise_constant": "manual", "multi_step": "manual",
+    "all": "full", "batch": "full",
+}  # fmt: skip
+"""Words of other tools and books, in small letters."""
 MAX_CHOICES = 1000
 
 
@@ -51,7 +65,7 @@ def legal_value(reader: Reader, node: Node, key: str, legal: Legal) -> Value | N
         return value
     advice = ""
     if isinstance(value, str):
-        advice = did_you_mean(value, legal.choices)
+        advice = _right_word(value, legal)
         if legal.kind != "choice" and not node.plain and is_number(value):
             advice = " Remove the quotes"
     message = f"expected {legal.describe()}, found {found(node)}"
@@ -65,9 +79,16 @@ def _structured(reader: Reader, node: Node, key: str, legal: Legal, notation: No
     try:
         return notation.canonical(plain_tree(node))
     except ValueError as error:
-        advice = did_you_mean(node.value, legal.choices) if isinstance(node.value, str) else ""
+        advice = _right_word(node.value, legal) if isinstance(node.value, str) else ""
         reader.problem(node, key, f"expected {legal.describe()}; {error}" + (f".{advice}" if advice else ""))
         return None
+
+
+def _right_word(written: str, legal: Legal) -> str:
+    """Which word to write instead of one that is none of the choices."""
+    word = re.sub(r"[-\s]", "_", written.lower())
+    word = OTHER_CHOICES.get(word, word)
+    return f" Write {word}" if word in legal.choices else did_you_mean(written, legal.choices)
 
 
 def _is_refused(node: Node) -> bool:
@@ -103,6 +124,16 @@ def domain(reader: Reader, node: Node, key: str, legal: Legal) -> Domain | None:
 def names_a_range(node: Node) -> bool:
     """Whether a mapping has a key of a range or of choices, and is not itself a value."""
     return isinstance(node.value, dict) and any(name in KEYS or name in OTHER_NAMES for name in node.value)
+
+
+def as_searched(node: Node) -> str:
+    """The form in space of a list or a mapping; short items are written out."""
+    if not isinstance(node.value, list):
+        return "{...}"
+    items = [item.value if isinstance(item.value, str) and item.plain else found(item) for item in node.value]
+    are_short = items and not any(isinstance(item.value, dict | list) for item in node.value)
+    text = ", ".join(map(str, items))
+    return f"{{choices: [{text if are_short and len(text) <= 60 else '...'}]}}"
 
 
 def _choices(reader: Reader, node: Node, key: str, legal: Legal) -> Domain | None:
@@ -212,7 +243,8 @@ def _misfit(end: str, value: float | None, scale: Scale, legal: Legal) -> str:
     if value is None:
         return ""
     if scale is LOG and value <= 0:
-        return f"a log scale needs low above 0, found {_said(value)}"
+        advice = "bounds are values, never exponents: 10^-4 is written 1e-4"
+        return f"a log scale needs {end} above 0, found {_said(value)}; {advice}"
     if scale is ONE_MINUS and not 0 <= value < 1:
         return f"1-beta needs 0 <= low < high < 1, found {end} {_said(value)}"
     if not legal.admits(value):

@@ -27,6 +27,7 @@ from hptune.space import SearchSpace
 from hptune.trial import METRICS, MetricName, Value
 
 SECTIONS = ("name", "data", "train", "space", "search")
+WITH_DEFAULTS = ("train", "search")  # those that may as well be empty
 
 
 class _Dumper(yaml.SafeDumper):
@@ -134,12 +135,18 @@ def parse(
     reader = reader or Reader()
     for override in overrides:
         root = _overridden(reader, root, override)
-    sections = reader.mapping(root, "", SECTIONS)
+    sections = {
+        name: node
+        for name, node in reader.mapping(root, "", SECTIONS).items()
+        if node.value is not None or name not in WITH_DEFAULTS
+    }
     name = _name(reader, sections.get("name"), default_name)
     data = data_section.read(reader, sections.get("data"), root, folder)
     space_node, train_node = sections.get("space"), sections.get("train")
     fixed = parameters.fixed(reader, train_node)
     space = parameters.space(reader, space_node, fixed, root, strict=strict)
+    if strict and data_section.says_no_images(sections.get("data"), data):
+        parameters.refuse_moves(reader, fixed, space, data, root)
     search = _search(reader, sections.get("search"))
     reader.finish()
     searched = {parameter.name for parameter in space.parameters}

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from hptune.config.yaml_scalars import Scalar, reads_as_text, resolve
+from hptune.config.yaml_scalars import NUMBER, Scalar, reads_as_text, resolve
 from hptune.config.yaml_syntax import SYNTAX, TOKENS
 from hptune.errors import Problem, StudyFileError
 
@@ -211,10 +211,13 @@ class _Builder:
             return
         parent = self.stack[-1] if self.stack else None
         if parent and isinstance(parent.node.value, dict) and parent.key is None:
-            parent.key, parent.name = node, self._key(node, event, parent)
+            parent.key = node
+            parent.name = self._key(node, event, parent)
             return
         self._glued_colon(node, event, parent)
         node = self._scalar(node, event)
+        if parent and parent.key and parent.key.refused:
+            node = replace(node, refused=True)
         if parent is None:
             self.root = node
         elif isinstance(parent.node.value, list):
@@ -250,7 +253,12 @@ class _Builder:
         elif not name.strip():
             self._report(spot, 'expected a name before ":", found none')
         elif node.plain and not (reads_as_text(name) or WHOLE.fullmatch(name)):
-            self._report(spot, f"names must be text, and YAML reads {_shown(name)} as something else: quote it")
+            is_number = NUMBER.fullmatch(name) is not None
+            todo = "an epoch is a whole number, as 10; if it is text, quote it" if is_number else "quote it"
+            self._report(spot, f"names must be text, and YAML reads {_shown(name)} as something else: {todo}")
+            if is_number:  # so that the factors of a schedule are refused, and not missing
+                parent.key = replace(node, refused=True)
+                return name
         elif name in parent.lines:
             first = f" (first on line {parent.lines[name]})" if self.is_file else ""
             self._report(spot, f"{_shown(name)} is given twice{first}: keep one of them")

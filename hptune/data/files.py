@@ -11,7 +11,7 @@ import re
 import stat
 from pathlib import Path
 
-from hptune.data.kinds import KINDS, kind
+from hptune.data.kinds import problem_of_kind
 from hptune.data.problems import FileProblems
 from hptune.errors import DataError, did_you_mean
 
@@ -22,7 +22,7 @@ SIZE_LIMIT_NAME = "8 GiB"
 def check_file(path: str) -> None:
     """Raise a DataError unless path is a readable, regular file of a known kind that is not empty."""
     problems = FileProblems(path)
-    message = _problem_of_name(path) or _problem_of_file(path)
+    message = _problem_of_address(path) or problem_of_kind(path) or _problem_of_file(path)
     if message:
         problems.add(message)
     problems.raise_any()
@@ -36,14 +36,10 @@ def read_bytes(path: str) -> bytes:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _problem_of_name(path: str) -> str:
+def _problem_of_address(path: str) -> str:
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", path):
         return "local files only: download it and give the path of the copy"
-    suffix = Path(path).suffix.lower()
-    if kind(path) or (not suffix and not Path(path).is_file()):
-        return ""
-    known = f"hptune reads {', '.join(KINDS)} and IDX files"
-    return f"{known}, this one ends in {suffix or 'nothing'}"
+    return ""
 
 
 def _problem_of_file(path: str) -> str:
@@ -55,7 +51,6 @@ def _problem_of_file(path: str) -> str:
         return f"cannot be read: {getattr(error, 'strerror', None) or error}"
     may_read = os.access(path, os.R_OK)
     checks = (
-        (stat.S_ISDIR(status.st_mode), "is a directory: name a file in it"),
         (
             not stat.S_ISREG(status.st_mode),
             "is not a regular file (but a pipe, a socket or a device): save it as a file",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import stat
 import zlib
 from collections.abc import Mapping
@@ -30,6 +31,17 @@ def kind(path: str) -> str:
         return by_suffix
     has_name_of_idx = Path(path).name.lower().removesuffix(".gz").endswith(IDX_ENDINGS)
     return "idx" if has_name_of_idx or _has_content_of_idx(path) else ""
+
+
+def problem_of_kind(path: str) -> str:
+    """Why a path cannot be that of a data file: a directory, or a file of no known kind; empty where it can."""
+    if os.path.isdir(path):  # noqa: PTH112  (never raises, as that of Path does)
+        return "is a directory: name a file in it"
+    suffix = Path(path).suffix.lower()
+    if kind(path) or (not suffix and not Path(path).is_file()):
+        return ""
+    known = f"hptune reads {', '.join(KINDS)} and IDX files"
+    return f"{known}, this one ends in {suffix or 'nothing'}"
 
 
 def _has_content_of_idx(path: str) -> bool:

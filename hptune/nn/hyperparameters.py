@@ -37,7 +37,9 @@ class Hyperparameters:
     )
     epochs: int = _legal(30, "passes over the training set", Legal("int", low=1, high=10**9))
     patience: int = _legal(
-        0, "epochs without a lower metric after which training stops; 0 is never", Legal("int", low=0, high=10**9)
+        0,
+        "epochs without a lower metric after which training stops; 0 is never",
+        Legal("int", low=0, high=10**9, low_is_off=True),
     )
     batch_size: int | str = _legal(
         64, "examples in a mini-batch; full is all of them", Legal("int", low=1, high=10**9, choices=("full",))
@@ -115,7 +117,7 @@ class Hyperparameters:
     learning_rate_factors: str = _legal(
         "0:1",
         "manual: learning_rate * the factor of the last epoch named so far, epochs from 0",
-        Legal("choice", notation=FACTORS, only_with=(Need("schedule", ("manual",)),)),
+        Legal("choice", notation=FACTORS, only_with=(Need("schedule", ("manual",)),), required=True),
     )
     momentum: float = _legal(
         0.9, "beta of the averaged gradient", Legal("real", low=0, high=1, high_open=True, only_with=(_MOMENTUM,))
@@ -131,7 +133,9 @@ class Hyperparameters:
     )
     l2: float = _legal(0.0, "lambda of the penalty lambda/(2m) * ||W||^2", Legal("real", low=0))
     l1: float = _legal(0.0, "lambda of the penalty lambda/m * sum |W|", Legal("real", low=0))
-    clip_norm: float = _legal(0.0, "largest norm of the gradient; 0 is no clipping", Legal("real", low=0))
+    clip_norm: float = _legal(
+        0.0, "largest norm of the gradient; 0 is no clipping", Legal("real", low=0, low_is_off=True)
+    )
     dropout: float = _legal(
         0.0,
         "share of the hidden units dropped in training",

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hptune.config import yaml_tree
+from hptune.config.ranges import OTHER_CHOICES
 from hptune.config.study_file import Override, SearchSettings, load, parse, stage_space, to_yaml
 from hptune.config.yaml_tree import plain_tree
 from hptune.data.settings import CLASSES, SOURCES
@@ -131,6 +132,10 @@ def test_the_example_in_the_repository_loads():
         ("batch_size: {choices: [32.0, 64]}", Choice((32, 64))),
         ("batch_norm: {choices: [true, false]}", Choice((True, False))),
         ("batch_norm: true", Choice((True,), constant=True)),
+        ("patience: {choices: [0, 5]}", Choice((0, 5))),
+        ("patience: 0", Choice((0,), constant=True)),
+        ("patience: {low: 1, high: 5}", Grid(1, 1, 5)),
+        ("clip_norm: {low: 5e-324, high: 5}", Real(5e-324, 5.0)),
         ("batch_size: {choices: [1, full]}", Choice((1, "full"))),
         ("widths: {choices: [[64], same, 64-32, [8, 8.0]]}", Choice(("64", "same", "64-32", "8-8"))),
         ("widths: 64-32", Choice(("64-32",), constant=True)),
@@ -220,6 +225,35 @@ def test_strange_paths_are_problems_and_nothing_worse(path, phrase, tmp_path):
         load(study)
 
 
+@pytest.mark.parametrize(
+    ("key", "name", "message"),
+    [
+        (
+            "path",
+            "cust.txt",
+            "hptune reads .csv, .tsv, .tab, .npz, .npy, .parquet and IDX files, this one ends in .txt",
+        ),
+        ("path", "cust.csv.gz", "and IDX files, this one ends in .gz"),
+        ("path", "cust.xlsx", "this one ends in .xlsx"),
+        ("path", "cust", "this one ends in nothing"),
+        ("path", "folder", "is a directory: name a file in it"),
+        ("path", "folder.csv", "is a directory: name a file in it"),
+        ("dev", "dev.txt", "this one ends in .txt"),
+    ],
+)
+def test_a_file_of_no_known_kind_is_one_problem_and_has_no_consequences(key, name, message, tmp_path):
+    (tmp_path / "train.csv").touch()
+    (tmp_path / name).mkdir() if "folder" in name else (tmp_path / name).touch()
+    data = {"path": "train.csv", key: name, "target": "churn", "ignore": ["id"]}
+    study = tmp_path / "s.yaml"
+    study.write_text(json.dumps({"data": data, "space": {"l2": 1}}))
+    with pytest.raises(StudyFileError) as caught:
+        load(study)
+    (problem,) = caught.value.problems
+    assert problem.key == f"data.{key}"
+    assert problem.message.endswith(message)
+
+
 def test_the_study_file_of_a_run_loads_where_its_data_are_gone():
     assert parsed("data: {path: /gone.csv, target: y}\nspace: {dropout: 0.5}\n").data.path == "/gone.csv"
 
@@ -282,7 +316,13 @@ IN_SPACE = [
     ("dropout: {low: .nan, high: 0.5}", "3:18", "dropout.low", "expected a finite number, found nan"),
     ("learning_rate: {low: 1, high: .inf}", "3:33", "learning_rate.high", "expected a finite number, found inf"),
     ("learning_rate: {low: 0, high: 1}", "3:24", "learning_rate.low", "expected a number above 0, found 0"),
-    ("learning_rate: {scale: log, low: 0, high: 1}", "3:36", "learning_rate.low", "a log scale needs low above 0"),
+    (
+        "learning_rate: {scale: log, low: 0, high: 1}",
+        "3:36",
+        "learning_rate.low",
+        "needs low above 0, found 0; bounds are",
+    ),
+    ("learning_rate: {scale: log, low: 1, high: 0}", "3:45", "learning_rate.high", "a log scale needs high above 0"),
     ("learning_rate: {scale: log, low: -1, high: 1}", "3:36", "learning_rate.low", "a log scale needs low above 0"),
     ("learning_rate: {low: 1, high: 1e308}", "3:33", "learning_rate.high", "too large to be computed with"),
     (
@@ -304,6 +344,17 @@ IN_SPACE = [
         "1-beta needs 0 <= low < high < 1, found low",
     ),
     ("l2: {scale: 1-beta, low: 0.9, high: 7}", "3:39", "l2.high", "found high 7"),
+    ("patience: {low: 0, high: 9}", "3:19", "patience.low", "0 switches patience off, so a range must begin at 1; or"),
+    ("patience: {low: 0, high: 9, step: 3}", "3:19", "patience.low", "or give {choices: [0, 5, 10]}"),
+    (
+        "clip_norm: {low: -0.0, high: 9}",
+        "3:20",
+        "clip_norm.low",
+        "0 switches clip_norm off, so a range must begin above 0",
+    ),
+    ("clip_norm: {type: int, low: 0, high: 9}", "3:31", "clip_norm.low", "must begin above 0"),
+    ("clip_norm: {scale: log, low: 0, high: 9}", "3:32", "clip_norm.low", "a log scale needs low above 0"),
+    ("clip_norm: {low: -1, high: 9}", "3:20", "clip_norm.low", "expected a number of at least 0, found -1"),
     ("hidden_units: {scale: 1-beta, low: 1, high: 9}", "3:25", "hidden_units.scale", "not for whole ones"),
     ("beta1: {scale: reverse_log, low: 0.9, high: 0.99}", "3:18", "beta1.scale", "write 1-beta for values near 1"),
     ("beta1: {scale: inv_log_uniform_values, low: 0.9, high: 0.99}", "3:18", "beta1.scale", "same as log"),
@@ -375,7 +426,12 @@ IN_SPACE = [
     ("batch_norm: 1", "3:15", "batch_norm", "expected true or false, found 1"),
     ("batch_norm: {choices: [true, 0]}", "3:32", "batch_norm.choices", "expected true or false, found 0"),
     ("batch_norm: 'true'", "3:15", "batch_norm", "expected true or false, found 'true'"),
-    ("batch_norm_momentum: 0.9", "3:3", "batch_norm_momentum", "goes with batch_norm: true, and batch_norm is never"),
+    (
+        "batch_norm_momentum: 0.9",
+        "3:3",
+        "batch_norm_momentum",
+        "batch_norm is false here (its default). Change that, or remove batch_norm_momentum",
+    ),
     (
         "l2: {low: 0, high: 1, when: {batch_norm: true}}",
         "3:44",
@@ -407,8 +463,13 @@ IN_SPACE = [
     ("hidden_layer_sizes: [3]", "3:3", "hidden_layer_sizes", "Write widths."),
     ("l2: {low: 0, high: 1, when: {widths: [64]}}", "3:41", "l2.when.widths", "found 64: one layer is"),
     ("10: 1", "3:3", "10", "unknown key"),
-    ("momentum: {low: 0, high: 0.5, when: {optimizer: adam}}", "3:3", "momentum", "optimizer is never that here"),
-    ("activation: logistic", "3:15", "activation", "tanh, sigmoid, found 'logistic'"),
+    (
+        "momentum: {low: 0, high: 0.5, when: {optimizer: adam}}",
+        "3:3",
+        "momentum",
+        "optimizer is adam here (its default)",
+    ),
+    ("activation: logistic", "3:15", "activation", "tanh, sigmoid, found 'logistic'. Write sigmoid"),
     ("l2: {low: 0, high: 1, low: 0.5}", "3:25", "l2", "'low' is given twice"),
     ("epochs: {low: 010, high: 20}", "3:17", "epochs", "leading zero"),
     ("epochs: {low: 1:30, high: 20}", "3:17", "epochs", "base 60"),
@@ -418,7 +479,11 @@ IN_SPACE = [
     ("no: 1", "3:3", "space", "quote it"),
     ("l2: {low: 0, high: 1, when: }", "3:30", "l2.when", "expected keys"),
     ("l2: {low: 0, high: 1, when: {optimzer: adam}}", "3:32", "l2.when.optimzer", 'Did you mean "optimizer"?'),
-    ("l2: {low: 0, high: 1, when: {optimizer: sgd}}", "3:43", "l2.when.optimizer", "expected one of gradient_descent"),
+    ("l2: {low: 0, high: 1, when: {optimizer: sgd}}", "3:43", "l2.when.optimizer", "'sgd'. Write gradient_descent"),
+    ("optimizer: {choices: [adam, rms_prop]}", "3:31", "optimizer.choices", "found 'rms_prop'. Write rmsprop"),
+    ("optimizer: Adam", "3:14", "optimizer", "found 'Adam'. Write adam"),
+    ("init: Glorot-Uniform", "3:9", "init", "found 'Glorot-Uniform'. Write xavier_average"),
+    ("init: logistic", "3:9", "init", "large, zeros, found 'logistic'"),
     (
         "l2: {low: 0, high: 1, when: {optimizer: momentum}}",
         "3:43",
@@ -488,12 +553,29 @@ IN_FILE = [
     ("data: {path: a.csv, target: y, ignore: [1]}\nspace: {l2: 1}", "1:41", "data.ignore", "put it in quotes"),
     ("data: {source: digits}\ntrain: {epochs: 0}\nspace: {l2: 1}", "2:17", "train.epochs", "at least 1"),
     ("data: {source: digits}\ntrain: {epochs: 1.5}\nspace: {l2: 1}", "2:17", "train.epochs", "found 1.5"),
-    ("data: {source: digits}\ntrain: {epochs: [1]}\nspace: {l2: 1}", "2:17", "train.epochs", "belongs under space:"),
+    (
+        "data: {source: digits}\ntrain: {epochs: [1]}\nspace: {l2: 1}",
+        "2:17",
+        "train.epochs",
+        "space: {epochs: {choices: [1]}}",
+    ),
     (
         "data: {source: digits}\ntrain: {epochs: {low: 1}}\nspace: {l2: 1}",
         "2:17",
         "train.epochs",
-        "belongs under space",
+        "expected one value; what is searched belongs under space, as space: {epochs: {...}}",
+    ),
+    (
+        "data: {source: digits}\ntrain: {activation: [relu, 'tanh', 1]}\nspace: {l2: 1}",
+        "2:21",
+        "train.activation",
+        "space: {activation: {choices: [relu, 'tanh', 1]}}",
+    ),
+    (
+        "data: {source: digits}\ntrain: {learning_rate: [[1], 2]}\nspace: {l2: 1}",
+        "2:24",
+        "train.learning_rate",
+        "space: {learning_rate: {choices: [...]}}",
     ),
     ("data: {source: digits}\ntrain: {epoch: 1}\nspace: {l2: 1}", "2:9", "train.epoch", 'Did you mean "epochs"?'),
     (
@@ -512,19 +594,19 @@ IN_FILE = [
         "data: {source: digits}\ntrain: {widths: [8], hidden_units: 8}\nspace: {l2: 1}",
         "2:22",
         "train.hidden_units",
-        "hidden_units goes with widths: same, and widths is never that here",
+        "hidden_units goes with widths: same, and widths is 8 here. Change that, or remove hidden_units",
     ),
     (
         "data: {source: digits}\ntrain: {widths: [8]}\nspace: {hidden_layers: {low: 1, high: 2}}",
         "3:9",
         "space.hidden_layers",
-        "hidden_layers goes with widths: same, and widths is never that here",
+        "hidden_layers goes with widths: same, and widths is 8 here",
     ),
     (
         "data: {source: digits}\ntrain: {hidden_layers: 0}\nspace: {hidden_units: {low: 1, high: 2}}",
         "3:9",
         "space.hidden_units",
-        "goes with hidden_layers other than 0, and hidden_layers is always that here",
+        "goes with hidden_layers other than 0, and here it is 0. Change",
     ),
     (
         "data: {source: digits}\ntrain: {dropout: 0.1}\nspace: {hidden_layers: 0}",
@@ -536,19 +618,19 @@ IN_FILE = [
         "data: {source: digits}\ntrain: {batch_size: 1, batch_norm: true}\nspace: {l2: 1}",
         "2:24",
         "train.batch_norm",
-        "batch_size is always that here (a mini-batch of one example has no variance)",
+        "other than 1, and here it is 1 (a mini-batch of one example has no variance)",
     ),
     (
         "data: {source: digits}\ntrain: {learning_rate_factors: {1: 0.1}}\nspace: {l2: 1}",
         "2:9",
         "train.learning_rate_factors",
-        "goes with schedule: manual, and schedule is never that here",
+        "goes with schedule: manual, and schedule is inverse_time here (its default)",
     ),
     (
         "data: {source: digits}\ntrain: {schedule: manual, learning_rate_factors: {1: 0}}\nspace: {l2: 1}",
         "2:50",
         "train.learning_rate_factors",
-        "from which they hold, counted from 0, as {10: 0.1, 20: 0.01}; found 0",
+        "epoch, a whole number, from which they hold, counted from 0, as {10: 0.1, 20: 0.01}; found 0",
     ),
     (
         "data: {source: digits}\ntrain: {schedule: manual, learning_rate_factors: {01: 1}}\nspace: {l2: 1}",
@@ -557,10 +639,40 @@ IN_FILE = [
         "names must be text",
     ),
     (
+        "data: {source: digits}\ntrain: {schedule: manual, learning_rate_factors: {1.5: 1}}\nspace: {l2: 1}",
+        "2:51",
+        "train.learning_rate_factors",
+        "an epoch is a whole number, as 10; if it is text, quote it",
+    ),
+    (
         "data: {source: digits}\ntrain: {schedule: manual, learning_rate_factors: 1:0.5}\nspace: {l2: 1}",
         "2:50",
         "train.learning_rate_factors",
         "looks like a time (a number in base 60): quote it",
+    ),
+    (
+        "data: {source: digits}\ntrain: {schedule: manual}\nspace: {l2: 1}",
+        "2:19",
+        "train.schedule",
+        "schedule: manual needs learning_rate_factors beside it: factors above 0 by the epoch",
+    ),
+    (
+        "data: {source: digits}\nspace: {schedule: {choices: [sqrt, manual]}}",
+        "2:19",
+        "space.schedule",
+        "schedule: manual needs learning_rate_factors beside it",
+    ),
+    (
+        "data: {source: digits}\nspace: {schedule: {choices: [sqrt, manul]}}",
+        "2:36",
+        "space.schedule.choices",
+        'Did you mean "manual"?',
+    ),
+    (
+        "data: {source: digits}\ntrain: {schedule: manual, learning_rate_factors: 1}\nspace: {l2: 1}",
+        "2:50",
+        "train.learning_rate_factors",
+        "found 1",
     ),
     ("data: {source: digits}\ntrain: 5\nspace: {l2: 1}", "2:8", "train", "expected keys"),
     ("data: {source: digits}\ntrain: {momentum: 0.9}\nspace: {l2: 1}", "2:9", "train.momentum", "has no effect"),
@@ -568,7 +680,7 @@ IN_FILE = [
         "data: {source: digits}\ntrain: {init: zeros, init_scale: 2}\nspace: {l2: 1}",
         "2:22",
         "train.init_scale",
-        "init_scale goes with init other than zeros, and init is always that here",
+        "init_scale goes with init other than zeros, and here it is zeros",
     ),
     (
         "data: {source: digits}\ntrain: {optimizer: momentum, beta2: 0.9}\nspace: {l2: 1}",
@@ -654,11 +766,31 @@ def test_mistakes_elsewhere(text, place, key, words):
         assert len(problems) == 1, say(problems)
 
 
+def test_other_words_lead_to_words_that_are_there():
+    words = {choice for legal in LEGAL.values() for choice in legal.choices}
+    assert set(OTHER_CHOICES.values()) <= words
+    assert words.isdisjoint(OTHER_CHOICES)
+    assert all(word == word.lower() and "-" not in word for word in OTHER_CHOICES)
+    (problem,) = problems_of(with_space("init: sgd"))
+    assert problem.message.endswith("found 'sgd'")
+
+
 def test_more_than_a_thousand_choices_are_refused():
     values = ", ".join(str(n) for n in range(1, 1002))
     assert "expected 1 to 1000 values, found 1001" in say(problems_of(with_space(f"epochs: {{choices: [{values}]}}")))
     values = ", ".join(str(n) for n in range(1, 1001))
     assert domain_of(f"epochs: {{choices: [{values}]}}").size == 1000
+
+
+@pytest.mark.parametrize("epoch", ["1.5", "01", "1e1"])
+def test_a_refused_epoch_is_one_problem(epoch, tmp_path):
+    study = tmp_path / "s.yaml"
+    manual = f"{{schedule: manual, learning_rate_factors: {{{epoch}: 0.5}}}}"
+    study.write_text(f"data: {{source: digits}}\ntrain: {manual}\nspace: {{l2: {{low: 0, high: 1}}}}\n")
+    with pytest.raises(StudyFileError) as caught:
+        load(study)
+    assert [p.key for p in caught.value.problems] == ["train.learning_rate_factors"]
+    assert "an epoch is a whole number, as 10" in str(caught.value)
 
 
 def test_all_problems_are_told_at_once_in_the_order_of_the_file():
@@ -703,6 +835,15 @@ def test_a_condition_on_a_range_of_reals_is_explained():
     assert "its range 0 .. 0.5 is of real numbers, and conditions need separate values" in problem.message
 
 
+def test_exponents_as_bounds_are_told_from_values_at_both_ends():
+    problems = problems_of(with_space("learning_rate: {scale: log, low: -4, high: 0}"))
+    advice = "bounds are values, never exponents: 10^-4 is written 1e-4"
+    assert [(p.key.rpartition(".")[2], p.message) for p in problems] == [
+        ("low", f"a log scale needs low above 0, found -4; {advice}"),
+        ("high", f"a log scale needs high above 0, found 0; {advice}"),
+    ]
+
+
 def test_conditions_in_a_circle_name_the_circle_and_not_those_that_hang_on_it():
     text = with_space(
         "hidden_layers: {low: 1, high: 3, when: {batch_size: 32}}\n"
@@ -731,6 +872,14 @@ def test_a_circle_of_conditions_may_go_through_what_a_hyperparameter_needs():
             "never holds where momentum has an effect: momentum goes with optimizer: momentum",
         ),
         (
+            (
+                "schedule: {choices: [manual, sqrt]}\n  optimizer: {choices: [adam, momentum]}\n"
+                "  learning_rate_factors: {choices: [{9: 0.1}], when: {optimizer: adam}}"
+            ),
+            "5:48",
+            "leaves out trials that need learning_rate_factors: it must be given for all with schedule: manual",
+        ),
+        (
             "hidden_layers: {low: 0, high: 2}\n  dropout: {low: 0, high: 0.5, when: {hidden_layers: [0]}}",
             "4:32",
             (
@@ -743,6 +892,30 @@ def test_a_circle_of_conditions_may_go_through_what_a_hyperparameter_needs():
 def test_a_condition_against_what_a_hyperparameter_needs_is_refused(space, place, words):
     (problem,) = problems_of(with_space(space))
     assert (problem.place, problem.message) == (f"s.yaml:{place}", words)
+
+
+def test_what_is_required_may_have_conditions_that_say_the_same():
+    factors = "learning_rate_factors: {choices: [{9: 0.1}], when: {schedule: manual}}"
+    assert parsed(with_space(f"schedule: {{choices: [manual, sqrt]}}\n  {factors}")).space.parameters[1].when
+
+
+def test_a_stored_study_may_lack_what_is_required_today():
+    text = "data: {source: digits}\ntrain: {schedule: manual}\nspace: {l2: {low: 0, high: 1}}"
+    config = parse(yaml_tree.parse(text, "s.yaml"), (), default_name="s", folder=None, strict=False)
+    assert config.train["learning_rate_factors"] == "0:1"
+    assert parsed(config.to_yaml()) == config
+
+
+def test_a_stored_study_may_have_ranges_from_0_of_what_0_switches_off():
+    space = {
+        "patience": {"type": "int", "low": 0, "high": 9},
+        "clip_norm": {"scale": "linear", "low": 0.0, "high": 2.0},
+    }
+    text = json.dumps({"data": {"source": "digits"}, "space": space})
+    assert [p.key for p in problems_of(text)] == ["space.patience.low", "space.clip_norm.low"]
+    config = parse(yaml_tree.parse(text, "s.yaml"), (), default_name="s", folder=None, strict=False)
+    assert stage_space(json.dumps(space)) == config.space
+    assert config.space.plain() == space
 
 
 def test_a_condition_that_leaves_some_effect_is_taken():
@@ -769,7 +942,6 @@ def test_a_stored_study_keeps_what_would_be_refused_today_and_leaves_it_out():
         ("{widths: [64]}", "widths", "64"),
         ("{widths: [1024, 64, 10]}", "widths", "1024-64-10"),  # looks like a date
         ("{batch_size: full}", "batch_size", "full"),
-        ("{schedule: manual}", "learning_rate_factors", "0:1"),
         ("{schedule: manual, learning_rate_factors: {7: 0.5}}", "learning_rate_factors", "7:0.5"),  # and like a time
         ("{schedule: manual, learning_rate_factors: {'20': 1e-2, 10: 3}}", "learning_rate_factors", "10:3 20:0.01"),
         ("{schedule: manual, learning_rate_factors: 10:3 20:0.01}", "learning_rate_factors", "10:3 20:0.01"),
@@ -833,6 +1005,11 @@ def test_of_two_overrides_of_one_key_the_last_holds_and_they_can_build_on_each_o
     assert parsed(SMALL, ("search.trials", "5"), ("search.trials", "6")).search.trials == 6
     config = parsed(SMALL, ("space.dropout.low", "0"), ("space.dropout.high", "0.5"))
     assert config.space.parameters[2].domain == Real(0.0, 0.5)
+
+
+@pytest.mark.parametrize("nothing", ["", "~", "{}"])
+def test_an_empty_section_has_its_defaults(nothing):
+    assert parsed(f"{SMALL}train: {nothing}\nsearch: {nothing}\n") == parsed(SMALL)
 
 
 def test_an_override_into_an_empty_section_fills_it():

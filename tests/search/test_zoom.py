@@ -139,6 +139,24 @@ def test_levels_by_hand(name, domain, centre, low, high, note):
     assert getattr(new, "step", None) == getattr(domain, "step", None)
 
 
+@pytest.mark.parametrize(
+    ("name", "domain", "centre", "low", "high", "note"),
+    [
+        ("patience", Grid(3, 1, 11), 3, 1, 5, EXTENDED_LOW),  # 11 levels, three of them below: to 0, which is off
+        ("patience", Grid(5, 5, 4), 5, 5, 15, LIMIT_LOW),
+        ("patience", Grid(0, 1, 11), 0, 0, 2, LIMIT_LOW),  # of a run that was started when that was taken
+        ("clip_norm", Real(1.0, 9.0), 1.0, 0.5, 3.0, EXTENDED_LOW),  # half-way to 0
+        ("clip_norm", Grid(1.0, 1.0, 9), 1.0, 1.0, 3.0, LIMIT_LOW),
+        ("clip_norm", Real(0.0, 8.0), 0.0, 0.0, 2.0, LIMIT_LOW),
+    ],
+)
+def test_no_range_is_extended_to_what_switches_off(name, domain, centre, low, high, note):
+    space = stage_space(json.dumps({name: domain.plain()}))
+    assert space.parameters[0].domain == domain
+    (change,) = around(space, {name: centre}, [], FACTOR).changes
+    assert (change.new.low, change.new.high, change.note) == (low, high, note)
+
+
 def test_choices_stay_where_they_occur_among_the_best():
     domain = Choice((16, 32, 64, 128))
     assert zoomed("batch_size", domain, 64, best=[16, 64, 16]) == (Choice((16, 64)), "")
@@ -230,12 +248,8 @@ def test_what_a_parameter_needs_is_no_condition_of_the_file_and_is_said_as_well(
     space = SearchSpace(tuple(Parameter(name, domain, LEGAL[name]) for name, domain in domains.items()))
     centre = {"optimizer": "adam", "widths": "same", "hidden_layers": 0}
     alone = {change.name: change.note for change in around(space, centre, [], 0.5).changes}
-    assert alone["momentum"] == (
-        "no part in it: momentum goes with optimizer: momentum, and optimizer is never that here"
-    )
-    assert alone["dropout"] == (
-        "no part in it: dropout goes with hidden_layers other than 0, and hidden_layers is always that here"
-    )
+    assert alone["momentum"] == ("no part in it: momentum goes with optimizer: momentum, and optimizer is adam here")
+    assert alone["dropout"] == ("no part in it: dropout goes with hidden_layers other than 0, and here it is 0")
     beside = {"optimizer": "momentum", "momentum": 0.9, "widths": "8", "dropout": 0.1}
     kept = {change.name: change.note for change in around(space, centre, [beside], 0.5).changes}
     assert kept["momentum"] == kept["dropout"] == "kept: the trial does not have it"
