@@ -27,10 +27,13 @@ def has_effect(name: str, values: Mapping[str, Value]) -> bool:
     return all(_holds(need, values) for need in LEGAL[name].only_with)
 
 
+def _is_one(value: Value, need: Need) -> bool:
+    return any(same(value, other) for other in need.values)
+
+
 def _holds(need: Need, values: Mapping[str, Value]) -> bool:
     """What has no effect itself has none of the values."""
-    is_one = any(same(values[need.name], value) for value in need.values)
-    return (is_one and has_effect(need.name, values)) != need.other_than
+    return (_is_one(values[need.name], need) and has_effect(need.name, values)) != need.other_than
 
 
 def effective(given: Mapping[str, Value]) -> dict[str, Value]:
@@ -97,15 +100,18 @@ class Possible:
 
     def _combinations(self, needs: Iterable[Need], when: Sequence[Condition] = ()) -> Iterator[dict[str, Value]]:
         """The values that hyperparameters can have together, as far as needs and conditions tell them apart."""
-        spoken: dict[str, list[Value]] = {}
+        by_name: dict[str, list[Need]] = {}
         for need in needs:
-            spoken.setdefault(need.name, []).extend(need.values)
-        conditions = {name: values for name, values in when if name in spoken}
+            by_name.setdefault(need.name, []).append(need)
+        conditions = {name: values for name, values in when if name in by_name}
         possible = {}
-        for name, values in spoken.items():
-            possible[name] = self._values(name, [*values, *conditions.get(name, ())])
+        for name, about in by_name.items():
+            spoken = [value for need in about for value in need.values]
+            values = self._values(name, [*spoken, *conditions.get(name, ())])
             if name in conditions:
-                possible[name] = [v for v in possible[name] if any(same(v, other) for other in conditions[name])]
+                values = [v for v in values if any(same(v, other) for other in conditions[name])]
+            # of values that no need tells apart, one is enough
+            possible[name] = list({tuple(_is_one(value, need) for need in about): value for value in values}.values())
         for combination in itertools.product(*possible.values()):
             yield dict(zip(possible, combination, strict=True))
 

@@ -151,3 +151,14 @@ def test_what_can_have_an_effect_is_what_has_one_in_some_configuration(study, na
     assert Possible(domains, fixed).can_have_effect(name) is any(effects.has_effect(name, c) for c in configurations)
     assert Possible(domains, fixed).can_have_effect(name, when) is any(effects.has_effect(name, c) for c in held)
     assert bool(Possible(domains, fixed).why_none(name)) is not Possible(domains, fixed).can_have_effect(name)
+
+
+def test_values_that_no_need_tells_apart_are_one():
+    """A study file of ten kilobytes can name hundreds of values of each; their combinations are not gone through."""
+    sizes, layers = tuple(range(1, 400)), tuple(range(101))
+    domains = {"batch_size": Choice(sizes), "hidden_layers": Choice(layers), "batch_norm": Choice((True, False))}
+    when = (("batch_norm", (False,)), ("batch_size", sizes), ("hidden_layers", layers))
+    possible = Possible(domains, {"widths": "same"})
+    assert len(list(possible._combinations(effects.all_needs("batch_norm_momentum"), when))) <= 8
+    assert not possible.can_have_effect("batch_norm_momentum", when)
+    assert possible.can_have_effect("batch_norm_momentum", when[1:])
