@@ -16,7 +16,7 @@ from hptune.events import EpochEnded, TrialEnded
 from hptune.nn import model_file
 from hptune.search.ranking import ranked
 from hptune.store.best_weights import BestWeights
-from hptune.trial import Status, TrialResult
+from hptune.trial import Status, TrialResult, TrialSpec
 
 AT_REST = {".lock", "config.yaml", "run.db", "best.npz"}
 
@@ -109,6 +109,28 @@ def test_a_worker_that_dies_around_the_writing_of_its_weights_changes_nothing(
     assert store.read(folder).trials[number].attempts == 2
     assert folder.best_npz.read_bytes() == undisturbed
     assert {path.name for path in folder.path.iterdir()} == AT_REST
+
+
+def test_a_worker_leaves_the_weights_of_the_lower_score_and_of_equals_of_the_lower_number(tmp_path, monkeypatch):
+    scores = {5: 0.5, 7: 0.5, 2: 0.5, 3: 0.5, 8: 0.6, 9: 0.4, 1: 0.5}
+    fit = weights_driver.network.fit
+
+    def scripted(*arguments, number, **options):
+        trained = yield from fit(*arguments, number=number, **options)
+        return trained._replace(score=scores[number])
+
+    monkeypatch.setattr(weights_driver.network, "fit", scripted)
+    left = []
+    with weights_driver.open_store(tmp_path) as opened:
+        data = weights_driver.load(weights_driver.config().data)
+        with study.data_for_workers(opened.folder, weights_driver.config(), data):
+            opened.folder.weights.mkdir()
+            train_one = weights_driver.network.prepare(study.job_of(weights_driver.config(), opened.folder))
+            for number in scores:
+                list(train_one(TrialSpec(number, 0, {}, 0)))
+                if opened.folder.weights_of(number).exists():
+                    left.append(number)
+    assert left == [5, 2, 9]
 
 
 class Events:

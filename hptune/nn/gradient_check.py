@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ from hptune.trial import DivergedError
 
 STEPS = (1e-5, 1e-6)
 """A block that is not great is looked at again with the next step: a bend or a kink matters less, a mistake as much."""
+NEARER = 10  # times: as much as that nearer to each other than to backpropagation, both steps say that it is wrong
 
 MOST = 1000  # parameters tried one by one, shared out evenly among the blocks
 WORK = 10**10  # most tried times parameters times rows: a large network, too, is done within seconds
@@ -64,11 +65,14 @@ class BlockCheck:
     difference: float  # relative
     is_rounding: bool  # not great, but no more than the rounding of the loss makes of a gradient so small
     is_zero: bool  # by both ways: nothing can be learned there
+    is_mistake: bool = False  # doubtful, but both steps agree: neither a bend nor rounding does that
 
     @property
     def verdict(self) -> Verdict:
         if not self.checked:
             return Verdict.NOT_CHECKED
+        if self.is_mistake:
+            return Verdict.WRONG
         return Verdict.GREAT if self.is_rounding else Verdict.of(self.difference)
 
 
@@ -176,8 +180,10 @@ def _check(
     block: tuple[str, tuple[int, ...], int],
 ) -> BlockCheck:
     found: list[BlockCheck] = []
+    tried: list[_Slopes] = []
     for step in STEPS:
-        slopes = _slopes(network, batch, l2, l1, moves, step).without_kinks()
+        tried.append(_slopes(network, batch, l2, l1, moves, step))
+        slopes = tried[-1].without_kinks()
         checked = len(slopes.numeric)
         # with a smaller step rounding makes more, and is no excuse
         is_rounding = not found and BARS[0] <= slopes.difference and slopes.distance <= slopes.rounding * checked**0.5
@@ -185,7 +191,19 @@ def _check(
         found.append(BlockCheck(*block, len(moves) - checked, checked, slopes.difference, is_rounding, is_zero))
         if found[-1].verdict is Verdict.GREAT:
             break
-    return min(found, key=lambda check: check.verdict)
+    best = min(found, key=lambda check: (not check.checked, check.verdict))
+    return replace(best, is_mistake=best.verdict is Verdict.DOUBTFUL and _agree(*tried))
+
+
+def _agree(larger: _Slopes, smaller: _Slopes) -> bool:
+    """Whether the slopes by both steps are NEARER to each other than to backpropagation.
+
+    A bend moves a slope by about the square of the step, 100 times less with the smaller one, and rounding by the
+    inverse of the step: in both cases one of them is far from the other.
+    """
+    both = larger.is_smooth & smaller.is_smooth
+    apart = np.linalg.norm((larger.numeric - smaller.numeric)[both])
+    return bool(NEARER * apart < np.linalg.norm((smaller.analytic - smaller.numeric)[both]))
 
 
 def _slopes(network: Network, batch: TrainingBuffers, l2: float, l1: float, moves: list[_Move], step: float) -> _Slopes:

@@ -22,10 +22,10 @@ WHAT_TO_DO = {
     "not checked": "There every parameter was at a kink of relu or |w|, where differences say nothing: try other "
     "values with --set, or another search.seed.",
     "look again": "From 1e-7 to 1e-5. Mostly a loss that bends sharply within a step, at times a small mistake.",
-    "doubtful": "From 1e-5 to 1e-3. A term may be wrong, or the loss bends sharply within a step: try other values "
-    "with --set, or another search.seed.",
-    "wrong": "1e-3 or more. Backpropagation does not compute the gradient of this network's loss: a mistake in hptune. "
-    "Please report it with the study file.",
+    "doubtful": "From 1e-5 to 1e-3, but two steps do not agree on it: the loss bends sharply within a step, or a kink "
+    "or rounding hides the rest. Try other values with --set, or another search.seed.",
+    "wrong": "1e-3 or more, or from 1e-5 on where two steps agree on it. Backpropagation does not compute the gradient "
+    "of this network's loss: a mistake in hptune. Please report it with the study file.",
 }
 """By verdict."""
 

@@ -170,6 +170,17 @@ def test_without_the_correction_many_columns_would_raise_false_alarms():
     assert np.mean([bool(drift.alarms) for drift in drifts]) <= 0.04
 
 
+def test_each_p_is_multiplied_by_the_number_of_columns_that_vary():
+    random = np.random.default_rng(5)
+    x = np.zeros((70, 6))
+    x[:, 1], x[:, 4] = random.normal(size=70), random.normal(size=70)
+    x[40:, 1] += 0.8
+    drift = compare(Subset(x[:40], np.zeros(40, int)), Subset(x[40:], np.zeros(30, int)), classes=1)
+    assert [column.column for column in drift.columns] == [1, 4]
+    assert drift.columns[0].corrected == 2 * drift.columns[0].p > 0
+    assert drift.columns[1].corrected == min(1, 2 * drift.columns[1].p)
+
+
 def test_constant_columns_are_left_out_unless_they_differ():
     one = Subset(np.array([[1.0, 5.0, 0.0]] * 40), np.arange(40) % 2)
     other = Subset(np.array([[1.0, 6.0, 0.0]] * 40), np.arange(40) % 2)

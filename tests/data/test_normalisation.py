@@ -81,6 +81,11 @@ def test_extreme_columns_are_still_normalised(train):
     )  # 2**-12: a mean near 1 in deviations of 2**-40
 
 
+def test_what_is_farther_than_a_million_deviations_stands_at_a_million_as_the_documents_say():
+    fitted = Normalisation.fit(column(-1, 1))
+    np.testing.assert_array_equal(fitted.apply(column(9e5, 1e6, 2e6, -1e7), np.float64)[:, 0], [9e5, 1e6, 1e6, -1e6])
+
+
 def test_integers_are_normalised_as_float64():
     x = np.array([[0], [255]], np.uint8)
     np.testing.assert_array_equal(Normalisation.fit(x).apply(x), [[-1], [1]])

@@ -41,6 +41,17 @@ def test_what_is_read_is_what_would_have_been_in_memory(dataset, normalized, tmp
         np.testing.assert_array_equal(found.normalisation.scale, expected.normalisation.scale)
 
 
+def test_the_scale_of_targets_keeps_every_digit(tmp_path):
+    x, y = np.arange(6.0).reshape(3, 2), 1e8 + np.array([0, 1 / 3, 1]) * 1e-3
+    dataset = Dataset(*[Subset(x, y)] * 3, classes=(), features=("p", "q"))
+    prepared.write(tmp_path / "data", dataset, normalized=True)
+    found, expected = prepared.read(tmp_path / "data"), normalise(dataset)
+    assert found.target == expected.target
+    assert expected.target.deviation != round(expected.target.deviation, 6)
+    assert expected.target.mean != round(expected.target.mean, 6)
+    np.testing.assert_array_equal(found.dev.y, expected.dev.y)
+
+
 def test_inputs_that_are_not_normalised_are_as_they_are_and_finite(tmp_path):
     x = np.array([[1.5, 1e300], [-3e7, -1e300], [0.1, 5.0]])
     odd = Dataset(*[Subset(x, np.arange(3))] * 3, classes=("a", "b", "c"), features=("p", "q"))

@@ -112,6 +112,10 @@ WRONG = {
         dict.fromkeys(range(20), "red") | {7: "blue"},
         ['data.csv: column "price": no number in it, the first text is "red": name another column; for classes'],
     ),
+    "one text throughout": (
+        dict.fromkeys(range(20), "sold"),
+        ['data.csv:2: column "price": target "sold" (20 examples): expected a number: correct it or remove the row'],
+    ),
     "one number": (
         dict.fromkeys(range(20), "3.0"),
         ["data.csv: the target is 3 in all 12 examples of train: there is nothing to learn"],

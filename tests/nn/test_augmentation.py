@@ -197,6 +197,53 @@ def test_moves_are_equally_likely_in_every_direction():
     assert abs(counts[3:6, 3:6] - 1000).max() < 5 * np.sqrt(1000 * 8 / 9)
 
 
+def drawn_moves(rows, monkeypatch, **changes):
+    """What a mini-batch of so many images is moved by: angle, down, right, mirrored, (rows,) each."""
+    seen = []
+    monkeypatch.setattr(
+        augmentation, "turned", lambda x, _image, *moves: seen.append([move.copy() for move in moves]) or x.copy()
+    )
+    x = np.zeros((rows, 9))
+    ImageMoves(Hyperparameters(**changes), (3, 3, 1), None, x, rng())(x)
+    return [np.concatenate(parts) for parts in zip(*seen, strict=True)]
+
+
+def distance_to_uniform(values, low, high):
+    """The largest distance of the distribution function of values to that of the uniform one (Kolmogorov)."""
+    below = (np.sort(values) - low) / (high - low)
+    return max(abs(below - np.arange(len(below)) / len(below)).max(), abs(below - 1).min())
+
+
+def test_an_angle_is_uniform_to_both_sides_and_half_of_the_images_are_mirrored(monkeypatch):
+    rows, r = 20_000, 25.0
+    angle, down, right, mirrored = drawn_moves(rows, monkeypatch, rotation=r, flip=True, shift=2)
+    assert -r <= angle.min() < -0.99 * r
+    assert 0.99 * r < angle.max() <= r
+    assert distance_to_uniform(angle, -r, r) < 1.95 / np.sqrt(rows)  # exceeded once in 1000
+    assert distance_to_uniform(1.05 * angle, -r, r) > 1.95 / np.sqrt(rows)
+    assert abs(mirrored.mean() - 0.5) < 4 * 0.5 / np.sqrt(rows)
+    for shift in (down, right):
+        counts = np.bincount(shift + 2, minlength=5)
+        assert abs(counts - rows / 5).max() < 4 * np.sqrt(rows * 0.2 * 0.8)
+
+
+def test_angle_mirror_and_shifts_are_independent_of_each_other(monkeypatch):
+    rows = 20_000
+    moves = drawn_moves(rows, monkeypatch, rotation=25.0, flip=True, shift=1)
+    sizes = [abs(move - move.mean()) for move in moves]  # a size may follow from what the move itself does not
+    for each in (moves, sizes, [*moves[:3], sizes[3]], [*sizes[:3], moves[3]]):
+        assert abs(np.corrcoef(each) - np.eye(4)).max() < 4 / np.sqrt(rows)
+
+
+def test_noise_is_drawn_row_by_row_so_that_a_shorter_batch_has_the_same():
+    batch, short = np.zeros((7, 3)), np.zeros((2, 3))
+    for x in (batch, short):
+        InputNoise(0.5, Normalisation(np.zeros(3), np.ones(3)), x, rng(5))(x)
+    expected = np.float32(0.5) * rng(5).standard_normal((7, 3), np.float32)
+    np.testing.assert_array_equal(batch, expected)
+    np.testing.assert_array_equal(short, expected[:2])
+
+
 def test_noise_has_mean_0_and_the_deviation_asked_for_and_none_asked_for_is_none():
     rows, deviation = 20_000, 0.3
     spread = np.array([5.0, 0.01, 1.0, 0.0])  # of columns that are not normalised

@@ -4,10 +4,10 @@ import dataclasses
 
 import numpy as np
 import pytest
-from nn.examples import BLOBS, MOONS
+from nn.examples import BLOBS, MOONS, PLANE
 
 from hptune.nn import gradient_check, losses, training
-from hptune.nn.activations import ACTIVATIONS, Activation
+from hptune.nn.activations import ACTIVATIONS, LEAK, Activation
 from hptune.nn.gradient_check import ALL, Verdict, check, positions, relative_difference, unsettle, worst
 from hptune.nn.hyperparameters import Hyperparameters
 from hptune.nn.losses import SOFTMAX
@@ -87,6 +87,100 @@ def test_a_gradient_that_rounding_drowns_is_no_false_alarm():
     assert blocks["W1"].is_rounding
     assert blocks["W1"].difference > 1e-3
     assert worst(blocks.values()).verdict is Verdict.GREAT
+
+
+def test_a_small_gradient_that_is_wrong_is_not_excused_by_rounding(monkeypatch):
+    def fault(network, batch, l2):
+        network.gradient[where] *= 1.01
+        lengths.append(np.linalg.norm(network.gradient[where]))
+
+    h = {"activation": "sigmoid", "hidden_layers": 5, "init": "xavier", "init_scale": 0.2}
+    where, lengths = positions(begin(**h)[1])["W1"][1], []
+    faulty(monkeypatch, fault)
+    assert wrong(checked(**h)) >= {"W1"}
+    assert 1e-8 < max(lengths) < 1e-6  # a hundredth is 10 times what rounding makes of W1, and no more than 100 times
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "difference", "verdict"),
+    [
+        ((5e-8, 0), (1, 0), 5e-8, Verdict.GREAT),  # at once
+        ((5e-4, 6e-4), (1, 0), 5e-4, Verdict.GREAT),  # rounding
+        ((5e-2, 0), (5e-8, 0), 5e-8, Verdict.GREAT),
+        ((5e-6, 4e-6), (5e-5, 4e-5), 5e-6, Verdict.LOOK_AGAIN),  # the better of the two, whichever it is
+        ((5e-4, 0), (5e-6, 0), 5e-6, Verdict.LOOK_AGAIN),
+        ((5e-6, 0), (5e-6, 0), 5e-6, Verdict.LOOK_AGAIN),
+        ((9e-4, 0), (2e-5, 0), 9e-4, Verdict.DOUBTFUL),  # a bend: about 100 times less with the smaller step
+        ((5e-2, 0), (5e-4, 0), 5e-4, Verdict.DOUBTFUL),
+        ((2e-3, 0), (9e-4, 0), 9e-4, Verdict.DOUBTFUL),
+        ((5e-5, 4e-5), (3e-4, 4e-4), 5e-5, Verdict.DOUBTFUL),  # rounding: about 10 times more
+        ((5e-5, 4e-5), (-5e-5, 4e-4), 5e-5, Verdict.DOUBTFUL),  # to either side
+        ((5e-4, 0), (4.9e-4, 0), 5e-4, Verdict.WRONG),  # a mistake is the same
+        ((5e-4, 0), (5.2e-4, 4e-4), 5e-4, Verdict.WRONG),
+        ((1.01e-3, 0), (9.9e-4, 0), 9.9e-4, Verdict.WRONG),
+        ((5e-2, 0), (4e-2, 0), 5e-2, Verdict.WRONG),
+    ],
+)
+def test_the_second_step_tells_a_bend_from_a_mistake(monkeypatch, first, second, difference, verdict):
+    """Of each step: the relative difference of the one slope, with a sign, and how much of it may be rounding."""
+    slopes = {}
+    for step, (d, drowned) in zip(gradient_check.STEPS, (first, second), strict=True):
+        found = [np.array([slope]) for slope in (1.0, (1 - d) / (1 + d))]
+        slopes[step] = gradient_check._Slopes(*found, np.array([True]), 2 * drowned)
+    monkeypatch.setattr(gradient_check, "_slopes", lambda *arguments: slopes[arguments[-1]])
+    block = gradient_check._check(None, None, 0, 0, [(0, 1.0)], ("W1", (1,), 1))
+    assert block.difference == pytest.approx(difference)
+    assert block.verdict is verdict
+
+
+def test_a_kink_within_the_larger_step_hides_no_mistake_elsewhere():
+    larger = gradient_check._Slopes(np.ones(2), np.array([0.9, 7.0]), np.array([True, False]), 0.0)
+    smaller = gradient_check._Slopes(np.ones(2), np.array([0.9, 0.9]), np.array([True, True]), 0.0)
+    assert gradient_check._agree(larger, smaller)
+
+
+@pytest.mark.parametrize(("slip", "verdict"), [(1, Verdict.GREAT), (1.001, Verdict.DOUBTFUL), (2, Verdict.WRONG)])
+def test_what_only_the_smaller_step_can_check_is_judged_by_it(monkeypatch, slip, verdict):
+    def fault(network, batch, l2):
+        network.gradient[where] *= slip
+
+    _, network, batch = begin()
+    network.weights[1][:] = 5e-6 * np.sign(network.weights[1])  # within the first step of the kink of |w|
+    where = positions(network)["W2"][1]
+    faulty(monkeypatch, fault)
+    found = {block.name: block for block in check(network, batch, 0.0, 0.4, np.random.default_rng(0))}["W2"]
+    assert found.checked == found.size
+    assert found.verdict is verdict
+
+
+def test_a_slope_of_leaky_relu_that_is_a_tenth_off_is_a_mistake(monkeypatch):
+    def slip(a, out):
+        np.greater(a, 0, out=out, casting="unsafe")
+        np.maximum(out, 1.1 * LEAK, out=out)
+
+    h = {"activation": "leaky_relu", "hidden_layers": 1, "hidden_units": 8}
+    assert {block.verdict for block in checked(**h).values()} == {Verdict.GREAT}
+    right = ACTIVATIONS["leaky_relu"]
+    monkeypatch.setitem(ACTIVATIONS, "leaky_relu", Activation(right.apply, slip, has_kink=True))
+    blocks = checked(**h)
+    assert wrong(blocks) == {"W1", "b1", ALL}
+    assert 1e-5 < blocks["W1"].difference < 1e-3  # by the bars alone no more than doubtful
+
+
+@pytest.mark.parametrize(
+    ("seed", "changes"),
+    [
+        # a unit with weights near 0, of which the batch's deviation bends within sqrt(epsilon)
+        (733, {"dataset": MOONS, "hidden_layers": 3, "hidden_units": 2, "batch_size": 3, "activation": "relu",
+               "init_scale": 1e-3, "batch_norm": True, "batch_norm_epsilon": 1e-8, "l2": 100.0, "l1": 1e-3}),
+        # units so saturated that 1 - a^2 is rounding
+        (290, {"dataset": PLANE, "hidden_layers": 6, "batch_size": 1, "init": "xavier", "init_scale": 10.0}),
+    ],
+    ids=["bend", "rounding"],
+)  # fmt: skip
+def test_a_sharp_bend_and_rounding_are_no_mistakes(seed, changes):
+    blocks = checked(seed=seed, moved=False, **changes)
+    assert worst(blocks.values()).verdict is Verdict.DOUBTFUL
 
 
 def test_kinks_are_left_out_and_counted():
@@ -234,7 +328,7 @@ def test_a_small_mistake_is_graded():
         blocks = check(network, batch, 0.0, 0.0, rng)
         assert {block.verdict for block in blocks if block.name in {"W2", "b2"}} == {Verdict.GREAT}
         verdicts.append(next(block.verdict.label for block in blocks if block.name == "W1"))
-    assert verdicts == ["great", "look again", "doubtful", "wrong"]
+    assert verdicts == ["great", "look again", "wrong", "wrong"]  # with a smaller step 1e-4 would be less in a bend
 
 
 def test_dropout_of_the_study_is_off():

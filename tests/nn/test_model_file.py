@@ -8,9 +8,9 @@ import zipfile
 
 import numpy as np
 import pytest
-from nn.examples import BLOBS, MOONS
+from nn.examples import BLOBS, MOONS, PLANE
 
-from hptune.data.dataset import normalise
+from hptune.data.dataset import TargetScale, normalise
 from hptune.errors import RunDamagedError
 from hptune.nn import model_file, prediction, training
 from hptune.nn.hyperparameters import LEGAL, Hyperparameters
@@ -115,6 +115,56 @@ def test_nothing_is_pickled_and_nothing_tells_the_time():
         assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 
 
+def test_every_array_of_batch_normalisation_bears_the_name_that_the_document_gives_it():
+    h = dataclasses.replace(SMALL, activation="tanh", batch_norm=True, batch_norm_epsilon=0.1)
+    model, _, _ = trained(BLOBS, h)
+    network = model.network
+    with np.load(io.BytesIO(model_file.to_bytes(model))) as stored:
+        arrays = dict(stored)
+    epsilon = json.loads(str(arrays["about"]))["batch_norm_epsilon"]
+    assert set(arrays) - {"about", "input_mean", "input_scale", "W3", "b3"} == {
+        f"{name}{layer}" for name in ("W", "gamma", "beta", "mean", "variance") for layer in (1, 2)
+    }
+    for layer in (0, 1):
+        for name, expected in (
+            ("gamma", network.gammas[layer]),
+            ("beta", network.biases[layer]),
+            ("mean", network.statistics.means[layer]),
+            ("variance", network.statistics.variances[layer]),
+        ):
+            np.testing.assert_array_equal(arrays[f"{name}{layer + 1}"], expected)
+        assert (arrays[f"variance{layer + 1}"] > 0).all()
+    # with NumPy alone, as docs/model_file.md describes it
+    a = (BLOBS.test.x - arrays["input_mean"]) * arrays["input_scale"]
+    for n in ("1", "2"):
+        z = (a @ arrays["W" + n] - arrays["mean" + n]) / np.sqrt(arrays["variance" + n] + epsilon)
+        a = np.tanh(arrays["gamma" + n] * z + arrays["beta" + n])
+    e = np.exp(a @ arrays["W3"] + arrays["b3"])
+    expected = e / e.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(prediction.predict(model, BLOBS.test.x).probabilities, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_targets_far_from_0_keep_every_digit(tmp_path):
+    model, _, _ = trained(PLANE)
+    scale = TargetScale(1e8 + 1 / 3, 1 + 1e-9)  # in float32 100,000,000 and 1
+    (tmp_path / "best.npz").write_bytes(model_file.to_bytes(dataclasses.replace(model, target=scale)))
+    found = model_file.load(tmp_path / "best.npz")
+    assert found.target == scale
+    in_deviations = prediction.predict(dataclasses.replace(model, target=TargetScale(0.0, 1.0)), PLANE.test.x).values
+    predicted = prediction.predict(found, PLANE.test.x).values
+    assert in_deviations.std() > 0.1
+    np.testing.assert_allclose(predicted - scale.mean, in_deviations, atol=1e-7)
+
+
+def test_a_logit_of_0_is_the_first_class_for_prediction_and_error_alike():
+    model, _, _ = trained(MOONS)
+    model.network.parameters[:] = 0
+    found = prediction.predict(model, MOONS.test.x, MOONS.test.y)
+    np.testing.assert_array_equal(found.probabilities, 0.5)
+    np.testing.assert_array_equal(found.values, 0)
+    assert found.errors == np.count_nonzero(MOONS.test.y) == 51
+
+
 def changed(model, arrays=(), **about):
     """The content of a file with some arrays or some of its text replaced; an array None is left out."""
     with np.load(io.BytesIO(model_file.to_bytes(model))) as stored:
@@ -180,7 +230,7 @@ def test_an_array_that_promises_more_than_there_is_is_not_loaded(tmp_path):
                 array = array.replace(b"(2, 8), }" + b" " * 12, b"(2, 8" + b"0" * 12 + b"), }")
                 assert array != archive.read(name)
             other.writestr(name, array)
-    with pytest.raises(RunDamagedError, match="promises"):
+    with pytest.raises(RunDamagedError, match=r"W1\.npy promises an array of shape \(2, 8000000000000\)"):
         model_file.load(tmp_path / "best.npz")
 
 

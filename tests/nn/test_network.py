@@ -115,6 +115,17 @@ def test_layers_of_one_rate_are_dropped_as_by_a_single_number():
     assert other[1] != one[1]
 
 
+def test_the_inputs_and_the_hidden_layers_are_dropped_each_at_their_own_rate():
+    network = Network((20, 30, 40, 3), ACTIVATIONS["relu"], SOFTMAX, np.float64)
+    batch = TrainingBuffers.allocate(network, 50, 0.5, 0.2)
+    batch.draw(np.random.default_rng(0))
+    assert set(np.unique(batch.input_dropout.masks[0])) == {0.0, 1 / (1 - 0.2)}
+    for mask in batch.dropout.masks:
+        assert set(np.unique(mask)) == {0.0, 2.0}
+    for mask, rate in ((batch.input_dropout.masks[0], 0.2), *((mask, 0.5) for mask in batch.dropout.masks)):
+        assert np.mean(mask == 0) == pytest.approx(rate, abs=4 * np.sqrt(rate * (1 - rate) / mask.size))
+
+
 def test_input_dropout_keeps_the_expectation():
     network = Network((2000, 1), ACTIVATIONS["relu"], LOGISTIC, np.float64)
     network.weights[0][:] = 1 / 2000

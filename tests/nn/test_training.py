@@ -12,6 +12,7 @@ from hptune.data.settings import DataSettings
 from hptune.nn import training
 from hptune.nn.hyperparameters import Hyperparameters
 from hptune.nn.network import Network
+from hptune.randomness import Purpose, generator
 from hptune.runs import RunFolder
 from hptune.trial import METRICS, FinalCheck, Job, Status, TrialSpec
 
@@ -61,6 +62,33 @@ def watch_batches(monkeypatch):
 
     monkeypatch.setattr(Network, "differentiate", watched)
     return seen
+
+
+def test_every_random_number_comes_from_the_stream_of_its_purpose_and_of_the_trials_number(monkeypatch):
+    """The first mini-batch and its masks, drawn again here; seed and number differ, so that they cannot be swapped."""
+    seen, differentiate = [], Network.differentiate
+
+    def watched(network, batch, l2, l1):
+        masks = [mask.copy() for dropout in (batch.input_dropout, batch.dropout) for mask in dropout.masks]
+        seen.append((network.weights[0].copy(), batch.inputs.copy(), batch.targets.copy(), masks))
+        return differentiate(network, batch, l2, l1)
+
+    monkeypatch.setattr(Network, "differentiate", watched)
+    h = Hyperparameters(
+        epochs=1, batch_size=16, widths="6-4", init="xavier", input_noise=0.25, dropout=0.5, input_dropout=0.2
+    )
+    run(BLOBS, h, seed=3, number=4, dtype=np.float64)
+    weights, inputs, targets, masks = seen[0]
+    order = generator(3, Purpose.SHUFFLE, 4).permutation(len(BLOBS.train))[:16]
+    noise = generator(3, Purpose.AUGMENTATION, 4).standard_normal((16, 2), np.float32)
+    uniform = generator(3, Purpose.DROPOUT, 4).random(16 * (2 + 6 + 4), np.float32)
+    np.testing.assert_allclose(weights, generator(3, Purpose.WEIGHTS, 4).standard_normal((2, 6)) / np.sqrt(2))
+    np.testing.assert_array_equal(targets, np.eye(3)[BLOBS.train.y[order]])
+    np.testing.assert_allclose(inputs, BLOBS.train.x[order] + np.float32(0.25) * noise, rtol=1e-6)
+    of_inputs, first, second = np.split(uniform, [16 * 2, 16 * 8])
+    np.testing.assert_array_equal(masks[0].ravel(), np.where(of_inputs < 0.2, 0, 1 / 0.8))
+    np.testing.assert_array_equal(masks[1].ravel(), np.where(first < 0.5, 0, 2))
+    np.testing.assert_array_equal(masks[2].ravel(), np.where(second < 0.5, 0, 2))
 
 
 def test_every_epoch_covers_every_example_once_in_another_order(monkeypatch):
