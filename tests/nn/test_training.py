@@ -217,7 +217,7 @@ def test_what_has_no_effect_beside_a_trials_values_has_none_on_its_training(fixe
     folder.weights.mkdir()
 
     def curve(fixed, drawn):
-        settings = {"folder": str(tmp_path), "train": {"epochs": 2, **fixed}}
+        settings = {"folder": str(tmp_path), "train": {"epochs": 2, "normalize_inputs": True, **fixed}}
         train_one = trainers.prepare(Job("hptune.trainers.network:prepare", "dev_error", settings))
         return without_clock(train_one(TrialSpec(0, 0, drawn, 0)))
 
