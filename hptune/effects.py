@@ -9,10 +9,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from hptune.domains import Domain, can_be, same, show
 from hptune.legal import Need
-from hptune.nn.hyperparameters import DEFAULTS, LEGAL
+from hptune.nn.hyperparameters import DEFAULTS, LEGAL, Hyperparameters
 from hptune.trial import Value
 
 _ANOTHER: Value = ""
@@ -40,6 +41,12 @@ def effective(given: Mapping[str, Value]) -> dict[str, Value]:
     """All hyperparameters that have an effect beside each other: those given, and defaults for the rest."""
     values = {**DEFAULTS, **given}
     return {name: value for name, value in values.items() if has_effect(name, values)}
+
+
+def hyperparameters_of(fixed: Mapping[str, Value], drawn: Mapping[str, Value]) -> Hyperparameters:
+    """What a trial is trained with: what has no effect beside its other values is left at its default."""
+    values: dict[str, Any] = effective({**fixed, **drawn})
+    return Hyperparameters(**values)
 
 
 def all_needs(name: str) -> Iterator[Need]:

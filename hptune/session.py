@@ -44,18 +44,16 @@ def sitting(folder: RunFolder, config: StudyConfig, dataset: Dataset | None) -> 
         StoppedError: a signal came before or after the training.
 
     """
-    received: list[int] = []
 
     def handle(number: int, _frame: FrameType | None) -> None:
-        received.append(number)
-        raise _Ended
+        raise _Ended(number)
 
     try:
         with _handled_signals(handle), study.data_for_workers(folder, config, dataset):
             del dataset  # from here on it is in the files alone
             yield
     except _Ended as ended:
-        raise StoppedError(f"Stopped. Go on with: hptune resume {folder.path}", received[0]) from ended
+        raise StoppedError(f"Stopped. Go on with: hptune resume {folder.path}", ended.args[0]) from ended
 
 
 def train(
@@ -109,8 +107,7 @@ def _progress(config: StudyConfig, snapshot: Snapshot, n_trials: int) -> Progres
     )
 
 
-@contextlib.contextmanager
-def _heeded_signals(stop: study.Stop) -> Iterator[None]:
+def _heeded_signals(stop: study.Stop) -> contextlib.AbstractContextManager[None]:
     """The first signal asks to stop, the second stops at once."""
 
     def handle(number: int, _frame: FrameType | None) -> None:
@@ -118,8 +115,7 @@ def _heeded_signals(stop: study.Stop) -> Iterator[None]:
             raise study.StopNow
         stop.request(number)
 
-    with _handled_signals(handle):
-        yield
+    return _handled_signals(handle)
 
 
 @contextlib.contextmanager

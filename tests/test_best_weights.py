@@ -113,13 +113,13 @@ def test_a_worker_that_dies_around_the_writing_of_its_weights_changes_nothing(
 
 def test_a_worker_leaves_the_weights_of_the_lower_score_and_of_equals_of_the_lower_number(tmp_path, monkeypatch):
     scores = {5: 0.5, 7: 0.5, 2: 0.5, 3: 0.5, 8: 0.6, 9: 0.4, 1: 0.5}
-    fit = weights_driver.network.fit
+    train = weights_driver.network.train
 
     def scripted(*arguments, number, **options):
-        trained = yield from fit(*arguments, number=number, **options)
+        trained = yield from train(*arguments, number=number, **options)
         return trained._replace(score=scores[number])
 
-    monkeypatch.setattr(weights_driver.network, "fit", scripted)
+    monkeypatch.setattr(weights_driver.network, "train", scripted)
     left = []
     with weights_driver.open_store(tmp_path) as opened:
         data = weights_driver.load(weights_driver.config().data)

@@ -52,14 +52,13 @@ def _check_gradients(config: StudyConfig, spec: TrialSpec) -> None:
 
     from hptune import study_data
     from hptune.data.dataset import normalise
-    from hptune.effects import effective
+    from hptune.effects import hyperparameters_of
     from hptune.nn import gradient_check, training
-    from hptune.nn.hyperparameters import Hyperparameters
     from hptune.randomness import Purpose, generator
     from hptune.report.gradients import print_gradients
     from hptune.trial import DivergedError
 
-    h = Hyperparameters(**effective({**config.train, **spec.hyperparameters}))  # type: ignore[arg-type]
+    h = hyperparameters_of(config.train, spec.hyperparameters)
     dataset = normalise(study_data.load(config), np.float64, inputs=h.normalize_inputs)
     rng = generator(spec.seed, Purpose.GRADIENT_CHECK, spec.number)
     try:

@@ -23,6 +23,13 @@ def pixels(image: ImageShape) -> str:
     return " x ".join(f"{length:,}" for length in (image if image[2] > 1 else image[:2]))
 
 
+def unlike(found: ImageShape | None, expected: ImageShape | None) -> str:
+    """How the images of a file differ from those of training, in words; empty where they do not, or are not known."""
+    if not found or not expected or found == expected:
+        return ""
+    return f"X has images of {pixels(found)}, expected {pixels(expected)} as for training"
+
+
 @dataclass(frozen=True, slots=True)
 class Examples:
     """Labelled examples as a reader or a generator hands them over, before the split."""
@@ -96,6 +103,11 @@ class Normalisation:
     mean: NDArray[np.float64]  # (features,)
     scale: NDArray[np.float64]  # (features,): 1 / deviation, and 0 for a column that is constant
 
+    @property
+    def deviation(self) -> NDArray[np.float64]:
+        """(features,): that of each column, and 0 for one that is constant."""
+        return np.where(self.scale == 0, 0.0, 1 / np.where(self.scale == 0, 1.0, self.scale))
+
     @classmethod
     def fit(cls, x: NDArray[Any]) -> Normalisation:
         """Mean and deviation of x (examples, features), which must be the training set and nothing else.
@@ -134,7 +146,7 @@ class TargetScale:
     def fit(cls, y: NDArray[np.float64]) -> TargetScale | None:
         """Mean and deviation of y (examples,), which must be that of the training set; None where it is constant."""
         found = Normalisation.fit(y[:, None])
-        return None if found.scale[0] == 0 else cls(float(found.mean[0]), float(1 / found.scale[0]))
+        return None if found.scale[0] == 0 else cls(float(found.mean[0]), float(found.deviation[0]))
 
     def apply(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
         """The targets (examples,) in deviations from the mean, at most FARTHEST from 0."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from hptune.data.array_pair import inspect_npy, read_pair
 from hptune.data.arrays import read_arrays
-from hptune.data.dataset import Dataset, Examples, Subset, TargetScale, pixels
+from hptune.data.dataset import Dataset, Examples, Subset, TargetScale, pixels, unlike
 from hptune.data.files import check_file
 from hptune.data.generated import generate
 from hptune.data.idx_file import inspect_idx
@@ -67,9 +67,9 @@ def _from_files(settings: DataSettings, path: str) -> Dataset:
     if not isinstance(schema, TableSchema):
         schema = TableSchema.of_arrays(whole.features, schema.classes)
     problems = [
-        f"{apart[key]}: X has images of {pixels(found.image)}, expected {pixels(whole.image)} as for training"
+        f"{apart[key]}: {difference}"
         for key, found in others.items()
-        if found.image and whole.image and found.image != whole.image
+        if (difference := unlike(found.image, whole.image))
     ]
     if problems:
         raise DataError("\n".join(problems))

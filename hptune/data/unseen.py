@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hptune.data import array_pair
 from hptune.data.array_pair import PairSchema, inspect_npy
 from hptune.data.arrays import ArraySchema
-from hptune.data.dataset import ImageShape, pixels
+from hptune.data.dataset import ImageShape, unlike
 from hptune.data.files import check_file
 from hptune.data.idx_file import inspect_idx
 from hptune.data.kinds import PAIRS, TABLES, kind
@@ -40,8 +40,8 @@ def read(path: str, labels: str | None, schema: TableSchema, image: ImageShape |
 
     """
     found = _read(path, labels, schema)
-    if found.image and image and found.image != image:
-        raise DataError(f"{path}: X has images of {pixels(found.image)}, expected {pixels(image)} as for training")
+    if difference := unlike(found.image, image):
+        raise DataError(f"{path}: {difference}")
     return found
 
 

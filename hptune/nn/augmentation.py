@@ -157,7 +157,7 @@ class ImageMoves:
         scale = np.ones(features) if normalisation is None else normalisation.scale
         # Pixels are counted from the mean of all columns in units of the largest deviation: a move mixes pixels with
         # weights that add up to 1, so it is the same in any unit, and in this one float32 has digits enough.
-        deviation = _inverse(scale)
+        deviation = np.ones(features) if normalisation is None else normalisation.deviation
         unit = deviation.max() or 1.0
         self._deviation = (deviation / unit).astype(x.dtype)
         self._mean = ((mean - mean.mean()) / unit).astype(x.dtype)
@@ -194,7 +194,7 @@ class InputNoise:
         self, deviations: float, normalisation: Normalisation | None, x: NDArray[Any], rng: np.random.Generator
     ) -> None:
         if normalisation is None:
-            deviation = _inverse(Normalisation.fit(x).scale)
+            deviation = Normalisation.fit(x).deviation
         else:
             deviation = (normalisation.scale != 0).astype(np.float64)
         with np.errstate(over="ignore"):  # an infinity shows in the loss
@@ -206,8 +206,3 @@ class InputNoise:
         noise = self._rng.standard_normal(x.shape, dtype=np.float32)
         np.multiply(noise, self._deviation, out=noise)
         np.add(x, noise, out=x)
-
-
-def _inverse(scale: NDArray[np.float64]) -> NDArray[np.float64]:
-    """1 / scale, and 0 where that is 0: the columns' deviations."""
-    return np.where(scale == 0, 0.0, 1 / np.where(scale == 0, 1.0, scale))

@@ -58,19 +58,6 @@ def train(
     seed: int,
     number: int,
     dtype: type[np.floating[Any]] = np.float32,
-) -> Generator[EpochMetrics, None, FinalCheck]:
-    """Train as fit does: yield every epoch, return the errors at the best one."""
-    return (yield from fit(dataset, hyperparameters, metric=metric, seed=seed, number=number, dtype=dtype)).final
-
-
-def fit(
-    dataset: Dataset,
-    hyperparameters: Hyperparameters,
-    *,
-    metric: MetricName,
-    seed: int,
-    number: int,
-    dtype: type[np.floating[Any]] = np.float32,
 ) -> Generator[EpochMetrics, None, Trained]:
     """Train on a normalised data set: yield every epoch, return the network as it was at the best one.
 

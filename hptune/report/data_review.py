@@ -75,11 +75,10 @@ def _print_targets(console: Console, found: Review) -> None:
     heading(console, "Targets")
     targets = [subset.y for subset in found.dataset.subsets()]
     scales = [Normalisation.fit(y[:, None]) for y in targets]  # whose sums do not overflow
-    deviations = [0.0 if scale.scale[0] == 0 else 1 / float(scale.scale[0]) for scale in scales]
     label = Column("", found.names, "left")
     columns = (
         Column("mean", tuple(amount(float(scale.mean[0])) for scale in scales), always=True),
-        Column("deviation", tuple(map(amount, deviations)), always=True),
+        Column("deviation", tuple(amount(float(scale.deviation[0])) for scale in scales), always=True),
         Column("lowest", tuple(amount(float(y.min())) for y in targets), always=True),
         Column("highest", tuple(amount(float(y.max())) for y in targets), always=True),
     )

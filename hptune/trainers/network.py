@@ -6,16 +6,15 @@ import json
 import math
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
 
 from hptune.data import prepared
 from hptune.data.dataset import Dataset
-from hptune.effects import effective
+from hptune.effects import hyperparameters_of
 from hptune.errors import DataError
 from hptune.nn import model_file
 from hptune.nn.hyperparameters import Hyperparameters
 from hptune.nn.model_file import Model
-from hptune.nn.training import Trained, fit
+from hptune.nn.training import Trained, train
 from hptune.replacing import replace_file
 from hptune.runs import RunFolder
 from hptune.trainers import Train
@@ -44,11 +43,9 @@ def prepare(job: Job) -> Train:
 
     def train_one(spec: TrialSpec) -> Generator[EpochMetrics, None, FinalCheck]:
         nonlocal best
-        # what has no effect beside this trial's other values is left at its default, as best.yaml does
-        values: dict[str, Any] = effective({**fixed, **spec.hyperparameters})
-        h = Hyperparameters(**values)
+        h = hyperparameters_of(fixed, spec.hyperparameters)  # as best.yaml names them
         dataset = datasets[h.normalize_inputs]
-        trained = yield from fit(dataset, h, metric=job.metric, seed=spec.seed, number=spec.number)
+        trained = yield from train(dataset, h, metric=job.metric, seed=spec.seed, number=spec.number)
         if (trained.score, spec.number) < best:
             model = _model(trained, dataset, h, job, spec)
             replace_file(folder.weights_of(spec.number), model_file.to_bytes(model))

@@ -81,7 +81,7 @@ def run(dataset, h):
         try:
             curve.append(dataclasses.replace(next(epochs), seconds=0.0))
         except StopIteration as end:
-            return curve, end.value
+            return curve, end.value.final
 
 
 def config(train, space="l2: {low: 0, high: 1}"):

@@ -50,4 +50,4 @@ def run(dataset, h, *, metric="dev_error", seed=0, number=0, **options):
         try:
             curve.append(next(epochs))
         except StopIteration as end:
-            return curve, end.value
+            return curve, end.value.final

@@ -23,7 +23,7 @@ SCHEMA = {"target": "y", "ignored": (), "columns": [["x", None], ["y", None]], "
 def trained(dataset=BLOBS, h=SMALL):
     """A model, and the data set that it was trained on, as the network reads it."""
     ready = normalise(dataset, inputs=h.normalize_inputs)
-    epochs = training.fit(ready, h, metric="dev_loss", seed=0, number=3)
+    epochs = training.train(ready, h, metric="dev_loss", seed=0, number=3)
     while True:
         try:
             next(epochs)

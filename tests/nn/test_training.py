@@ -267,7 +267,8 @@ def test_a_trial_that_its_patience_ended_is_complete():
     spec = TrialSpec(number=2, stage=0, hyperparameters={}, seed=5)
 
     def train_one(spec):
-        return training.train(BLOBS, h, metric=job.metric, seed=spec.seed, number=spec.number)
+        trained = yield from training.train(BLOBS, h, metric=job.metric, seed=spec.seed, number=spec.number)
+        return trained.final
 
     *curve, result = trainers.attempt(train_one, spec, job)
     assert result.status is Status.COMPLETED
