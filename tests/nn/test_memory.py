@@ -31,12 +31,13 @@ def bytes_after_each_cycle(cycles):
 
 
 def test_networks_of_many_shapes_leave_nothing_behind():
-    sizes = bytes_after_each_cycle(6)
-    assert max(sizes[3:]) - sizes[2] < 10_000  # the first cycles fill the caches
+    sizes = bytes_after_each_cycle(6)  # the first cycles fill the caches
+    # NumPy's own cache of small blocks grows by 30 to 80 bytes a network, which keeps some 4,000 when it stays.
+    assert (max(sizes[3:]) - sizes[2]) / (3 * len(CYCLE)) < 200
 
 
 def test_what_stays_behind_would_be_seen(monkeypatch):
     kept, build = [], training._network
     monkeypatch.setattr(training, "_network", lambda *arguments: kept.append(build(*arguments)) or kept[-1])
     sizes = bytes_after_each_cycle(3)
-    assert sizes[2] - sizes[1] > 50_000
+    assert (sizes[2] - sizes[1]) / len(CYCLE) > 2_000
