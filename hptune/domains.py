@@ -16,7 +16,7 @@ import math
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeGuard
 
 from hptune.legal import Legal
 from hptune.trial import Value
@@ -62,8 +62,17 @@ class Domain(Protocol):
     def from_unit(self, unit: float) -> Value:
         """The value at a unit coordinate in [0, 1]."""
 
+    def contains(self, value: Value) -> bool:
+        """Whether value lies in the domain; True and False are no numbers."""
+
     def border(self, value: Value) -> Border | None:
         """On which border of the domain value lies, or None."""
+
+    def least_side(self, value: Value) -> float:
+        """The side, in unit coordinates, of a box of three levels around value; 0 where there are no levels.
+
+        A narrower box may hold nothing else than value.
+        """
 
     def around(self, centre: Value, among: Sequence[Value], factor: float, legal: Legal) -> Domain:
         """The domain narrowed to factor of its range around centre; extended where centre is on a border.
@@ -73,6 +82,12 @@ class Domain(Protocol):
 
     def enclosing(self, values: Iterable[Value], legal: Legal) -> Domain:
         """The smallest domain of this kind that holds the values, but never a single point."""
+
+    def extended(self, side: Border, share: float, legal: Legal) -> Domain:
+        """The domain with `share` (above 0) of its range added at one end, on its own scale, as far as is legal.
+
+        It is the domain itself where nothing beyond that end is legal, and where values have no order.
+        """
 
     def plain(self) -> Value | dict[str, Value | list[Value]]:
         """As written in a study file."""
@@ -87,12 +102,12 @@ class Domain(Protocol):
 
 def can_be(domain: Domain, value: Value) -> bool:
     """Whether value is one of the separate values of a domain; real ranges never hit a value."""
-    if math.isinf(domain.size):
-        return False
-    try:
-        return same(domain.from_unit(domain.to_unit(value)), value)
-    except ValueError:
-        return False
+    return not math.isinf(domain.size) and domain.contains(value)
+
+
+def is_number(value: Value) -> TypeGuard[float | int]:
+    """Whether value is a number, as True and False are not."""
+    return isinstance(value, float | int) and not isinstance(value, bool)
 
 
 def sides(centre: float, factor: float, border: Border | None) -> tuple[float, float]:
@@ -143,9 +158,15 @@ class Real:
         line = min(max(line, scale.straighten(scale.lowest)), scale.straighten(scale.highest))
         return min(max(scale.bend(line), scale.lowest), scale.highest)
 
+    def contains(self, value: Value) -> bool:
+        return is_number(value) and self.low <= value <= self.high
+
     def border(self, value: Value) -> Border | None:
         unit = self.to_unit(value)
         return "low" if unit < BORDER else "high" if unit > 1 - BORDER else None
+
+    def least_side(self, value: Value) -> float:  # noqa: ARG002  (the Domain protocol)
+        return 0.0
 
     def around(self, centre: Value, among: Sequence[Value], factor: float, legal: Legal) -> Domain:  # noqa: ARG002
         return self._span(sides(self.to_unit(centre), factor, self.border(centre)), [float(centre)], legal)
@@ -153,6 +174,10 @@ class Real:
     def enclosing(self, values: Iterable[Value], legal: Legal) -> Domain:
         held = [float(value) for value in values]
         return self._span(_hull(self.to_unit(value) for value in held), held, legal)
+
+    def extended(self, side: Border, share: float, legal: Legal) -> Domain:
+        ends = (-share, 1.0) if side == "low" else (0.0, 1 + share)
+        return self._span(ends, [self.low, self.high], legal)
 
     def _span(self, ends: tuple[float, float], held: Sequence[float], legal: Legal) -> Domain:
         """The range between two unit coordinates, which holds the values whatever rounding does."""
@@ -195,8 +220,14 @@ class Choice:
     def from_unit(self, unit: float) -> Value:
         return self.values[min(int(unit * len(self.values)), len(self.values) - 1)]
 
+    def contains(self, value: Value) -> bool:
+        return any(same(known, value) for known in self.values)
+
     def border(self, value: Value) -> Border | None:  # noqa: ARG002  (choices have no order, so no border)
         return None
+
+    def least_side(self, value: Value) -> float:  # noqa: ARG002  (nor levels)
+        return 0.0
 
     def around(self, centre: Value, among: Sequence[Value], factor: float, legal: Legal) -> Domain:  # noqa: ARG002
         kept = (centre, *among)
@@ -209,6 +240,9 @@ class Choice:
             if not any(same(value, other) for other in kept):
                 kept.append(value)
         return Choice(tuple(kept), self.constant and len(kept) == 1)
+
+    def extended(self, side: Border, share: float, legal: Legal) -> Domain:  # noqa: ARG002  (nor ends)
+        return self
 
     def plain(self) -> Value | dict[str, Value | list[Value]]:
         return self.values[0] if self.constant else {"choices": list(self.values)}

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from hptune.domains import BORDER, LARGEST, Border, Domain, show, sides
+from hptune.domains import BORDER, LARGEST, Border, Domain, is_number, show, sides
 from hptune.legal import Legal
 from hptune.trial import Value
 
@@ -46,8 +46,14 @@ class Grid:
     def from_unit(self, unit: float) -> Value:
         return self._at(min(max(int(unit * self.count), 0), self.count - 1))
 
+    def contains(self, value: Value) -> bool:
+        return is_number(value) and self.low <= value <= self.high and value == self._at(self._index(value))
+
     def border(self, value: Value) -> Border | None:
         return _border(self._index(value), self.count - 1, self.to_unit(value))
+
+    def least_side(self, value: Value) -> float:  # noqa: ARG002  (all levels are equally wide)
+        return min(3 / self.count, 1.0)
 
     def around(self, centre: Value, among: Sequence[Value], factor: float, legal: Legal) -> Domain:  # noqa: ARG002
         border = self.border(centre)
@@ -59,6 +65,13 @@ class Grid:
 
     def enclosing(self, values: Iterable[Value], legal: Legal) -> Domain:  # noqa: ARG002  (what has been drawn is legal)
         return self._part(*_enclosing([self._index(value) for value in values], (0, self.count - 1)))
+
+    def extended(self, side: Border, share: float, legal: Legal) -> Domain:
+        first, last = self._legal_indices(legal)
+        more = math.ceil(exact(share) * self.count)
+        if side == "low":
+            return self._part(max(-more, first), self.count - 1)
+        return self._part(0, min(self.count - 1 + more, last))
 
     def _part(self, first: int, last: int) -> Domain:
         return Grid(self._at(first), self.step, last - first + 1)
@@ -115,8 +128,16 @@ class LogInteger:
     def from_unit(self, unit: float) -> Value:
         return min(max(math.floor(self._at(unit) + 0.5), self.low), self.high)
 
+    def contains(self, value: Value) -> bool:
+        return is_number(value) and self.low <= value <= self.high and value % 1 == 0
+
     def border(self, value: Value) -> Border | None:
         return _border(int(value) - self.low, self.high - self.low, self.to_unit(value))
+
+    def least_side(self, value: Value) -> float:
+        """That of [value - 3/2, value + 3/2], as far as it lies in the range."""
+        low, high = max(float(value) - 1.5, self.low - 0.5), min(float(value) + 1.5, self.high + 0.5)
+        return math.log(high / low) / self._width
 
     def around(self, centre: Value, among: Sequence[Value], factor: float, legal: Legal) -> Domain:  # noqa: ARG002
         border = self.border(centre)
@@ -126,6 +147,12 @@ class LogInteger:
 
     def enclosing(self, values: Iterable[Value], legal: Legal) -> Domain:  # noqa: ARG002  (what has been drawn is legal)
         return LogInteger(*_enclosing([int(value) for value in values], (self.low, self.high)))
+
+    def extended(self, side: Border, share: float, legal: Legal) -> Domain:
+        first, last = self._legal_levels(legal)
+        if side == "low":
+            return LogInteger(max(min(math.ceil(self._at(-share)), self.low - 1), first), self.high)
+        return LogInteger(self.low, min(max(math.floor(self._at(1 + share)), self.high + 1), last))
 
     def _legal_levels(self, legal: Legal) -> tuple[int, int]:
         first, last = math.ceil(max(legal.low, 1)), math.floor(min(legal.high, FAR))

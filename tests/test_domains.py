@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from search.laws import KS_BOUND, N, chi_square, chi_square_bound, ks_distance
 
 from hptune.domains import LINEAR, LOG, ONE_MINUS, SCALES, Choice, Real, can_be, same, show
+from hptune.legal import Legal
 from hptune.levels import FAR, Grid, LogInteger
+from hptune.nn.hyperparameters import LEGAL
 from hptune.randomness import Purpose, generator
 
 ALMOST_1 = math.nextafter(1, 0)
@@ -331,6 +333,150 @@ def test_every_whole_number_of_a_log_range_occurs(low, high):
 )
 def test_which_values_can_be(domain, value, occurs):
     assert can_be(domain, value) is occurs
+
+
+@pytest.mark.parametrize(
+    ("domain", "value", "inside"),
+    [
+        (Real(0.0, 0.5), 0.0, True),
+        (Real(0.0, 0.5), 0.5, True),
+        (Real(0.0, 0.5), 0, True),
+        (Real(0.0, 0.5), math.nextafter(0.5, 1), False),
+        (Real(0.0, 0.5), -5e-324, False),
+        (Real(0.0, 2.0), True, False),
+        (Real(0.0, 2.0), "1", False),
+        (Real(0.0, 2.0), math.nan, False),
+        (Grid(10, 5, 3), 15, True),
+        (Grid(10, 5, 3), 15.0, True),
+        (Grid(10, 5, 3), 14, False),
+        (Grid(10, 5, 3), 25, False),
+        (Grid(0, 1, 3), True, False),
+        (Grid(0, 1, 3), "1", False),
+        (Grid(0, 1, 3), 10**400, False),
+        (Grid(0, 1, 3), math.inf, False),
+        (Grid(0.0, 0.1, 4), 0.3, True),
+        (Grid(0.0, 0.1, 4), 3 * 0.1, False),  # the neighbour of 0.3
+        (LogInteger(16, 256), 256, True),
+        (LogInteger(16, 256), 17.5, False),
+        (LogInteger(16, 256), 257, False),
+        (LogInteger(1, 256), True, False),
+        (LogInteger(16, 256), math.nan, False),
+        (Choice((1, "a")), 1.0, True),
+        (Choice((1, "a")), True, False),
+        (Choice((1, "a")), "1", False),
+    ],
+)
+def test_what_a_domain_contains(domain, value, inside):
+    assert domain.contains(value) is inside
+
+
+@given(st.one_of(reals(), discrete), units)
+def test_a_domain_contains_all_that_is_drawn_from_it(domain, unit):
+    assert domain.contains(domain.from_unit(unit))
+
+
+# boxes of three levels
+
+
+@pytest.mark.parametrize(
+    ("domain", "value", "side"),
+    [
+        (Grid(0, 1, 12), 5, 0.25),
+        (Grid(0, 1, 3), 1, 1.0),
+        (Grid(0, 1, 2), 1, 1.0),
+        (LogInteger(1, 13), 3, math.log(4.5 / 1.5) / math.log(27)),  # a third
+        (LogInteger(1, 13), 1, math.log(2.5 / 0.5) / math.log(27)),  # cut to the range
+        (LogInteger(1, 13), 13, math.log(13.5 / 11.5) / math.log(27)),
+        (LogInteger(1, 2), 1, 1.0),
+        (Real(0.0, 1.0), 0.5, 0.0),
+        (Choice(("a", "b", "c")), "b", 0.0),
+    ],
+)
+def test_the_side_of_three_levels(domain, value, side):
+    assert domain.least_side(value) == pytest.approx(side, rel=1e-12)
+
+
+@given(st.one_of(grids(), log_integers()), units)
+def test_the_side_of_three_levels_is_that_of_their_shares(domain, unit):
+    value = domain.from_unit(unit)
+    step = domain.step if isinstance(domain, Grid) else 1
+    neighbours = [domain.to_unit(v) for v in (value - step, value + step) if domain.contains(v)]
+    assert 0 < domain.least_side(value) <= 1
+    assert all(abs(domain.to_unit(value) - other) < domain.least_side(value) for other in neighbours)
+
+
+# ends moved out
+
+
+@pytest.mark.parametrize(
+    ("name", "domain", "side", "share", "low", "high"),
+    [
+        ("learning_rate", Real(1e-4, 1.0, LOG), "low", 0.5, 1e-6, 1.0),  # two of four decades
+        ("learning_rate", Real(1e-4, 1.0, LOG), "high", 0.5, 1e-4, 100.0),
+        ("beta1", Real(0.9, 0.999, ONE_MINUS), "high", 0.5, 0.9, 0.9999),
+        ("beta1", Real(0.9, 0.999, ONE_MINUS), "low", 0.5, 0.0, 0.999),  # 1 - beta would be 1
+        ("dropout", Real(0.0, 0.5), "low", 0.5, 0.0, 0.5),
+        ("dropout", Real(0.0, 0.5), "high", 0.5, 0.0, 0.75),
+        ("dropout", Real(0.0, 0.8), "high", 0.5, 0.0, 0.9),  # half-way to 1
+        ("clip_norm", Real(1.0, 9.0), "low", 0.5, 0.5, 9.0),  # half-way to 0, which is off
+        ("hidden_units", LogInteger(16, 256), "high", 0.5, 16, 1043),  # 256.5 sqrt(256.5 / 15.5) is 1043.4
+        ("hidden_units", LogInteger(16, 256), "low", 0.5, 4, 256),  # 15.5 sqrt(15.5 / 256.5) is 3.8
+        ("hidden_units", LogInteger(1, 64), "low", 0.5, 1, 64),
+        ("hidden_units", LogInteger(99_000, 99_900), "high", 0.5, 99_000, 100_000),
+        ("hidden_units", LogInteger(5, 6), "high", 0.01, 5, 7),  # never less than a level
+        ("hidden_layers", Grid(1, 1, 3), "high", 0.5, 1, 5),
+        ("hidden_layers", Grid(1, 1, 3), "low", 0.5, 0, 3),
+        ("patience", Grid(3, 1, 11), "low", 0.5, 1, 13),
+        ("patience", Grid(5, 5, 4), "low", 0.5, 5, 20),
+        ("dropout", Grid(0.1, 0.1, 6), "high", 0.1, 0.1, 0.7),
+        ("input_noise", Grid(0.0, 0.1, 30), "high", 0.1, 0.0, 3.2),  # 0.1 * 30 is more than 3 in floats
+    ],
+)
+def test_an_end_moves_out_as_far_as_is_legal(name, domain, side, share, low, high):
+    new = domain.extended(side, share, LEGAL[name].in_ranges)
+    assert (new.low, new.high) == pytest.approx((low, high), rel=1e-12, abs=1e-15)
+    assert (new == domain) == ((low, high) == (domain.low, domain.high))
+
+
+def test_choices_have_no_ends():
+    domain = Choice((8, 16, 32))
+    assert domain.extended("high", 0.5, LEGAL["batch_size"]) is domain
+
+
+def ends(domain, side):
+    """The end on a side, so that more of it lies further out."""
+    return -domain.low if side == "low" else domain.high
+
+
+@given(
+    st.one_of(reals(), grids(), log_integers()),
+    st.sampled_from(["low", "high"]),
+    st.tuples(st.floats(0.01, 2), st.floats(0.01, 2)),
+    st.floats(0, 2),
+)
+def test_an_end_moves_out_more_with_a_larger_share_and_never_past_a_limit(domain, side, shares, room):
+    whole = isinstance(domain.low, int)
+    far = max(abs(domain.low), abs(domain.high), 1) * (1 + room)
+    assume(math.isfinite(far))
+    low, high = (math.floor(-far), math.ceil(far)) if whole else (-far, far)
+    if isinstance(domain, LogInteger):
+        low = 1
+    elif isinstance(domain, Real):
+        low, high = max(low, domain.scale.lowest), min(high, domain.scale.highest)
+    legal = Legal("int" if whole else "real", low=low, high=high)
+    less, more = (domain.extended(side, share, legal) for share in sorted(shares))
+    assert ends(domain, side) <= ends(less, side) <= ends(more, side)
+    other = "high" if side == "low" else "low"
+    assert ends(domain, other) == ends(less, other) == ends(more, other)
+    assert low <= more.low < more.high <= high
+    assert all(more.contains(domain.from_unit(unit)) for unit in (0.0, 0.5, 1.0))
+
+
+@given(grids(), st.sampled_from(["low", "high"]), st.integers(1, 200))
+def test_a_grid_grows_by_that_share_of_its_levels(domain, side, percent):
+    new = domain.extended(side, percent / 100, Legal("real"))
+    assume(max(abs(new.low), abs(new.high)) < FAR / 2 * domain.step)
+    assert new.count - domain.count == -(-percent * domain.count // 100)
 
 
 @pytest.mark.parametrize(
