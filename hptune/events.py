@@ -46,4 +46,30 @@ class Stopping:
     grace_s: float
 
 
-Event = TrialStarted | EpochEnded | TrialEnded | AttemptLost | Stopping
+@dataclass(frozen=True, slots=True)
+class StageStarted:
+    """A stage begins or goes on."""
+
+    number: int
+    name: str
+    origin: str
+    n_trials: int | None  # None: as many as its budget allows
+
+
+@dataclass(frozen=True, slots=True)
+class StageEnded:
+    """A stage has handed out all of its trials; they may still be trained."""
+
+    number: int
+    n_trials: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceExtended:
+    """The best trials crowd at the end of a range, and the search goes on in a larger space."""
+
+    stage: int
+    space: str  # JSON, as in a study file
+
+
+Event = TrialStarted | EpochEnded | TrialEnded | AttemptLost | Stopping | StageStarted | StageEnded | SpaceExtended

@@ -15,7 +15,7 @@ import numpy as np
 class Purpose(IntEnum):
     """What a stream is for. The values are part of what a seed means: never change or reuse one."""
 
-    SAMPLE = 0  # a trial's hyperparameters
+    SAMPLE = 0  # a trial's hyperparameters, where they depend on nothing else
     WEIGHTS = 1  # its initial weights
     SHUFFLE = 2  # the order of its examples, epoch by epoch
     DROPOUT = 3  # its dropped units
@@ -23,6 +23,8 @@ class Purpose(IntEnum):
     SPLIT = 5  # which examples are train, dev and test
     AUGMENTATION = 6  # how its training examples are changed
     GRADIENT_CHECK = 7  # which parameters are tried, and along which vectors
+    PROPOSAL = 8  # a trial's hyperparameters, where they depend on the trials before it
+    LATTICE = 9  # how a stage's lattice of coarse trials is moved
 
 
 def generator(seed: int, purpose: Purpose, number: int = 0) -> np.random.Generator:

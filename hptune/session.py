@@ -9,11 +9,12 @@ import contextlib
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from types import FrameType
 
 from rich.console import Console
 
-from hptune import study, tables
+from hptune import loop, study, tables
 from hptune.config.study_file import StudyConfig
 from hptune.data.dataset import Dataset
 from hptune.errors import StoppedError
@@ -24,7 +25,7 @@ from hptune.runs import RunFolder
 from hptune.search.ranking import ranked
 from hptune.store import Snapshot, Store
 from hptune.store.best_weights import BestWeights
-from hptune.trial import Job, Status
+from hptune.trial import Job
 from hptune.workers.cores import usable_cores
 from hptune.workers.inline import InlineWorker
 from hptune.workers.local import LocalWorkers
@@ -56,25 +57,23 @@ def sitting(folder: RunFolder, config: StudyConfig, dataset: Dataset | None) -> 
         raise StoppedError(f"Stopped. Go on with: hptune resume {folder.path}", ended.args[0]) from ended
 
 
-def train(
-    store: Store, config: StudyConfig, console: Console, *, n_workers: int | None, only_stage: int | None = None
-) -> Outcome:
-    """Train what is planned and unfinished (of one stage, if given), showing progress; then write the tables.
+def train(store: Store, config: StudyConfig, console: Console, *, n_workers: int) -> Outcome:
+    """Train what is left of a run, showing progress; then write the tables.
 
     To be called within a sitting, unless nothing is unfinished.
-    n_workers None is one for every usable core; 0 trains in this process.
+    With 0 workers it trains in this process.
     """
     snapshot = store.snapshot()
-    n_trials = snapshot.n_unfinished if only_stage is None else snapshot.stages[only_stage].n_trials
-    stop = study.Stop()
+    stop = loop.Stop()
     run = None
-    with contextlib.suppress(study.StopNow), _heeded_signals(stop):
+    with contextlib.suppress(loop.StopNow), _heeded_signals(stop):
         with BestWeights(store) as best_weights:
-            if n_trials:
-                workers = _workers(study.job_of(config, store.folder), n_workers, n_trials)
-                progress = _progress(config, snapshot, n_trials)
+            if not snapshot.is_finished:
+                workers = _workers(study.job_of(config, store.folder), n_workers, snapshot.n_to_go)
+                progress = _progress(config, snapshot)
+                cost = study.epoch_cost(config, snapshot.facts["data"])
                 with contextlib.closing(workers), Display(console, progress) as display:
-                    events = study.run(store, workers, study.specs(snapshot, config, only_stage), stop)
+                    events = loop.run(store, workers, config, stop, cost)
                     _consume(events, best_weights, display)
         run = tables.load(store.folder.path)
         tables.write(run)
@@ -82,37 +81,49 @@ def train(
 
 
 def _consume(events: Iterator[Event], best_weights: BestWeights, display: Display) -> None:
-    with contextlib.suppress(study.StopNow):
+    with contextlib.suppress(loop.StopNow):
         for event in events:
             best_weights.see(event)
             display.show(event)
 
 
-def _workers(job: Job, wanted: int | None, n_trials: int) -> InlineWorker | LocalWorkers:
-    if wanted == 0:
+def n_workers(config: StudyConfig, wanted: int | str | None) -> int:
+    """How many workers there are to be: wanted (on the command line), or as in the study file; auto is one a core."""
+    n = config.search.workers if wanted is None else wanted
+    return n if isinstance(n, int) else usable_cores()
+
+
+def with_parallel(config: StudyConfig, wanted: int | str | None) -> StudyConfig:
+    """The study file with search.parallel as a number: where it says auto, twice the workers there are to be."""
+    parallel = config.search.parallel or 2 * max(n_workers(config, wanted), 1)
+    return replace(config, search=replace(config.search, parallel=parallel))
+
+
+def _workers(job: Job, n: int, n_trials: int | None) -> InlineWorker | LocalWorkers:
+    if n == 0:
         return InlineWorker(job)
-    return LocalWorkers(job, min(usable_cores() if wanted is None else wanted, n_trials))
+    return LocalWorkers(job, n if n_trials is None else min(n, n_trials))
 
 
-def _progress(config: StudyConfig, snapshot: Snapshot, n_trials: int) -> Progress:
+def _progress(config: StudyConfig, snapshot: Snapshot) -> Progress:
     results = snapshot.results
     epochs = config.train.get("epochs")
     return Progress(
         metric=config.search.metric,
         epochs=epochs if isinstance(epochs, int) else None,
-        planned=len(results) + n_trials,
+        planned=snapshot.n_planned,
         done=len(results),
-        failed=sum(result.status is not Status.COMPLETED for result in results),
-        best=next(iter(ranked(results)), None),
+        failed=sum(result.score is None for result in results),
+        best=next(iter(ranked(snapshot.found)), None),
     )
 
 
-def _heeded_signals(stop: study.Stop) -> contextlib.AbstractContextManager[None]:
+def _heeded_signals(stop: loop.Stop) -> contextlib.AbstractContextManager[None]:
     """The first signal asks to stop, the second stops at once."""
 
     def handle(number: int, _frame: FrameType | None) -> None:
         if stop.is_requested:
-            raise study.StopNow
+            raise loop.StopNow
         stop.request(number)
 
     return _handled_signals(handle)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from hptune.domains import Domain, same
+from hptune.domains import Choice, Domain, same
 from hptune.effects import Condition, all_needs, has_effect
 from hptune.legal import Legal
 from hptune.nn.hyperparameters import DEFAULTS
@@ -36,6 +36,11 @@ class Parameter:
     def is_searched(self) -> bool:
         return self.domain.size > 1
 
+    @property
+    def largest(self) -> Value:
+        """The last value of a range, or the largest of choices (numbers or switches)."""
+        return max(self.domain.values, key=float) if isinstance(self.domain, Choice) else self.domain.from_unit(1)
+
     def plain(self) -> Value | dict[str, object]:
         """As written in a study file."""
         written = self.domain.plain()
@@ -54,17 +59,26 @@ class SearchSpace:
     def draw(self, units: Sequence[float], fixed: Mapping[str, Value]) -> dict[str, Value]:
         """The configuration at a point of the unit cube; coordinates go to parameters by sorted name.
 
-        fixed holds the hyperparameters outside the space, which conditions may name. Parameters that are inactive
-        or would have no effect are absent, and a condition on one without effect does not hold. The order of the
-        study file changes nothing but the order of the result's keys.
+        The order of the study file changes nothing but the order of the result's keys.
         """
-        unit_of = dict(zip(sorted(parameter.name for parameter in self.parameters), units, strict=True))
+        coordinates = dict(zip(sorted(parameter.name for parameter in self.parameters), units, strict=True))
+        return self.configure(lambda parameter, _: coordinates[parameter.name], fixed)
+
+    def configure(
+        self, unit_of: Callable[[Parameter, Mapping[str, Value]], float], fixed: Mapping[str, Value]
+    ) -> dict[str, Value]:
+        """A configuration, parameter by parameter, parents before those that depend on them.
+
+        unit_of gives the unit coordinate of a parameter beside the values so far, those of its parents among them.
+        fixed holds the hyperparameters outside the space, which conditions may name. Parameters that are inactive
+        or would have no effect are absent, and a condition on one without effect does not hold.
+        """
         known = dict(fixed)
         all_values = {**DEFAULTS, **fixed}
         for parameter in self._parents_first():
             name, conditions = parameter.name, [other for other, _ in parameter.when]
             if parameter.is_active(known) and all(has_effect(other, all_values) for other in (name, *conditions)):
-                known[name] = all_values[name] = parameter.domain.from_unit(unit_of[name])
+                known[name] = all_values[name] = parameter.domain.from_unit(unit_of(parameter, known))
         return {p.name: known[p.name] for p in self.parameters if p.name in known}
 
     def _parents_first(self) -> list[Parameter]:
@@ -80,6 +94,15 @@ class SearchSpace:
         for parameter in self.parameters:
             visit(parameter)
         return list(ordered.values())
+
+    def contains(self, configuration: Mapping[str, Value]) -> bool:
+        """Whether each value of a configuration lies in its range; what it does not have lies anywhere."""
+        return all(p.domain.contains(configuration[p.name]) for p in self.parameters if p.name in configuration)
+
+    def most_epochs(self, fixed: Mapping[str, Value]) -> int:
+        """The most epochs that a trial can run, beside fixed hyperparameters."""
+        searched = [parameter.largest for parameter in self.parameters if parameter.name == "epochs"]
+        return int((searched or [fixed.get("epochs", DEFAULTS["epochs"])])[0])
 
     @property
     def searched(self) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ def config_in(folder: RunFolder, facts: Mapping[str, Any]) -> StudyConfig:
 
 def spaces_of(snapshot: Snapshot) -> tuple[SearchSpace, ...]:
     """The search spaces of a run's stages, by number."""
-    return tuple(study_file.stage_space(stage.space) for stage in snapshot.stages)
+    return tuple(study_file.stage_space(stage.final_space) for stage in snapshot.stages)
 
 
 def complete(configuration: Mapping[str, Value], config: StudyConfig) -> dict[str, Value]:

@@ -127,7 +127,7 @@ class Run:
     @cached_property
     def best(self) -> Best | None:
         """The best trial; None where none has completed."""
-        order = ranked(self.snapshot.results)
+        order = ranked(self.snapshot.found)
         if not order:
             return None
         result = order[0]
@@ -144,7 +144,7 @@ class Run:
             hyperparameters=hyperparameters,
             train_error=result.final.train_error,
             dev_error=self._metrics_at_best_epoch()[result.number]["dev_error"],
-            test_error=result.final.test_error,
+            test_error=trial.test_error,
         )
 
     def _hyperparameter_columns(self) -> dict[str, str]:
@@ -165,7 +165,12 @@ class Run:
 
     def _trial_row(self, trial: StoredTrial, metrics: Mapping[str, float]) -> dict[str, Any]:
         stage = self.snapshot.stages[trial.stage]
-        row: dict[str, Any] = {"trial": trial.number, "stage": stage.name, "origin": stage.origin, "status": UNFINISHED}
+        row: dict[str, Any] = {
+            "trial": trial.number,
+            "stage": stage.name,
+            "origin": trial.spec.origin.describe(),
+            "status": UNFINISHED,
+        }
         if (result := trial.result) is not None:
             row |= {"status": result.status.value, "reason": result.reason or None, "seconds": result.seconds}
             row |= {"best_epoch": result.best_epoch, "epochs": result.epochs}

@@ -23,6 +23,7 @@ class Status(StrEnum):
     """How a trial ended."""
 
     COMPLETED = "completed"  # it ran all of its epochs, or as many as its patience lasted
+    STOPPED = "stopped"  # it was above a bar
     DIVERGED = "diverged"  # a loss was no longer a finite number
     FAILED = "failed"  # the training raised an exception
     CRASHED = "crashed"  # its worker process died, three times
@@ -48,14 +49,51 @@ class Job:
         return cls(record["trainer"], record["metric"], record["settings"])
 
 
+class Kind(StrEnum):
+    """How a trial's configuration was chosen."""
+
+    RANDOM = "random"  # anywhere in the space, whatever there was before
+    COARSE = "coarse"  # anywhere in the space, before there was anything to be near to
+    ZOOM = "zoom"  # near a trial among the best
+    GLOBAL = "global"  # anywhere in the space, later
+    CONFIRMATION = "confirmation"  # that of another trial, trained again from another seed
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a trial's configuration comes from."""
+
+    kind: Kind
+    parent: int | None = None  # the trial that it is near to or repeats
+    side: float | None = None  # of the box around the parent, as a share of every range
+
+    def describe(self) -> str:
+        """In words, for tables."""
+        if self.kind is Kind.ZOOM:
+            return f"zoom around trial {self.parent}, side {self.side:.2g}"
+        return f"{self.kind.value} of trial {self.parent}" if self.kind is Kind.CONFIRMATION else self.kind.value
+
+
+Bar = tuple[int, float]
+"""(epoch, score): a trial whose lowest metric after so many epochs is above the score goes no further."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrialSpec:
     """All that is needed to train one trial, beside the run's Job."""
 
     number: int  # from 0, through the whole run
-    stage: int  # 0 is coarse, then one per zoom
+    stage: int  # from 0: the first search, then its confirmation, zooms, ...
     hyperparameters: Mapping[str, Value]  # those of the search space, by name
-    seed: int  # of the run; streams are derived from it and the trial's number
+    seed: int  # of the run; streams are derived from it and the stream's number
+    origin: Origin = Origin(Kind.COARSE)
+    bars: tuple[Bar, ...] = ()  # by epoch
+    replicate: int | None = None  # of a confirmation: configurations with the same one share all random streams
+
+    @property
+    def stream(self) -> int:
+        """The number of the random streams that it is trained with: no other trial's, but for replicates."""
+        return self.number if self.replicate is None else FIRST_REPLICATE + self.replicate
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -63,11 +101,20 @@ class TrialSpec:
             "stage": self.stage,
             "hyperparameters": dict(self.hyperparameters),
             "seed": self.seed,
+            "origin": [self.origin.kind.value, self.origin.parent, self.origin.side],
+            "bars": [list(bar) for bar in self.bars],
+            "replicate": self.replicate,
         }
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> TrialSpec:
-        return cls(record["number"], record["stage"], record["hyperparameters"], record["seed"])
+        kind, parent, side = record["origin"]
+        bars = tuple((epoch, score) for epoch, score in record["bars"])
+        return cls(**{**record, "origin": Origin(Kind(kind), parent, side), "bars": bars})
+
+
+FIRST_REPLICATE = 2**32
+"""Above all numbers of trials."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +149,11 @@ class EpochMetrics:
 class FinalCheck:
     """Errors of the weights of the best epoch, on whole sets with dropout off, measured once at the end.
 
-    The train error is the one a diagnosis of bias and variance needs. The test error is shown for the
-    answer alone. None where there is no such set, or the trainer does not measure it.
+    The train error is the one a diagnosis of bias and variance needs. None where the trainer does not measure it.
+    The test set is not touched here: that is for the answer of the whole search.
     """
 
     train_error: float | None = None
-    test_error: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +164,7 @@ class TrialResult:
     status: Status
     reason: str = ""  # empty when completed
     epochs: int = 0  # epochs in its curve
-    best_epoch: int | None = None  # the first with the lowest metric; None unless completed
+    best_epoch: int | None = None  # the first with the lowest metric; None unless completed or stopped
     score: float | None = None  # the metric at best_epoch
     final: FinalCheck = FinalCheck()
     seconds: float = 0.0  # of training, on the attempt that counts
@@ -131,15 +177,15 @@ class TrialResult:
             "epochs": self.epochs,
             "best_epoch": self.best_epoch,
             "score": self.score,
-            "final": [self.final.train_error, self.final.test_error],
+            "train_error": self.final.train_error,
             "seconds": self.seconds,
         }
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> TrialResult:
-        return cls(
-            **{**record, "status": Status(record["status"]), "final": FinalCheck(*record["final"])},
-        )
+        known = {**record, "status": Status(record["status"]), "final": FinalCheck(record["train_error"])}
+        del known["train_error"]
+        return cls(**known)
 
 
 class DivergedError(Exception):

@@ -11,3 +11,10 @@ def counted(number: int, noun: str) -> str:
 def amount(value: float) -> str:
     """A number in a unit of the user's own: four digits, from 1,000 on all digits before the point."""
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e15 else f"{value:.4g}"
+
+
+def duration(seconds: float) -> str:
+    """As 0:07, 12:30 or 3:05:00."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -18,15 +18,15 @@ from hptune.runs import RunFolder
 PACKAGE = Path(hptune.__file__).parent
 # From the ground up: a module may import what stands in a line above its own, or beside it in its own package.
 FLOORS = [
-    ["errors", "trial", "randomness", "wording", "notations"],
+    ["errors", "trial", "randomness", "wording", "notations", "search.plan"],
     ["legal", "events"],
     ["domains", "nn.hyperparameters", "data.settings", "data.kinds"],
     ["levels", "effects", "data", "runs"],
     ["space", "replacing"],
     ["nn", "config", "search.ranking", "trainers"],
     ["search", "store", "trainers.network"],
-    ["workers", "stored_config", "study_data"],
-    ["study", "tables"],
+    ["workers", "stored_config", "study_data", "agenda"],
+    ["study", "loop", "tables"],
     ["analysis"],
     ["report"],
     ["session"],

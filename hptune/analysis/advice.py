@@ -56,12 +56,12 @@ def borders(space: SearchSpace, configuration: Mapping[str, Value]) -> tuple[Bor
 def next_steps(snapshot: Snapshot, hits: Sequence[BorderHit], failures: Sequence[tuple[str, str]]) -> tuple[Step, ...]:
     """What to do now. failures holds (status, reason) of the groups of failed trials, the largest first."""
     run = shlex.quote(str(snapshot.folder.path))
-    if snapshot.n_unfinished:
-        to_go = f"{snapshot.n_unfinished} of {counted(snapshot.n_planned, 'trial')} to go."
+    if not snapshot.is_finished:
+        to_go = f"{snapshot.n_to_go} of {counted(snapshot.n_planned or 0, 'trial')} to go."
         if snapshot.writer:
             return (Step(f"{to_go} Being searched by {snapshot.writer}."),)
         return (Step(to_go, f"hptune resume {run}"),)
-    if not ranked(snapshot.results):
+    if not ranked(snapshot.found):
         return _all_failed(failures)
     if _zooms_without_gain(snapshot) >= PATIENCE:
         text = f"The last {_zooms_without_gain(snapshot)} zooms found nothing better: train the answer in"
@@ -81,9 +81,9 @@ def _end(hit: BorderHit) -> str:
 
 def _zooms_without_gain(snapshot: Snapshot) -> int:
     """How many stages have passed since the one that found the best trial."""
-    best = ranked(snapshot.results)[0].number
-    found_in = next(stage.number for stage in snapshot.stages if best in stage.trials)
-    return len(snapshot.stages) - 1 - found_in
+    best = ranked(snapshot.found)[0].number
+    found_in = next(trial.stage for trial in snapshot.trials if trial.number == best)
+    return sum(stage.is_search for stage in snapshot.stages[found_in + 1 :])
 
 
 def _all_failed(failures: Sequence[tuple[str, str]]) -> tuple[Step, ...]:

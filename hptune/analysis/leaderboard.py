@@ -47,7 +47,7 @@ def leaderboard(run: Run, top: int = TOP, sort: str | None = None) -> Leaderboar
     """The first trials of a run in the order of `sort` (see ordered)."""
     searched = tuple(dict.fromkeys(name for space in run.spaces for name in space.searched))
     table = ordered(run, sort)
-    ranks = {result.number: rank for rank, result in enumerate(ranked(run.snapshot.results), 1)}
+    ranks = {result.number: rank for rank, result in enumerate(ranked(run.snapshot.found), 1)}
     numbers: list[int] = table["trial"].head(top).tolist()
     metric = run.config.search.metric
     return Leaderboard(_rows(run, numbers, ranks, searched, sort), len(table), metric, sort, searched, run.near_one)
@@ -62,7 +62,7 @@ def ordered(run: Run, sort: str | None = None) -> pd.DataFrame:
     """
     table = run.trials
     if sort is None:
-        order = [result.number for result in ranked(run.snapshot.results)]
+        order = [result.number for result in ranked(run.snapshot.found)]
         return table.set_index("trial", drop=False).loc[order].reset_index(drop=True)
     if sort not in table.columns:
         columns = list(map(str, table.columns))

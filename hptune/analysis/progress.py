@@ -44,7 +44,7 @@ class StageSummary:
 
     name: str
     origin: str
-    n_planned: int
+    n_planned: int | None
     n_done: int
     best_score: float | None
     best_trial: int | None
@@ -59,7 +59,7 @@ class RunLine:
     state: str  # running, finished, unfinished; damaged where it cannot be read
     created: str = ""
     n_done: int = 0
-    n_planned: int = 0
+    n_planned: int | None = None
     metric: str = ""
     best_score: float | None = None
     problem: str = ""  # why it cannot be read
@@ -68,7 +68,7 @@ class RunLine:
 def counts(snapshot: Snapshot) -> dict[str, int]:
     """Trials by status, in the order of Status, then those to go."""
     found = Counter(result.status.value for result in snapshot.results)
-    return {**{status.value: found[status.value] for status in Status}, "to_go": snapshot.n_unfinished}
+    return {**{status.value: found[status.value] for status in Status}, "to_go": snapshot.n_to_go or 0}
 
 
 def n_lost_attempts(snapshot: Snapshot) -> int:
@@ -81,7 +81,7 @@ def failures(results: Sequence[TrialResult]) -> tuple[Failure, ...]:
     """The trials that did not complete, grouped by reason, the largest group first."""
     groups: dict[tuple[str, str], list[TrialResult]] = {}
     for result in results:
-        if result.status is not Status.COMPLETED:
+        if result.score is None:
             groups.setdefault((result.status.value, NUMBER.sub("N", result.reason)), []).append(result)
     found = []
     for (status, pattern), members in groups.items():
@@ -93,10 +93,10 @@ def failures(results: Sequence[TrialResult]) -> tuple[Failure, ...]:
 
 def stage_summary(run: Run, stage: Stage) -> StageSummary:
     snapshot = run.snapshot
-    results = [result for result in snapshot.results if result.number in stage.trials]
+    results = [trial.result for trial in snapshot.trials_of(stage) if trial.result is not None]
     best = next(iter(ranked(results)), None)
     old: dict[str, Domain] = {}
-    if stage.parents:
+    if stage.parents and stage.is_search:
         grew_from = replace(snapshot, stages=snapshot.stages[: stage.number]).stage_to_narrow(stage.parents)
         old = {parameter.name: parameter.domain for parameter in run.spaces[grew_from.number].parameters}
     ranges = tuple(Range(p.name, old.get(p.name), p.domain) for p in run.spaces[stage.number].parameters)

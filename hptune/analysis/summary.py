@@ -49,7 +49,7 @@ class Report:
     created: str
     hptune: str  # version
     data: Mapping[str, int]  # train, dev, test: examples; features; classes
-    n_planned: int
+    n_planned: int | None
     writer: str | None  # who is searching it just now
     counts: Mapping[str, int]  # trials by status, and those to go
     n_lost_attempts: int  # at trials whose worker died
@@ -117,7 +117,7 @@ def _best(run: Run, bayes_error: float) -> BestTrial | None:
         dev_error=best.dev_error,
         test_error=best.test_error,
         target_deviation=data.get("target_deviation"),
-        ties=tuple(r.number for r in ranked(run.snapshot.results) if r.score == best.score and r.number != best.trial),
+        ties=tuple(r.number for r in ranked(run.snapshot.found) if r.score == best.score and r.number != best.trial),
         bayes_error=bayes_error,
         diagnosis=found,
         borders=advice.borders(run.spaces[run.snapshot.stage_to_narrow((best.trial,)).number], trial.hyperparameters),

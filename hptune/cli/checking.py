@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,13 +33,13 @@ def check(config: Path, gradients: bool, settings: Sequence[str]) -> None:
     --gradients, compares backpropagation with two-sided differences on the network and the first mini-batch of trial 0.
     """
     set_up_blas()
-    from hptune import study, study_data
+    from hptune import agenda, study_data
     from hptune.config import study_file
     from hptune.data.review import review
     from hptune.report.data_review import print_check
 
     loaded = study_file.load(config, [setting(text) for text in settings])
-    draws = tuple(islice(study.stage_specs(study.coarse_stage(loaded), loaded), DRAWS))
+    draws = tuple(agenda.certain_specs(agenda.first_stage(loaded), loaded)[:DRAWS])
     if gradients:
         _check_gradients(loaded, draws[0])
     else:

@@ -36,7 +36,37 @@ def workers_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--workers", metavar="N|auto", callback=_worker_count, help=text)(command)
 
 
-N_TRIALS = click.IntRange(min=1, max=1_000_000)
+def _time(_ctx: click.Context, _option: click.Parameter, value: str | None) -> float | None:
+    """Seconds, in a text such as 90m."""
+    from hptune.search.plan import parse_duration
+
+    if value is None:
+        return None
+    if (seconds := parse_duration(value)) is None:
+        raise click.BadParameter(f"expected a time as 90m, 2h or 1h30m, found {value!r}")
+    return seconds
+
+
+def budget_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    options = (
+        click.option(
+            "--trials", type=click.IntRange(min=1, max=1_000_000), help="Number of trials.  [default: search.trials]"
+        ),
+        click.option(
+            "--epochs",
+            type=click.IntRange(min=1, max=10**12),
+            help="Epochs of all trials together.  [default: search.epochs]",
+        ),
+        click.option(
+            "--time",
+            metavar="DURATION",
+            callback=_time,
+            help="As 90m or 2h; nothing is started after it.  [default: search.time]",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 def new_console() -> Console:

@@ -28,7 +28,7 @@ def setting(text: str) -> Override:
     return _override(f"--set {text}", key.strip(), value)
 
 
-def option(key: str, value: int | str) -> Override:
+def option(key: str, value: float | str) -> Override:
     """An option that stands for a key of the study file: --trials is search.trials."""
     return _override(f"--{key.rpartition('.')[2]}", key, json.dumps(value))
 

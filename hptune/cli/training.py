@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from hptune.cli.options import N_TRIALS, new_console, runs_option, set_up_blas, workers_option
+from hptune.cli.options import budget_options, new_console, runs_option, set_up_blas, workers_option
 from hptune.cli.overrides import option, set_option, setting
 from hptune.errors import UsageError
 from hptune.runs import is_name
+from hptune.search.plan import Budget, Method
 from hptune.wording import counted
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
     from hptune.config.study_file import StudyConfig
     from hptune.search.zoom import Zoom
-    from hptune.store import Snapshot, Store
+    from hptune.store import Snapshot, Stage, Store
 
 NOTHING_SUCCEEDED = 4  # exit code
 AROUND = 'Centre: "best", a trial\'s number, or "top:K" for the box of the K best.'
@@ -35,7 +37,7 @@ def _name(_ctx: click.Context, _option: click.Parameter, value: str | None) -> s
 
 @click.command(short_help="Start a run: random search in the space of CONFIG.")
 @click.argument("config", type=click.Path(path_type=Path))
-@click.option("--trials", type=N_TRIALS, help="Number of trials.  [default: search.trials]")
+@budget_options
 @workers_option
 @click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), help="Seed.  [default: search.seed]")
 @set_option
@@ -45,6 +47,8 @@ def _name(_ctx: click.Context, _option: click.Parameter, value: str | None) -> s
 def search(
     config: Path,
     trials: int | None,
+    epochs: int | None,
+    time: float | None,
     workers: int | Literal["auto"] | None,
     seed: int | None,
     settings: Sequence[str],
@@ -52,16 +56,22 @@ def search(
     runs: Path,
     dry_run: bool,
 ) -> None:
-    """Start a run: draw configurations from the space of CONFIG, train and rank them."""
+    """Start a run: search the space of CONFIG from coarse to fine, then confirm the best configurations."""
     set_up_blas()
     from hptune import session, study, study_data
     from hptune.config import study_file
     from hptune.report.safe_text import say
 
-    options = {"search.trials": trials, "search.seed": seed, "name": name}
+    options: dict[str, str | float | None] = {
+        "search.trials": trials,
+        "search.epochs": epochs,
+        "search.time": time,
+        "search.seed": seed,
+        "name": name,
+    }
     overrides = [setting(text) for text in settings]
     overrides += [option(key, value) for key, value in options.items() if value is not None]
-    loaded = study_file.load(config, overrides)
+    loaded = session.with_parallel(study_file.load(config, overrides), workers)
     dataset = study_data.load(loaded)
     data = study.data_facts(dataset)
     console = new_console()
@@ -80,7 +90,7 @@ def search(
 @workers_option
 @runs_option
 def resume(run: str | None, workers: int | Literal["auto"] | None, runs: Path) -> None:
-    """Go on with RUN (its name or path; the newest by default) up to the planned number of trials."""
+    """Go on with RUN (its name or path; the newest by default) to the end of its budget."""
     set_up_blas()
     from hptune import session, study
     from hptune.report.safe_text import say
@@ -92,14 +102,13 @@ def resume(run: str | None, workers: int | Literal["auto"] | None, runs: Path) -
     with Store(find(runs, run)) as store:
         snapshot = store.snapshot()
         loaded = config_of(snapshot)
-        if not snapshot.n_unfinished:
+        if snapshot.is_finished:
             dataset = None
             say(console, f"{store.folder.path}: all {snapshot.n_planned} trials have ended; nothing to resume.")
         else:
             dataset = study.same_data(loaded, snapshot)
             _say_if_elsewhere(console, snapshot)
-            to_go = f"{snapshot.n_unfinished} of {counted(snapshot.n_planned, 'trial')} to go"
-            say(console, f"{store.folder.path}: {to_go}.")
+            say(console, f"{store.folder.path}: {_to_go(snapshot)}.")
         with session.sitting(store.folder, loaded, dataset):
             del dataset  # memory that is needed no more
             _train(store, loaded, console, workers, runs)
@@ -113,7 +122,12 @@ def resume(run: str | None, workers: int | Literal["auto"] | None, runs: Path) -
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     help="New side of each range, as a share of the old on its own scale.  [default: 0.5]",
 )
-@click.option("--trials", type=N_TRIALS, help="Number of new trials.  [default: search.trials]")
+@click.option(
+    "--method",
+    type=click.Choice(["coarse-to-fine", "random"]),
+    help="How the new space is searched.  [default: search.method]",
+)
+@budget_options
 @workers_option
 @runs_option
 @click.option("--dry-run", is_flag=True, help="Print the new ranges and configurations; write nothing.")
@@ -121,7 +135,10 @@ def zoom(
     around: str,
     run: str | None,
     factor: float | None,
+    method: Method | None,
     trials: int | None,
+    epochs: int | None,
+    time: float | None,
     workers: int | Literal["auto"] | None,
     runs: Path,
     dry_run: bool,
@@ -130,7 +147,7 @@ def zoom(
     set_up_blas()
     from hptune import session, study
     from hptune.report.safe_text import say
-    from hptune.report.spaces import specs_table
+    from hptune.report.spaces import plan_text
     from hptune.runs import find
     from hptune.search import zoom as zooming
     from hptune.store import Store, read
@@ -142,44 +159,43 @@ def zoom(
     console = new_console()
     folder = find(runs, run)
     snapshot = read(folder)
-    loaded = config_of(snapshot)
-    n_trials = trials or loaded.search.trials
+    loaded = _for_zoom(config_of(snapshot), Budget(trials, epochs, time), method)
     if dry_run:
-        stage, found = study.plan_zoom(snapshot, centre, factor or zooming.FACTOR, n_trials)
+        stage, found = study.plan_zoom(snapshot, loaded, centre, factor or zooming.FACTOR)
         _print_zoom(console, stage.origin, found)
-        specs_table(console, study.stage_specs(stage, loaded), found.space)
+        _print_specs(console, stage, loaded)
         return
     dataset = study.same_data(loaded, snapshot)
     _say_if_elsewhere(console, snapshot)
     with Store(folder) as store, session.sitting(folder, loaded, dataset):
         del dataset  # memory that is needed no more
         snapshot = store.snapshot()  # again, now that nobody else can write
-        stage, found = study.plan_zoom(snapshot, centre, factor or zooming.FACTOR, n_trials)
-        store.add_stage(stage)
-        _print_zoom(console, f"{folder.path}: {stage.name}, {stage.origin}, {counted(n_trials, 'trial')}", found)
-        if snapshot.n_unfinished:
-            text = (
-                f"Unfinished: {counted(snapshot.n_unfinished, 'earlier trial')}; hptune resume {folder.path} runs them."
-            )
-            say(console, text)
-        _train(store, loaded, console, workers, runs, only_stage=stage.number)
+        stage, found = study.plan_zoom(snapshot, loaded, centre, factor or zooming.FACTOR)
+        if to_go := _to_go(snapshot):
+            say(console, f"{folder.path}: {to_go}, which the zoom replaces.")
+        study.add_stage(store, stage)
+        _print_zoom(console, f"{folder.path}: {stage.name}, {stage.origin}, {plan_text(stage.plan)}", found)
+        _train(store, loaded, console, workers, runs)
+
+
+def _for_zoom(config: StudyConfig, budget: Budget, method: Method | None) -> StudyConfig:
+    """The study file with the budget and the method of a zoom, where they were given."""
+    settings = config.search
+    if budget != Budget():
+        settings = replace(settings, trials=budget.trials, epochs=budget.epochs, time_s=budget.time_s)
+    if method is not None:
+        settings = replace(settings, method=method, bars=method == "coarse-to-fine")
+    return replace(config, search=settings)
 
 
 def _train(
-    store: Store,
-    config: StudyConfig,
-    console: Console,
-    workers: int | Literal["auto"] | None,
-    runs: Path,
-    only_stage: int | None = None,
+    store: Store, config: StudyConfig, console: Console, workers: int | Literal["auto"] | None, runs: Path
 ) -> None:
-    """Train what is unfinished, show what was found, say what to type next, and end with the right exit code."""
+    """Train what is left, show what was found, say what to type next, and end with the right exit code."""
     from hptune import session
     from hptune.report.outcome import print_outcome
 
-    wanted = config.search.workers if workers is None else workers
-    n_workers = None if wanted == "auto" else wanted
-    outcome = session.train(store, config, console, n_workers=n_workers, only_stage=only_stage)
+    outcome = session.train(store, config, console, n_workers=session.n_workers(config, workers))
     print_outcome(console, outcome, runs)
     if outcome.signal is not None:
         sys.exit(128 + outcome.signal)
@@ -187,21 +203,35 @@ def _train(
         sys.exit(NOTHING_SUCCEEDED)
 
 
+def _to_go(snapshot: Snapshot) -> str:
+    """How much of a run is left, in words; empty where nothing is."""
+    if snapshot.is_finished:
+        return ""
+    if snapshot.n_planned is None or snapshot.n_to_go is None:
+        return f"{counted(len(snapshot.results), 'trial')} so far, more to go"
+    return f"{snapshot.n_to_go} of {counted(snapshot.n_planned, 'trial')} to go"
+
+
 def _headline(config: StudyConfig, data: dict[str, Any], store: Store) -> str:
     """What is about to happen, in a line."""
+    from hptune.report.spaces import plan_text
+
     counts = ", ".join(f"{data[name]:,} {name}" for name in ("train", "dev", "test") if data[name])
     source = config.data.source or Path(config.data.path or "").name
-    trials = counted(config.search.trials, "trial")
-    return f"{store.folder.path}: {trials} on {source} ({counts}), seed {config.search.seed}"
+    plan = plan_text(store.snapshot().stages[0].plan)
+    return f"{store.folder.path}: {plan} on {source} ({counts}), seed {config.search.seed}"
 
 
 def _say_if_small(console: Console, config: StudyConfig) -> None:
     from hptune.report.safe_text import say
 
-    size = config.space.size
-    if size < config.search.trials:
+    size, trials = config.space.size, config.search.trials or 0
+    if size < trials:
         there_are = counted(int(size), "configuration")
-        text = f"Note: the space has only {there_are}; {counted(config.search.trials, 'trial')} repeat some."
+        if config.search.method == "random":
+            text = f"Note: the space has only {there_are}; {counted(trials, 'trial')} repeat some."
+        else:
+            text = f"Note: the space has only {there_are}; the search ends when all have been tried."
         say(console, text, "yellow")
 
 
@@ -214,11 +244,23 @@ def _say_if_elsewhere(console: Console, snapshot: Snapshot) -> None:
 
 
 def _print_dry_run(console: Console, config: StudyConfig) -> None:
-    from hptune import study
-    from hptune.report.spaces import specs_table
+    from hptune import agenda
 
     _say_if_small(console, config)
-    specs_table(console, study.stage_specs(study.coarse_stage(config), config), config.space)
+    _print_specs(console, agenda.first_stage(config), config)
+
+
+def _print_specs(console: Console, stage: Stage, config: StudyConfig) -> None:
+    """Print the configurations that are certain, and what depends on their results."""
+    from hptune import agenda
+    from hptune.config.study_file import stage_space
+    from hptune.report.safe_text import say
+    from hptune.report.spaces import plan_text, specs_table
+
+    specs = agenda.certain_specs(stage, config)
+    specs_table(console, specs, stage_space(stage.space))
+    if len(specs) != stage.n_trials:
+        say(console, f"These {len(specs)} are certain, of {plan_text(stage.plan)}; the rest depends on their results.")
 
 
 def _print_zoom(console: Console, title: str, found: Zoom) -> None:

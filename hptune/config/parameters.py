@@ -128,12 +128,7 @@ def asked_of_images(train: Mapping[str, Value], space: SearchSpace) -> Iterator[
             yield "train", name, train[name]
     for parameter in space.parameters:
         if parameter.name in IMAGES_ONLY:
-            yield "space", parameter.name, _largest(parameter.domain)
-
-
-def _largest(domain: Domain) -> Value:
-    """The last value of a range, or the largest of choices (numbers or switches)."""
-    return max(domain.values, key=float) if isinstance(domain, Choice) else domain.from_unit(1)
+            yield "space", parameter.name, parameter.largest
 
 
 def why_no_images(data: DataSettings) -> str:

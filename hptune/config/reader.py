@@ -133,6 +133,14 @@ class Reader:
             return None
         return value
 
+    def truth(self, node: Node | None, key: str, *, default: bool) -> bool:
+        if node is None:
+            return default
+        if isinstance(node.value, bool):
+            return node.value
+        self.problem(node, key, f"expected true or false, found {found(node)}")
+        return default
+
     def override(self, root: Node, path: str, value: Node) -> Node:
         """The tree with value put at a dotted path; mappings on the way are made where they are missing."""
         names = path.split(".")

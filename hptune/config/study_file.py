@@ -14,8 +14,9 @@ from typing import Any
 
 import yaml
 
-from hptune.config import data_section, parameters, yaml_tree
+from hptune.config import data_section, parameters, search_section, yaml_tree
 from hptune.config.reader import Reader
+from hptune.config.search_section import SearchSettings
 from hptune.config.yaml_scalars import reads_as_text
 from hptune.config.yaml_tree import Node, NotationError
 from hptune.data.settings import CLASSES, DataSettings
@@ -24,7 +25,7 @@ from hptune.errors import StudyFileError
 from hptune.nn.hyperparameters import DEFAULTS
 from hptune.runs import is_name
 from hptune.space import SearchSpace
-from hptune.trial import METRICS, MetricName, Value
+from hptune.trial import Value
 
 SECTIONS = ("name", "data", "train", "space", "search")
 WITH_DEFAULTS = ("train", "search")  # those that may as well be empty
@@ -46,19 +47,6 @@ def to_yaml(tree: Mapping[str, Any]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class SearchSettings:
-    """The search section."""
-
-    method: str = "random"
-    mode: str = "caviar"  # many models in parallel
-    trials: int = 60
-    seed: int = 0
-    metric: MetricName = "dev_error"
-    goal: str = "minimize"
-    workers: int | None = None  # None: as many as there are cores; changes nothing but the time
-
-
-@dataclass(frozen=True, slots=True)
 class StudyConfig:
     """A study file, checked."""
 
@@ -75,21 +63,12 @@ class StudyConfig:
         }
         if self.data.source not in CLASSES:
             del data["examples"]
-        search = {
-            "method": self.search.method,
-            "mode": self.search.mode,
-            "trials": self.search.trials,
-            "seed": self.search.seed,
-            "metric": self.search.metric,
-            "goal": self.search.goal,
-            "workers": "auto" if self.search.workers is None else self.search.workers,
-        }
         return {
             "name": self.name,
             "data": data,
             "train": dict(self.train),
             "space": self.space.plain(),
-            "search": search,
+            "search": self.search.plain(),
         }
 
     def to_yaml(self) -> str:
@@ -147,7 +126,9 @@ def parse(
     space = parameters.space(reader, space_node, fixed, root, strict=strict)
     if strict and data_section.says_no_images(sections.get("data"), data):
         parameters.refuse_moves(reader, fixed, space, data, root)
-    search = _search(reader, sections.get("search"))
+    search_node = sections.get("search")
+    search = search_section.read(reader, search_node)
+    search_section.require_an_epoch_budget(reader, search, search_node, space.most_epochs(fixed))
     reader.finish()
     searched = {parameter.name for parameter in space.parameters}
     train = {key: fixed.get(key, default) for key, default in DEFAULTS.items() if key not in searched}
@@ -186,28 +167,3 @@ def _name(reader: Reader, node: Node | None, default: str) -> str:
             node, "name", f"{name!r} cannot name a folder: use letters, digits, '.', '_' and '-', at most 64"
         )
     return name or ""
-
-
-def _search(reader: Reader, node: Node | None) -> SearchSettings:
-    defaults = SearchSettings()
-    known = ("method", "mode", "trials", "seed", "metric", "goal", "workers")
-    keys = reader.mapping(node, "search", known)
-
-    def of(key: str) -> tuple[Node | None, str]:
-        return keys.get(key), f"search.{key}"
-
-    reader.one_of(*of("method"), ("random",))
-    if (mode := keys.get("mode")) is not None and mode.value == "panda":
-        reader.problem(mode, "search.mode", "panda (babysitting one model) is not there yet: use caviar")
-    else:
-        reader.one_of(*of("mode"), ("caviar",))
-    reader.one_of(*of("goal"), ("minimize",), "losses and errors are better when lower")
-    workers = keys.get("workers")
-    return SearchSettings(
-        trials=reader.whole(*of("trials"), low=1, high=1_000_000) or defaults.trials,
-        seed=reader.whole(*of("seed"), low=0, high=2**63 - 1) or 0,
-        metric=reader.one_of(*of("metric"), METRICS) or defaults.metric,  # type: ignore[arg-type]
-        workers=None
-        if workers is None or workers.value == "auto"
-        else reader.whole(workers, "search.workers", low=0, high=9999, also="auto"),
-    )

@@ -88,8 +88,7 @@ def train(
         if h.patience and epoch - best_epoch >= h.patience:
             break
     _copy(best_state, network.state)
-    test_error = None if dataset.test is None else _error(network, _examples(dataset.test, dataset, network))
-    return Trained(network, FinalCheck(_error(network, train_set), test_error), best_score)
+    return Trained(network, FinalCheck(_error(network, train_set)), best_score)
 
 
 def first_batch(

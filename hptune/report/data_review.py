@@ -54,7 +54,7 @@ def _print_study(console: Console, config: StudyConfig, found: Review) -> None:
     say(console, f"rows    also in train: {repeats}")
     searched = counted(len(config.space.searched), "hyperparameter")
     metric = f"ranked by {config.search.metric}, seed {config.search.seed}"
-    say(console, f"search  {counted(config.search.trials, 'trial')}, {searched}, {metric}")
+    say(console, f"search  {plan_text(agenda.first_stage(config).plan)}, {searched}, {metric}")
 
 
 def _print_classes(console: Console, found: Review) -> None:

@@ -19,7 +19,8 @@ from rich.text import Text
 from hptune.domains import show
 from hptune.events import AttemptLost, EpochEnded, Event, Stopping, TrialEnded, TrialStarted
 from hptune.report.safe_text import plain
-from hptune.trial import EpochMetrics, Status, TrialResult
+from hptune.trial import EpochMetrics, TrialResult
+from hptune.wording import duration
 
 SHOWN_RUNNING = 8  # running trials with a line of their own
 SHOWN_REASONS = 3  # failures told one by one; the report counts the rest
@@ -32,7 +33,7 @@ class Progress:
 
     metric: str
     epochs: int | None  # of a trial, where all have the same number
-    planned: int
+    planned: int | None
     done: int = 0
     failed: int = 0
     best: TrialResult | None = None
@@ -59,7 +60,7 @@ class Progress:
             case TrialEnded(result):
                 self.running.pop(result.number, None)
                 self.done += 1
-                self.failed += result.status is not Status.COMPLETED
+                self.failed += result.score is None
                 if result.score is not None and (self.best is None or result.score < (self.best.score or 0.0)):
                     self.best = result
                     return True
@@ -68,26 +69,28 @@ class Progress:
     def time_left_s(self) -> float | None:
         """Seconds to go at the pace so far; None before there is a pace."""
         done = self.done - self.done_before
+        if self.planned is None:
+            return None
         return (self.clock() - self.started) / done * (self.planned - self.done) if done else None
 
     def summary(self) -> str:
         """The state in one line."""
-        parts = [f"{self.done}/{self.planned} trials", f"{len(self.running)} running"]
+        parts = [f"{self.done}/{self.planned or '?'} trials", f"{len(self.running)} running"]
         if self.failed:
             parts.append(f"{self.failed} failed")
         if self.best is not None:
             parts.append(f"best {self.metric} {show(self.best.score or 0.0)} (trial {self.best.number})")
-        parts.append(f"{_duration(self.clock() - self.started)} elapsed")
+        parts.append(f"{duration(self.clock() - self.started)} elapsed")
         left = self.time_left_s()
         if self.is_stopping:
             parts.append("stopping")
         elif left is not None:
-            parts.append(f"{_duration(left)} left")
+            parts.append(f"{duration(left)} left")
         return ", ".join(parts)
 
     def __rich__(self) -> Group:
         bar = Table.grid(expand=True)  # a bar alone does not end its line
-        bar.add_row(ProgressBar(total=max(self.planned, 1), completed=self.done))
+        bar.add_row(ProgressBar(total=max(self.planned or 0, 1), completed=self.done))
         return Group(bar, Text(self.summary()), *self._running_lines())
 
     def _running_lines(self) -> list[Table]:
@@ -142,18 +145,11 @@ class Display:
 
     def _tell(self, result: TrialResult, *, is_best: bool) -> None:
         progress = self._progress
-        if result.status is not Status.COMPLETED and self._told < SHOWN_REASONS:
+        if result.score is None and self._told < SHOWN_REASONS:
             self._told += 1
             more = " (further ones are counted in the report)" if self._told == SHOWN_REASONS else ""
             first_line = result.reason.partition("\n")[0]
             self.say(f"trial {result.number} {result.status.value}: {first_line}{more}", "yellow")
-        every = max(1, progress.planned // PLAIN_LINES)
+        every = max(1, (progress.planned or 100) // PLAIN_LINES)
         if not self._is_moving and (is_best or progress.done % every == 0 or progress.done == progress.planned):
             self.say(progress.summary())
-
-
-def _duration(seconds: float) -> str:
-    """As 0:07, 12:30 or 3:05:00."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -26,7 +26,7 @@ class Outcome:
 
     @property
     def n_unfinished(self) -> int:
-        return self.run.snapshot.n_unfinished
+        return 0 if self.run.snapshot.is_finished else self.run.snapshot.n_to_go or 1
 
     @property
     def n_completed(self) -> int:

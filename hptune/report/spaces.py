@@ -9,9 +9,11 @@ from rich.console import Console
 from hptune.domains import show
 from hptune.report.columns import MISSING, Column, print_columns
 from hptune.report.safe_text import say
+from hptune.search.plan import REPLICATES, ConfirmPlan, Plan
 from hptune.search.zoom import Zoom
 from hptune.space import SearchSpace
 from hptune.trial import TrialSpec, Value
+from hptune.wording import counted, duration
 
 
 def changes_table(console: Console, zoom: Zoom) -> None:
@@ -35,6 +37,18 @@ def specs_table(console: Console, specs: Iterable[TrialSpec], space: SearchSpace
         for parameter in space.parameters
     ]
     print_columns(_unfolded(console), (trial,), trial, groups)
+
+
+def plan_text(plan: Plan) -> str:
+    """What a stage is to do, in a few words."""
+    if isinstance(plan, ConfirmPlan):
+        return f"{counted(len(plan.trials), 'configuration')}, {counted(len(plan.replicates), 'fresh seed')} each"
+    budget, n_confirming = plan.budget, plan.confirm * REPLICATES
+    limits = [] if budget.trials is None else [counted(budget.trials + n_confirming, "trial")]
+    limits += [] if budget.epochs is None else [f"{budget.epochs:,} epochs"]
+    limits += [] if budget.time_s is None else [duration(budget.time_s)]
+    confirming = f", {n_confirming} trainings to confirm the best {plan.confirm}" if plan.confirm else ""
+    return f"{plan.method} search of {' or '.join(limits)}{confirming}"
 
 
 def _unfolded(console: Console) -> Console:

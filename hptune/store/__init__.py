@@ -1,6 +1,16 @@
 """A run's database: SQLite, one writer (writer), many readers (snapshot), one schema and its lock (database)."""
 
-from hptune.store.snapshot import Overview, Snapshot, Stage, StoredTrial, read, read_overview, read_with_curves
+from hptune.store.snapshot import Overview, Sitting, Snapshot, Stage, StoredTrial, read, read_overview, read_with_curves
 from hptune.store.writer import Store
 
-__all__ = ["Overview", "Snapshot", "Stage", "Store", "StoredTrial", "read", "read_overview", "read_with_curves"]
+__all__ = [
+    "Overview",
+    "Sitting",
+    "Snapshot",
+    "Stage",
+    "Store",
+    "StoredTrial",
+    "read",
+    "read_overview",
+    "read_with_curves",
+]

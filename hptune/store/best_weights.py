@@ -60,7 +60,7 @@ class BestWeights:
 
     def _settle(self) -> None:
         """Bring best.npz up to what is stored, which may be more than has been seen."""
-        self._best = next(iter(ranked(self._store.snapshot().results)), None)
+        self._best = next(iter(ranked(self._store.snapshot().found)), None)
         if self._best is not None and not self._folder.weights.is_symlink():
             self._promote(self._best)
         remove_folder(self._folder.weights)

@@ -20,22 +20,26 @@ from pathlib import Path
 from hptune.errors import HptuneError, RunDamagedError, RunInUseError, StorageError
 from hptune.runs import RunFolder
 
-VERSION = 1  # of the schema
+VERSION = 2  # of the schema
 SCHEMA = f"""
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE stages (
     stage INTEGER PRIMARY KEY, name TEXT NOT NULL, origin TEXT NOT NULL, space TEXT NOT NULL,
-    first_trial INTEGER NOT NULL, n_trials INTEGER NOT NULL, parents TEXT NOT NULL
+    first_trial INTEGER NOT NULL, n_trials INTEGER, parents TEXT NOT NULL, plan TEXT NOT NULL, extended TEXT
 );
 CREATE TABLE trials (
-    number INTEGER PRIMARY KEY, stage INTEGER NOT NULL, hyperparameters TEXT NOT NULL, attempts INTEGER NOT NULL,
+    number INTEGER PRIMARY KEY, stage INTEGER NOT NULL, spec TEXT NOT NULL, attempts INTEGER NOT NULL,
     status TEXT, reason TEXT, epochs INTEGER, best_epoch INTEGER, score REAL,
-    full_train_error REAL, test_error REAL, seconds REAL
+    full_train_error REAL, seconds REAL, test_error REAL
 );
 CREATE TABLE epochs (
     trial INTEGER NOT NULL, epoch INTEGER NOT NULL, train_loss REAL, train_error REAL, dev_loss REAL,
     dev_error REAL, learning_rate REAL, seconds REAL, PRIMARY KEY (trial, epoch)
 ) WITHOUT ROWID;
+CREATE TABLE sittings (
+    sitting INTEGER PRIMARY KEY, stage INTEGER NOT NULL, started TEXT NOT NULL, elapsed_s REAL NOT NULL,
+    busy_s REAL NOT NULL, available_s REAL NOT NULL
+);
 PRAGMA user_version = {VERSION};
 """
 
@@ -92,6 +96,11 @@ def _check_version(folder: RunFolder, connection: sqlite3.Connection) -> None:
         )
     if found == 0:
         raise RunDamagedError(f"{folder.database}: not a database of hptune")
+    if found < VERSION:
+        raise RunDamagedError(
+            f"{folder.path}: written by an older hptune (format {found}; this one reads {VERSION}). "
+            "Use that one, or start a new run from its config.yaml."
+        )
 
 
 def check(folder: RunFolder, connection: sqlite3.Connection) -> None:

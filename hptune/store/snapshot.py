@@ -9,36 +9,68 @@ from dataclasses import dataclass
 from typing import Any
 
 from hptune.runs import RunFolder
+from hptune.search import plan as plans
+from hptune.search.plan import REPLICATES, Plan, SearchPlan
 from hptune.store import database
-from hptune.trial import FinalCheck, Status, TrialResult, Value
+from hptune.trial import FinalCheck, Status, TrialResult, TrialSpec, Value
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One search space of a run, and the trials drawn from it."""
+    """A part of a run with a plan of its own: a search in a space, or the confirmation of what one has found."""
 
     number: int
-    name: str  # coarse, zoom-1, zoom-2, ...
-    origin: str  # where its trials come from, in words
+    name: str  # search, confirm-1, zoom-2, ...: the number tells them apart
+    origin: str  # where its space or its trials come from, in words
     space: str  # JSON of the space section of a study file
     first_trial: int
-    n_trials: int
+    n_trials: int | None  # None as long as its budget has not shown how many
+    plan: Plan
     parents: tuple[int, ...] = ()  # the trials it grew from
+    extended: str | None = None  # the space as the search has extended it, where it has
 
     @property
-    def trials(self) -> range:
-        return range(self.first_trial, self.first_trial + self.n_trials)
+    def is_search(self) -> bool:
+        return isinstance(self.plan, SearchPlan)
+
+    @property
+    def final_space(self) -> str:
+        """The space, extended where the search has extended it."""
+        return self.extended or self.space
 
 
 @dataclass(frozen=True, slots=True)
 class StoredTrial:
     """A trial that was started, and its result once it has ended."""
 
-    number: int
-    stage: int
-    hyperparameters: Mapping[str, Value]
+    spec: TrialSpec
     attempts: int
     result: TrialResult | None
+    test_error: float | None = None  # of its weights, measured once it was the answer
+
+    @property
+    def number(self) -> int:
+        return self.spec.number
+
+    @property
+    def stage(self) -> int:
+        return self.spec.stage
+
+    @property
+    def hyperparameters(self) -> Mapping[str, Value]:
+        return self.spec.hyperparameters
+
+
+@dataclass(frozen=True, slots=True)
+class Sitting:
+    """A time in which a stage was trained, to its end or an interruption."""
+
+    number: int  # from 0
+    stage: int
+    started: str  # ISO 8601
+    elapsed_s: float
+    busy_s: float  # of all workers together: training trials that have ended
+    available_s: float  # of all workers together: ready for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +81,8 @@ class Snapshot:
     facts: Mapping[str, Any]
     stages: tuple[Stage, ...]
     trials: tuple[StoredTrial, ...]  # by number
-    writer: str | None  # who was writing to it, in words
+    sittings: tuple[Sitting, ...]
+    writer: str | None  # who is writing to it, in words
 
     @property
     def results(self) -> list[TrialResult]:
@@ -57,21 +90,57 @@ class Snapshot:
         return [trial.result for trial in self.trials if trial.result is not None]
 
     @property
-    def n_planned(self) -> int:
-        return sum(stage.n_trials for stage in self.stages)
+    def found(self) -> list[TrialResult]:
+        """Those of searches: a trial that confirms another was known before."""
+        return [
+            trial.result for trial in self.trials if trial.result is not None and self.stages[trial.stage].is_search
+        ]
+
+    def trials_of(self, stage: Stage) -> list[StoredTrial]:
+        """The trials of a stage that were started, by number."""
+        return [trial for trial in self.trials if trial.stage == stage.number]
+
+    def has_ended(self, stage: Stage) -> bool:
+        """Whether a stage has handed out all of its trials, and all of them have ended."""
+        return stage.n_trials == sum(trial.result is not None for trial in self.trials_of(stage))
 
     @property
-    def n_unfinished(self) -> int:
-        """Planned trials without a result."""
-        return self.n_planned - len(self.results)
+    def next_number(self) -> int:
+        """The number of the first trial of a stage to come."""
+        return max((trial.number + 1 for trial in self.trials), default=0)
+
+    @property
+    def n_planned(self) -> int | None:
+        """Trials in all stages, those of a confirmation to come included; None as long as that is not known."""
+        return n_planned([(stage.n_trials, stage.plan) for stage in self.stages])
+
+    @property
+    def n_to_go(self) -> int | None:
+        """Planned trials without a result; None as long as that is not known."""
+        return None if self.n_planned is None else self.n_planned - len(self.results)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing is left to be trained."""
+        return self.n_to_go == 0
 
     def stage_to_narrow(self, parents: tuple[int, ...]) -> Stage:
         """The stage whose space a zoom on these trials narrows.
 
         It is the newest zoom on them, so that repeated zooms close in, or else the stage of the first of them.
         """
-        zooms = [stage for stage in self.stages if stage.parents == parents]
-        return zooms[-1] if zooms else next(stage for stage in self.stages if parents[0] in stage.trials)
+        zooms = [stage for stage in self.stages if stage.parents == parents and stage.is_search]
+        return zooms[-1] if zooms else self.stages[next(t.stage for t in self.trials if t.number == parents[0])]
+
+
+def n_planned(stages: Sequence[tuple[int | None, Plan]]) -> int | None:
+    """The trials of stages with so many trials and such plans; a search is followed by its confirmation."""
+    n_trials = [n for n, _ in stages]
+    if None in n_trials:
+        return None
+    last = stages[-1][1] if stages else None
+    to_come = last.confirm * REPLICATES if isinstance(last, SearchPlan) else 0
+    return sum(n for n in n_trials if n is not None) + to_come
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +148,7 @@ class Overview:
     """A run in numbers that need not read every trial."""
 
     facts: Mapping[str, Any]
-    n_planned: int
+    n_planned: int | None  # as in Snapshot
     n_done: int
     best_score: float | None
     writer: str | None  # as in Snapshot
@@ -103,21 +172,26 @@ def read_with_curves(folder: RunFolder) -> tuple[Snapshot, list[tuple[Any, ...]]
 def read_overview(folder: RunFolder) -> Overview:
     """A run in a few numbers."""
     with database.errors(folder.path), database.understood(folder.path), database.reading(folder) as connection:
-        (n_planned,) = connection.execute("SELECT sum(n_trials) FROM stages").fetchone()
-        n_done, best = connection.execute("SELECT count(status), min(score) FROM trials").fetchone()
-        return Overview(_facts(connection), n_planned or 0, n_done, best, database.holder(folder))
+        stages = [_stage(row) for row in connection.execute("SELECT * FROM stages ORDER BY stage")]
+        n_done, best = connection.execute(
+            "SELECT count(status), min(CASE status WHEN 'completed' THEN score END) FROM trials"
+        ).fetchone()
+        planned = n_planned([(stage.n_trials, stage.plan) for stage in stages])
+        return Overview(_facts(connection), planned, n_done, best, database.holder(folder))
 
 
 def from_connection(folder: RunFolder, connection: sqlite3.Connection) -> Snapshot:
     """What an open connection sees."""
     stages = connection.execute("SELECT * FROM stages ORDER BY stage").fetchall()
     trials = connection.execute("SELECT * FROM trials ORDER BY number").fetchall()
+    sittings = connection.execute("SELECT * FROM sittings ORDER BY sitting").fetchall()
     with database.understood(folder.path):
         return Snapshot(
             folder=folder,
             facts=_facts(connection),
             stages=tuple(map(_stage, stages)),
             trials=tuple(map(_stored_trial, trials)),
+            sittings=tuple(Sitting(*row) for row in sittings),
             writer=database.holder(folder),
         )
 
@@ -127,13 +201,14 @@ def _facts(connection: sqlite3.Connection) -> dict[str, Any]:
 
 
 def _stage(row: Sequence[Any]) -> Stage:
-    number, name, origin, space, first_trial, n_trials, parents = row
-    return Stage(number, name, origin, space, first_trial, n_trials, tuple(json.loads(parents)))
+    number, name, origin, space, first_trial, n_trials, parents, plan, extended = row
+    known_plan = plans.from_json(json.loads(plan))
+    return Stage(number, name, origin, space, first_trial, n_trials, known_plan, tuple(json.loads(parents)), extended)
 
 
 def _stored_trial(row: Sequence[Any]) -> StoredTrial:
-    number, stage, hyperparameters, attempts, status, reason, epochs, best, score, train, test, seconds = row
+    number, _, spec, attempts, status, reason, epochs, best, score, train, seconds, test = row
     result = None
     if status is not None:
-        result = TrialResult(number, Status(status), reason, epochs, best, score, FinalCheck(train, test), seconds)
-    return StoredTrial(number, stage, json.loads(hyperparameters), attempts, result)
+        result = TrialResult(number, Status(status), reason, epochs, best, score, FinalCheck(train), seconds)
+    return StoredTrial(TrialSpec.from_json(json.loads(spec)), attempts, result, test)

@@ -6,6 +6,7 @@ Curves are rows of their own, written as they come and deleted when their trial 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import sqlite3
@@ -16,11 +17,11 @@ from typing import Any, Self
 
 from hptune import runs
 from hptune.errors import StorageError
-from hptune.events import EpochEnded, Event, TrialEnded, TrialStarted
+from hptune.events import EpochEnded, Event, SpaceExtended, StageEnded, TrialEnded, TrialStarted
 from hptune.runs import RunFolder
 from hptune.store import database, snapshot
-from hptune.store.snapshot import Snapshot, Stage
-from hptune.trial import Status, TrialResult, TrialSpec
+from hptune.store.snapshot import Sitting, Snapshot, Stage
+from hptune.trial import MetricName, Status, TrialResult, TrialSpec
 
 
 class Store:
@@ -65,8 +66,8 @@ class Store:
         with self._transaction() as connection:
             _insert_stage(connection, stage)
 
-    def append(self, events: Iterable[Event]) -> None:
-        """Write events in one durable transaction; when this returns, they stay.
+    def append(self, events: Iterable[Event], sitting: Sitting | None = None) -> None:
+        """Write events, and how long a sitting has lasted, in one durable transaction; when this returns, they stay.
 
         Raises:
             StorageError: nothing of them was written.
@@ -83,6 +84,26 @@ class Store:
                         )
                     case TrialEnded(result):
                         _end(connection, result)
+                    case StageEnded(number, n_trials):
+                        connection.execute("UPDATE stages SET n_trials = ? WHERE stage = ?", (n_trials, number))
+                    case SpaceExtended(number, space):
+                        connection.execute("UPDATE stages SET extended = ? WHERE stage = ?", (space, number))
+            if sitting is not None:
+                values = dataclasses.astuple(sitting)
+                connection.execute("INSERT OR REPLACE INTO sittings VALUES (?, ?, ?, ?, ?, ?)", values)
+
+    def set_test_error(self, trial: int, test_error: float) -> None:
+        """The test set was touched, by the answer."""
+        with self._transaction() as connection:
+            connection.execute("UPDATE trials SET test_error = ? WHERE number = ?", (test_error, trial))
+
+    def scores(self, metric: MetricName) -> dict[int, list[float]]:
+        """A metric of all trials, epoch by epoch."""
+        found: dict[int, list[float]] = {}
+        with database.errors(self.folder.path):
+            for trial, score in self._connection.execute(f"SELECT trial, {metric} FROM epochs ORDER BY trial, epoch"):  # noqa: S608  (one of four names)
+                found.setdefault(trial, []).append(score)
+        return found
 
     def snapshot(self) -> Snapshot:
         """What is stored now, curves left out."""
@@ -124,8 +145,8 @@ def _identity(path: Path) -> tuple[int, int]:
 def _start(connection: sqlite3.Connection, spec: TrialSpec, attempt: int) -> None:
     _forget_curve(connection, spec.number)
     connection.execute(
-        "INSERT OR REPLACE INTO trials (number, stage, hyperparameters, attempts) VALUES (?, ?, ?, ?)",
-        (spec.number, spec.stage, json.dumps(dict(spec.hyperparameters)), attempt),
+        "INSERT OR REPLACE INTO trials (number, stage, spec, attempts) VALUES (?, ?, ?, ?)",
+        (spec.number, spec.stage, json.dumps(spec.to_json()), attempt),
     )
 
 
@@ -134,7 +155,7 @@ def _end(connection: sqlite3.Connection, result: TrialResult) -> None:
         _forget_curve(connection, result.number)
     connection.execute(
         "UPDATE trials SET status = ?, reason = ?, epochs = ?, best_epoch = ?, score = ?, full_train_error = ?,"
-        " test_error = ?, seconds = ? WHERE number = ? AND status IS NULL",
+        " seconds = ? WHERE number = ? AND status IS NULL",
         (
             result.status.value,
             result.reason,
@@ -142,7 +163,6 @@ def _end(connection: sqlite3.Connection, result: TrialResult) -> None:
             result.best_epoch,
             result.score,
             result.final.train_error,
-            result.final.test_error,
             result.seconds,
             result.number,
         ),
@@ -155,4 +175,5 @@ def _forget_curve(connection: sqlite3.Connection, number: int) -> None:
 
 def _insert_stage(connection: sqlite3.Connection, stage: Stage) -> None:
     values = (stage.number, stage.name, stage.origin, stage.space, stage.first_trial, stage.n_trials)
-    connection.execute("INSERT INTO stages VALUES (?, ?, ?, ?, ?, ?, ?)", (*values, json.dumps(stage.parents)))
+    texts = json.dumps(stage.parents), json.dumps(stage.plan.to_json()), stage.extended
+    connection.execute("INSERT INTO stages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*values, *texts))

@@ -1,8 +1,9 @@
 """How one trial is trained.
 
 A trainer is named "module:function" in the run's Job; the function is called once in every worker with the job and
-returns a Train: the function that trains one trial, epoch by epoch. attempt() runs a Train on a spec and raises only
-what the person must mend: any other exception or a diverged loss is a result with its reason.
+returns a Train: the function that trains one trial, epoch by epoch. attempt() runs a Train on a spec, stops it at the
+spec's bars, and raises only what the person must mend: any other exception or a diverged loss is a result with its
+reason.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ def attempt(train: Train, spec: TrialSpec, job: Job) -> Iterator[EpochMetrics | 
     start = time.perf_counter()
     epochs, best = 0, None
     final, status, reason = FinalCheck(), Status.COMPLETED, ""
+    bars = dict(spec.bars)
     training = train(spec)
     while True:
         try:
@@ -59,9 +61,15 @@ def attempt(train: Train, spec: TrialSpec, job: Job) -> Iterator[EpochMetrics | 
         score = float(getattr(metrics, job.metric))
         best = min(best or (score, epochs), (score, epochs))
         yield metrics
+        if best[0] > bars.get(epochs, math.inf):
+            status = Status.STOPPED
+            reason = f"{job.metric} {best[0]:.4g} after epoch {epochs}, above the bar of {bars[epochs]:.4g}"
+            training.close()
+            break
     if status is Status.COMPLETED and best is None:
         status, reason = Status.FAILED, "the training ended without a single epoch"
-    score_and_epoch = best if status is Status.COMPLETED and best else (None, None)
+    has_score = status in (Status.COMPLETED, Status.STOPPED)
+    score_and_epoch = best if has_score and best else (None, None)
     yield TrialResult(
         number=spec.number,
         status=status,

@@ -45,7 +45,7 @@ def prepare(job: Job) -> Train:
         nonlocal best
         h = hyperparameters_of(fixed, spec.hyperparameters)  # as best.yaml names them
         dataset = datasets[h.normalize_inputs]
-        trained = yield from train(dataset, h, metric=job.metric, seed=spec.seed, number=spec.number)
+        trained = yield from train(dataset, h, metric=job.metric, seed=spec.seed, number=spec.stream)
         if (trained.score, spec.number) < best:
             model = _model(trained, dataset, h, job, spec)
             replace_file(folder.weights_of(spec.number), model_file.to_bytes(model))

@@ -22,6 +22,10 @@ class Workers(Protocol):
     def n_busy(self) -> int:
         """How many submitted trials have not ended."""
 
+    @property
+    def available_s(self) -> float:
+        """For how long workers have been ready to train, all of them together, in seconds."""
+
     def submit(self, spec: TrialSpec) -> None:
         """Begin to train a trial; n_idle must be above 0."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 from threadpoolctl import threadpool_limits
@@ -20,6 +21,7 @@ class InlineWorker:
         self._limits = threadpool_limits(limits=1)
         self._training: Iterator[EpochMetrics | TrialResult] | None = None
         self._number = -1
+        self._ready_since = time.monotonic()
 
     @property
     def n_idle(self) -> int:
@@ -28,6 +30,10 @@ class InlineWorker:
     @property
     def n_busy(self) -> int:
         return int(self._training is not None)
+
+    @property
+    def available_s(self) -> float:
+        return time.monotonic() - self._ready_since
 
     def submit(self, spec: TrialSpec) -> None:
         assert self._training is None

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from typing import IO
 
@@ -33,7 +34,7 @@ class _Process:
     popen: subprocess.Popen[bytes]
     stderr: IO[bytes]
     spec: TrialSpec | None = None
-    is_ready: bool = False
+    ready_since: float | None = None
     unread: bytes = b""  # the beginning of a line whose rest has not come yet
 
 
@@ -46,6 +47,11 @@ class LocalWorkers:
         self._processes: list[_Process] = []
         self._selector = selectors.DefaultSelector()
         self._failed_boots = 0
+        self._available_s = 0.0  # of workers that have ended
+
+    @property
+    def available_s(self) -> float:
+        return self._available_s + sum(map(_available_s, self._processes))
 
     @property
     def n_busy(self) -> int:
@@ -122,7 +128,7 @@ class LocalWorkers:
         if isinstance(message, dict):
             raise messages.decode_error(message)
         if isinstance(message, str):
-            process.is_ready, self._failed_boots = True, 0
+            process.ready_since, self._failed_boots = time.monotonic(), 0
         elif process.spec is None:
             raise ValueError("a message about no trial")
         elif isinstance(message, EpochMetrics):
@@ -134,10 +140,11 @@ class LocalWorkers:
     def _bury(self, process: _Process, events: list[Event]) -> None:
         """Remove a worker that has died; its trial is lost, or given to another if it never got to it."""
         self._processes.remove(process)
+        self._available_s += _available_s(process)
         _kill(process)
         words = self._reap(process)
         # one that was killed says nothing about the next one; one that ended by itself before it was ready does
-        if process.is_ready or process.popen.returncode < 0:
+        if process.ready_since is not None or process.popen.returncode < 0:
             if process.spec is not None:
                 events.append(AttemptLost(process.spec, f"its worker process {words}"))
             return
@@ -162,6 +169,10 @@ class LocalWorkers:
         last_words = process.stderr.read().decode("utf-8", "replace").strip()
         process.stderr.close()
         return _how_it_ended(code) + (f"; its last words:\n{last_words}" if last_words else "")
+
+
+def _available_s(process: _Process) -> float:
+    return 0.0 if process.ready_since is None else time.monotonic() - process.ready_since
 
 
 def _send(process: _Process, line: bytes) -> None:

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 
 from hptune.randomness import Purpose, generator
 from hptune.space import SearchSpace
-from hptune.trial import TrialSpec, Value
+from hptune.trial import Value
 
 
-def propose(space: SearchSpace, fixed: Mapping[str, Value], *, seed: int, stage: int, number: int) -> TrialSpec:
+def anywhere(space: SearchSpace, fixed: Mapping[str, Value], *, seed: int, number: int) -> dict[str, Value]:
     """Trial number of a run, drawn uniformly from the space on the scales of its parameters.
 
     Random values beat a grid: every trial tries another value of every hyperparameter, of which a few matter
     and nobody knows which (Bergstra & Bengio 2012).
     """
     units = generator(seed, Purpose.SAMPLE, number).random(len(space.parameters))
-    return TrialSpec(number, stage, space.draw(units.tolist(), fixed), seed)
+    return space.draw(units.tolist(), fixed)

@@ -1,0 +1,202 @@
+"""The one loop: propose -> workers -> store -> tell, stage after stage, until a run is finished or stopped.
+
+It is a generator of events; each has been stored before it is yielded. Who consumes them draws, or stops.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from hptune import agenda
+from hptune.agenda import EpochCost, Trials
+from hptune.config.study_file import StudyConfig
+from hptune.events import (
+    AttemptLost,
+    EpochEnded,
+    Event,
+    SpaceExtended,
+    StageEnded,
+    StageStarted,
+    Stopping,
+    TrialEnded,
+    TrialStarted,
+)
+from hptune.search.plan import SearchPlan
+from hptune.store import Sitting, Snapshot, Stage, Store
+from hptune.trial import MetricName, Status, TrialResult, TrialSpec
+from hptune.workers import Workers
+
+ATTEMPTS = 3  # of a trial whose worker dies
+GROUP_S = 0.05  # events are stored and told in groups of so long: one write to disk for all of them
+POLL_S = 0.2  # the longest wait before a stop request is noticed
+GRACE_S = 5.0  # what running trials get to end after a stop request
+
+
+class StopNow(BaseException):
+    """Raised by a signal handler, wherever the program is, when it is asked a second time to stop."""
+
+
+@dataclass(slots=True)
+class Stop:
+    """A request to stop, made by a signal handler and looked at by the loop."""
+
+    signal: int | None = None
+    since: float = field(default=math.inf)
+
+    def request(self, signal: int) -> None:
+        self.signal, self.since = signal, time.monotonic()
+
+    @property
+    def is_requested(self) -> bool:
+        return self.signal is not None
+
+    @property
+    def is_overdue(self) -> bool:
+        return time.monotonic() - self.since > GRACE_S
+
+
+def run(
+    store: Store, workers: Workers, config: StudyConfig, stop: Stop, epoch_cost: EpochCost = lambda _: 1.0
+) -> Iterator[Event]:
+    """Train what is left of a run and yield what happens.
+
+    Ends when nothing is left or, after a stop request, when the trials that run have ended or the grace is over.
+    """
+    while not stop.is_requested:
+        snapshot = store.snapshot()
+        stage = snapshot.stages[-1]
+        if snapshot.has_ended(stage):
+            following = agenda.following_stage(snapshot)
+            if following is None:
+                return
+            store.add_stage(following)
+        else:
+            scores = store.scores(config.search.metric)
+            trials = agenda.trials_of(snapshot, stage, config, scores, epoch_cost)
+            yield StageStarted(stage.number, stage.name, stage.origin, stage.n_trials)
+            yield from _train(store, workers, _Queue(trials), _Watch(snapshot, stage), config.search.metric, stop)
+
+
+@dataclass(slots=True)
+class _Queue:
+    """What is to be trained next: lost attempts again, then new trials."""
+
+    trials: Trials
+    lost: list[TrialSpec] = field(default_factory=list)
+    attempts: dict[int, int] = field(default_factory=dict)  # so far, by trial
+
+    @property
+    def is_over(self) -> bool:
+        return not self.lost and self.trials.is_over
+
+    def start_next(self, workers: Workers) -> TrialStarted | None:
+        spec = self.lost.pop() if self.lost else self.trials.next_spec()
+        if spec is None:
+            return None
+        self.attempts[spec.number] = self.attempts.get(spec.number, 0) + 1
+        workers.submit(spec)
+        return TrialStarted(spec, self.attempts[spec.number])
+
+    def see(self, event: Event, metric: MetricName) -> list[TrialEnded]:
+        """Something has happened; what follows from it."""
+        match event:
+            case EpochEnded(number, metrics):
+                self.trials.see_epoch(number, metrics.epoch, float(getattr(metrics, metric)))
+            case TrialEnded(result):
+                self.trials.see_result(result)
+            case AttemptLost(spec, reason):
+                if self.attempts[spec.number] < ATTEMPTS:
+                    self.lost.append(spec)
+                else:
+                    result = TrialResult(spec.number, Status.CRASHED, f"{reason} ({ATTEMPTS} attempts)")
+                    self.trials.see_result(result)
+                    return [TrialEnded(result)]
+        return []
+
+
+class _Watch:
+    """How long a stage has been trained, in this sitting and in those before."""
+
+    def __init__(self, snapshot: Snapshot, stage: Stage) -> None:
+        plan = stage.plan
+        self.stage = stage
+        self._limit_s = plan.budget.time_s if isinstance(plan, SearchPlan) else plan.time_s
+        self._before_s = sum(sitting.elapsed_s for sitting in snapshot.sittings if sitting.stage == stage.number)
+        self._since = time.monotonic()
+        started = datetime.now(UTC).isoformat(timespec="seconds")
+        self._sitting = Sitting(len(snapshot.sittings), stage.number, started, 0.0, 0.0, 0.0)
+        self._available_s: float | None = None  # of the workers before this stage
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the stage has had its time."""
+        return self._limit_s is not None and self._before_s + time.monotonic() - self._since >= self._limit_s
+
+    def sitting(self, workers: Workers, events: list[Event]) -> Sitting:
+        """The sitting so far, with events that have not been counted yet."""
+        if self._available_s is None:
+            self._available_s = workers.available_s
+        busy_s = sum(event.result.seconds for event in events if isinstance(event, TrialEnded))
+        self._sitting = replace(
+            self._sitting,
+            elapsed_s=time.monotonic() - self._since,
+            busy_s=self._sitting.busy_s + busy_s,
+            available_s=workers.available_s - self._available_s,
+        )
+        return self._sitting
+
+
+class _Notices:
+    """What is to be told once in a stage."""
+
+    def __init__(self, stage: Stage, trials: Trials) -> None:
+        self._number, self._trials = stage.number, trials
+        self._space = trials.space
+        self._has_ended = self._is_stopping = False
+
+    def new(self, workers: Workers, stop: Stop) -> Iterator[Event]:
+        """What has become true since the last time."""
+        space = self._trials.space
+        if space is not None and space != self._space:
+            self._space = space
+            yield SpaceExtended(self._number, json.dumps(space.plain()))
+        if self._trials.is_over and not self._has_ended:
+            self._has_ended = True
+            yield StageEnded(self._number, self._trials.n_handed_out)
+        if stop.is_requested and not self._is_stopping:
+            self._is_stopping = True
+            yield Stopping(workers.n_busy, GRACE_S)
+
+
+def _train(
+    store: Store, workers: Workers, queue: _Queue, watch: _Watch, metric: MetricName, stop: Stop
+) -> Iterator[Event]:
+    """Train what is left of a stage."""
+    trials = queue.trials
+    notices = _Notices(watch.stage, trials)
+    group: list[Event] = []  # what has happened and is not stored yet
+    group_since = time.monotonic()
+    while True:
+        if watch.is_over:
+            trials.close()
+        while workers.n_idle and not stop.is_requested and (started := queue.start_next(workers)):
+            group.append(started)
+        group.extend(notices.new(workers, stop))
+        is_over = not workers.n_busy or stop.is_overdue
+        assert not is_over or queue.is_over or stop.is_requested, "nothing is trained, and nothing is proposed"
+        if group and (is_over or stop.is_requested or time.monotonic() - group_since >= GROUP_S):
+            store.append(group, watch.sitting(workers, group))
+            yield from group
+            group.clear()
+        if is_over:
+            return
+        if not group:
+            group_since = time.monotonic()
+        for event in workers.poll(GROUP_S if group else POLL_S):
+            group.append(event)
+            group.extend(queue.see(event, metric))

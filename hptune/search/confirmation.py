@@ -1,0 +1,69 @@
+"""Confirmation: the best configurations trained again from other seeds, before one of them is called the answer.
+
+The best of many scores is better than its configuration deserves: part of it is the luck of its seed. Trained again
+from a few seeds that the search has not seen, the same for all, the best configurations are compared fairly.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from hptune.search.known import Key, key_of
+from hptune.search.plan import ConfirmPlan
+from hptune.trial import Kind, Origin, TrialResult, TrialSpec, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """A configuration and how good it is from fresh seeds."""
+
+    trial: int  # that found it
+    trainings: tuple[int, ...]  # the trials that confirm it
+    scores: tuple[float, ...]  # theirs; infinite where one has not completed
+
+    @property
+    def mean(self) -> float:
+        return math.fsum(self.scores) / len(self.scores)
+
+    @property
+    def standard_error(self) -> float | None:
+        """Of the mean; None of a single score, and where a training has not completed."""
+        if len(self.scores) < 2 or math.isinf(self.mean):
+            return None
+        return statistics.stdev(self.scores) / math.sqrt(len(self.scores))
+
+
+def distinct(order: Sequence[TrialResult], configurations: Mapping[int, Mapping[str, Value]], n: int) -> list[int]:
+    """The first n trials in an order whose configurations differ from all before."""
+    seen: dict[Key, int] = {}
+    for result in order:
+        seen.setdefault(key_of(configurations[result.number]), result.number)
+    return list(seen.values())[:n]
+
+
+def specs(
+    plan: ConfirmPlan, configurations: Mapping[int, Mapping[str, Value]], *, seed: int, stage: int, first_trial: int
+) -> Iterator[TrialSpec]:
+    """The trainings of a confirmation, configuration by configuration, so that one cut short has whole ones."""
+    pairs = [(trial, replicate) for trial in plan.trials for replicate in plan.replicates]
+    for number, (trial, replicate) in enumerate(pairs, first_trial):
+        origin = Origin(Kind.CONFIRMATION, trial)
+        yield TrialSpec(number, stage, configurations[trial], seed, origin, replicate=replicate)
+
+
+def confirmed(trials: Sequence[tuple[TrialSpec, TrialResult]], n_replicates: int) -> list[Confirmed]:
+    """The configurations that have been trained from all replicates, the best mean first, then in order of trial."""
+    by_parent: dict[int, list[tuple[int, float]]] = {}
+    for spec, result in trials:
+        assert spec.origin.parent is not None
+        score = math.inf if result.score is None else result.score
+        by_parent.setdefault(spec.origin.parent, []).append((spec.number, score))
+    found = [
+        Confirmed(parent, tuple(number for number, _ in scores), tuple(score for _, score in scores))
+        for parent, scores in by_parent.items()
+        if len(scores) == n_replicates
+    ]
+    return sorted(found, key=lambda one: (one.mean, one.trial))

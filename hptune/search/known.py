@@ -1,0 +1,59 @@
+"""What a proposal may know of the trials before it."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from hptune.trial import Status, TrialResult, Value
+
+Key = tuple[tuple[str, Value], ...]
+"""A configuration as something that can be compared and looked up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A trial that has ended, as far as proposals need it."""
+
+    number: int
+    configuration: Mapping[str, Value]
+    status: Status
+    lowest: tuple[float, ...]  # the lowest metric so far, epoch by epoch
+
+    def at(self, epoch: int) -> float | None:
+        """The lowest metric after so many epochs.
+
+        That of a completed trial that needed fewer stands; one that diverged before is worse than all others; of one
+        that was stopped before, or whose training failed, nothing is known.
+        """
+        if epoch <= len(self.lowest):
+            return self.lowest[epoch - 1]
+        if self.status is Status.COMPLETED:
+            return self.lowest[-1]
+        return math.inf if self.status is Status.DIVERGED else None
+
+
+def known_of(configuration: Mapping[str, Value], result: TrialResult, scores: Iterable[float]) -> Known:
+    """What is known of a trial with such a result and such metrics, epoch by epoch.
+
+    How far one came whose workers died is chance.
+    """
+    lowest = () if result.status is Status.CRASHED else tuple(itertools.accumulate(scores, min))
+    return Known(result.number, configuration, result.status, lowest)
+
+
+def best_first(known: Iterable[Known]) -> list[Known]:
+    """The trials with a score in the order of ranking.ranked: completed ones, then stopped ones, the farthest first."""
+    scored = [trial for trial in known if trial.status in (Status.COMPLETED, Status.STOPPED)]
+    return sorted(scored, key=_key)
+
+
+def _key(trial: Known) -> tuple[bool, int, float, int]:
+    is_stopped = trial.status is Status.STOPPED
+    return is_stopped, -len(trial.lowest) if is_stopped else 0, trial.lowest[-1], trial.number
+
+
+def key_of(configuration: Mapping[str, Value]) -> Key:
+    return tuple(sorted(configuration.items()))

@@ -1,0 +1,100 @@
+"""What a stage of a run is to do. It is recorded with the stage, so that going on with it later does the same."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+Method = Literal["coarse-to-fine", "random"]
+METHODS: tuple[Method, ...] = get_args(Method)
+
+CONFIRM_SHARE = 0.15  # of the budget
+CONFIRM_MOST = 5  # configurations
+REPLICATES = 3  # trainings of each
+
+UNITS_S: Mapping[str, int] = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much is to be spent, at the most; None is no limit."""
+
+    trials: int | None = None
+    epochs: int | None = None  # in all trials together
+    time_s: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPlan:
+    """A search for good configurations in a space."""
+
+    method: Method
+    bars: bool
+    parallel: int  # simulated machines: how many trials are under way when another is proposed
+    budget: Budget
+    extend: bool = False  # the space, where the best lie on a border
+    confirm: int = 0  # so many of the best, afterwards
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmPlan:
+    """Configurations to be trained again from other seeds, the same for all of them."""
+
+    trials: tuple[int, ...]  # whose configurations
+    replicates: tuple[int, ...]  # numbers of seeds
+    time_s: float | None = None
+    data: Mapping[str, Any] | None = None  # the facts of the data that they are trained on, where these are others
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+Plan = SearchPlan | ConfirmPlan
+
+
+def from_json(record: Mapping[str, Any]) -> Plan:
+    """A plan as to_json wrote it."""
+    if "method" in record:
+        return SearchPlan(**{**record, "budget": Budget(**record["budget"])})
+    lists = {name: tuple(record[name]) for name in ("trials", "replicates")}
+    return ConfirmPlan(**{**record, **lists})
+
+
+def search_plan(
+    budget: Budget, epochs: int, *, method: Method, bars: bool, parallel: int, extend: bool, confirm: bool
+) -> SearchPlan:
+    """A search within a budget, of trials of up to so many epochs, with its part for confirmation held back."""
+    n_confirmed = _n_confirmed(budget, epochs) if confirm else 0
+    n_trainings = n_confirmed * REPLICATES
+    left = Budget(
+        None if budget.trials is None else budget.trials - n_trainings,
+        None if budget.epochs is None else budget.epochs - n_trainings * epochs,
+        None if budget.time_s is None else budget.time_s * (1 - CONFIRM_SHARE * bool(n_confirmed)),
+    )
+    return SearchPlan(method, bars, parallel, left, extend, n_confirmed)
+
+
+def _n_confirmed(budget: Budget, epochs: int) -> int:
+    """How many configurations can be confirmed with their share of the budget; a single one would be no choice."""
+    limits = [limit for limit in (budget.trials, budget.epochs and budget.epochs // epochs) if limit is not None]
+    if not limits:
+        return CONFIRM_MOST
+    found = min(round(CONFIRM_SHARE * min(limits) / REPLICATES), CONFIRM_MOST)
+    return found if found > 1 else 0
+
+
+def parse_duration(text: str) -> float | None:
+    """Seconds in a text such as 45s, 90m, 2h, 1h30m or 1.5d, or a number of them; None of any other text or of 0."""
+    if not re.fullmatch(r"(\d+(\.\d+)?[dhms]?)|((\d+(\.\d+)?d)?(\d+(\.\d+)?h)?(\d+(\.\d+)?m)?(\d+(\.\d+)?s)?)", text):
+        return None
+    parts = re.findall(r"([\d.]+)([dhms]?)", text)
+    return sum(float(number) * UNITS_S[unit or "s"] for number, unit in parts) or None

@@ -1,0 +1,69 @@
+"""The simulated clock: which trials have ended when another is proposed, whatever happens when on the real one.
+
+A search that proposes from "the results that have arrived" depends on timing and cannot be repeated. Here a number of
+simulated machines train the trials in the order of their numbers, an epoch of a trial taking its estimated cost. A
+trial is proposed when a simulated machine is free, and knows those that have ended by then on this clock. The estimate
+need not be good for the results to be the same every time; the better it is, the less real workers wait.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class _Training:
+    """A trial on a simulated machine."""
+
+    start: float
+    cost: float  # of an epoch
+    epochs: int = 0  # that it has run at least
+    has_ended: bool = False  # and so no more than those
+
+    @property
+    def end(self) -> float:
+        """When it ends or, as long as that is not known, when it ends at the earliest."""
+        return self.start + self.cost * self.epochs
+
+
+class SimulatedClock:
+    """Simulated machines, one for each of up to `parallel` trials at a time."""
+
+    def __init__(self, parallel: int) -> None:
+        self.now = 0.0
+        self._parallel = parallel
+        self._trainings: dict[int, _Training] = {}
+
+    @property
+    def has_room(self) -> bool:
+        return len(self._trainings) < self._parallel
+
+    @property
+    def busy(self) -> tuple[int, ...]:
+        """The trials that have not ended on the clock, by number."""
+        return tuple(self._trainings)
+
+    def start(self, number: int, cost: float) -> None:
+        """A trial begins now; an epoch of it takes so long."""
+        self._trainings[number] = _Training(self.now, cost)
+
+    def see(self, number: int, epochs: int, *, has_ended: bool = False) -> None:
+        """A trial has run so many epochs, and perhaps ended there."""
+        training = self._trainings[number]
+        training.epochs = epochs if has_ended else max(training.epochs, epochs)
+        training.has_ended = has_ended
+
+    def next_ended(self) -> int | None:
+        """Move on to the next end of a trial; None as long as it is not certain which one it is.
+
+        Of two that end at the same time the lower number comes first.
+        """
+        if not self._trainings:
+            return None
+        number = min(self._trainings, key=lambda number: (self._trainings[number].end, number))
+        training = self._trainings[number]
+        if not training.has_ended:
+            return None
+        self.now = training.end
+        del self._trainings[number]
+        return number

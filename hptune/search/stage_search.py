@@ -1,0 +1,207 @@
+"""The search of one stage: it hands out what to train next, and is told what comes of it.
+
+Which trials it hands out depends on the plan, the space, the seed and the results alone: not on the order in which it
+is told, nor on how many workers train them. Told what an interrupted search has stored, it goes on as if nothing had
+happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import final
+
+from hptune.search import borders, coarse_to_fine, random_search
+from hptune.search.bars import bars
+from hptune.search.borders import End
+from hptune.search.coarse_to_fine import Proposal, Turn
+from hptune.search.known import Key, Known, key_of, known_of
+from hptune.search.plan import SearchPlan
+from hptune.search.simulated_clock import SimulatedClock
+from hptune.space import SearchSpace
+from hptune.trial import Kind, Origin, TrialResult, TrialSpec, Value
+
+NOMINAL = 100  # full trainings, by which the box shrinks where the budget is a time: then no result depends on it
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A trial as an earlier sitting stored it."""
+
+    spec: TrialSpec
+    result: TrialResult | None = None  # None: it was being trained
+    scores: Sequence[float] = ()  # the metric, epoch by epoch
+
+
+@dataclass(slots=True)
+class _Trial:
+    """A trial handed out."""
+
+    spec: TrialSpec
+    epochs: int  # that it may run
+    scores: list[float] = field(default_factory=list)
+    result: TrialResult | None = None
+
+    def known(self) -> Known:
+        assert self.result is not None
+        return known_of(self.spec.hyperparameters, self.result, self.scores)
+
+
+@final
+class StageSearch:
+    """Hands out the trials of a stage, one after the other."""
+
+    def __init__(  # noqa: PLR0913  (what a search depends on is all said here)
+        self,
+        plan: SearchPlan,
+        space: SearchSpace,
+        fixed: Mapping[str, Value],
+        *,
+        seed: int,
+        stage: int,
+        first_trial: int,
+        epoch_cost: Callable[[Mapping[str, Value]], float] = lambda _: 1.0,
+        earlier: Iterable[Known] = (),
+        past: Iterable[Past] = (),
+    ) -> None:
+        """A search in a space, beside fixed hyperparameters.
+
+        epoch_cost estimates what an epoch of a configuration costs, in any unit. earlier are trials of stages before
+        this one, past those that this stage has handed out in earlier sittings.
+        """
+        self.space = space
+        self.extensions: dict[End, int] = {}
+        self._plan, self._fixed, self._seed, self._stage, self._first = plan, fixed, seed, stage, first_trial
+        self._epoch_cost = epoch_cost
+        self._clock = SimulatedClock(plan.parallel)
+        self._known = list(earlier)  # what the next proposal may know
+        self._taken: set[Key] = {key_of(trial.configuration) for trial in self._known}
+        self._past = {trial.spec.number: trial for trial in past}
+        self._trials: dict[int, _Trial] = {}
+        self._spent = 0  # epochs of trials that have ended on the clock
+        self._is_closed = False
+        self._most_epochs = space.most_epochs(fixed)
+
+    @property
+    def n_handed_out(self) -> int:
+        return len(self._trials)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will be handed out."""
+        trials, epochs = self._plan.budget.trials, self._plan.budget.epochs
+        if self._is_closed:
+            return not self._past
+        return (trials is not None and self.n_handed_out >= trials) or (
+            epochs is not None and not self._clock.busy and self._spent + self._most_epochs > epochs
+        )
+
+    def close(self) -> None:
+        """Hand out nothing that has not been handed out in an earlier sitting."""
+        self._is_closed = True
+
+    def next_spec(self) -> TrialSpec | None:
+        """What to train next; None where the search is over, or cannot say before it is told more."""
+        while (spec := self._next()) is not None:
+            past = self._past.pop(spec.number, None)
+            if past is None or past.result is None:
+                return spec
+            for epoch, score in enumerate(past.scores, 1):
+                self.see_epoch(spec.number, epoch, score)
+            self.see_result(past.result)
+        return None
+
+    def see_epoch(self, number: int, epoch: int, score: float) -> None:
+        """A trial has a metric after an epoch, from 1."""
+        scores = self._trials[number].scores
+        if epoch > len(scores):  # a trial that is trained again tells the same once more
+            scores.append(score)
+        self._clock.see(number, epoch)
+
+    def see_result(self, result: TrialResult) -> None:
+        """A trial has ended."""
+        self._trials[result.number].result = result
+        self._clock.see(result.number, result.epochs, has_ended=True)
+
+    def _next(self) -> TrialSpec | None:
+        """The next spec, whether it has been trained before or not."""
+        while not self.is_over:
+            if self._has_room:
+                return self._hand_out()
+            if not self._advance():
+                return None
+        return None
+
+    @property
+    def _is_blind(self) -> bool:
+        """Whether proposals need not know anything, so that there is nothing to wait for."""
+        return self._plan.method == "random" and not self._plan.bars and self._plan.budget.epochs is None
+
+    @property
+    def _has_room(self) -> bool:
+        """Whether a trial more may be under way: a machine is free, and epochs are left even if all go to their end."""
+        if not (self._is_blind or self._clock.has_room):
+            return False
+        epochs = self._plan.budget.epochs
+        under_way = sum(self._trials[number].epochs for number in self._clock.busy)
+        return epochs is None or self._spent + under_way + self._most_epochs <= epochs
+
+    def _advance(self) -> bool:
+        """Let the next trial end on the clock, and know of it."""
+        number = self._clock.next_ended()
+        if number is None:
+            return False
+        trial = self._trials[number]
+        known = trial.known()
+        self._spent += len(known.lowest)
+        self._known.append(known)
+        if self._plan.extend and self._share >= coarse_to_fine.COARSE:
+            self.space, ends = borders.extended(self.space, self._known, self.extensions)
+            self.extensions |= {end: self.extensions.get(end, 0) + 1 for end in ends}
+        return True
+
+    @property
+    def _share(self) -> float:
+        """How much of the budget is spent: by trials proposed, or by epochs known of, whichever is more."""
+        budget = self._plan.budget
+        shares = [
+            0.0 if budget.trials is None else self.n_handed_out / budget.trials,
+            0.0 if budget.epochs is None else self._spent / budget.epochs,
+        ]
+        if budget.trials is None and budget.epochs is None:
+            shares.append(self._spent / (NOMINAL * self._most_epochs))
+        return min(max(shares), 1.0)
+
+    def _hand_out(self) -> TrialSpec | None:
+        number = self._first + self.n_handed_out
+        past = self._past.get(number)
+        spec = self._propose(number) if past is None else past.spec
+        if spec is None:  # every configuration of the space has been tried
+            self.close()
+            return None
+        self._taken.add(key_of(spec.hyperparameters))
+        self._trials[number] = _Trial(spec, self._epochs_of(spec.hyperparameters))
+        self._clock.start(number, self._epoch_cost(spec.hyperparameters))
+        return spec
+
+    def _propose(self, number: int) -> TrialSpec | None:
+        if self._plan.method == "random":
+            configuration = random_search.anywhere(self.space, self._fixed, seed=self._seed, number=number)
+            found: Proposal | None = configuration, Origin(Kind.RANDOM)
+        else:
+            found = coarse_to_fine.propose(
+                self.space,
+                self._fixed,
+                self._known,
+                self._taken,
+                Turn(self._seed, self._stage, self.n_handed_out, number, self._share),
+            )
+        if found is None:
+            return None
+        configuration, origin = found
+        found_bars = bars(self._known, self._most_epochs) if self._plan.bars else ()
+        own = tuple(bar for bar in found_bars if bar[0] < self._epochs_of(configuration))
+        return TrialSpec(number, self._stage, configuration, self._seed, origin, own)
+
+    def _epochs_of(self, configuration: Mapping[str, Value]) -> int:
+        return int({**self._fixed, **configuration}["epochs"])
