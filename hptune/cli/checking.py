@@ -39,11 +39,12 @@ def check(config: Path, gradients: bool, settings: Sequence[str]) -> None:
     from hptune.report.data_review import print_check
 
     loaded = study_file.load(config, [setting(text) for text in settings])
-    draws = tuple(agenda.certain_specs(agenda.first_stage(loaded), loaded)[:DRAWS])
+    stage = agenda.first_stage(loaded)
+    draws = tuple(agenda.certain_specs(stage, loaded)[:DRAWS])
     if gradients:
         _check_gradients(loaded, draws[0])
     else:
-        print_check(new_console(), loaded, review(study_data.load(loaded)), draws)
+        print_check(new_console(), loaded, review(study_data.load(loaded)), draws, stage.plan)
 
 
 def _check_gradients(config: StudyConfig, spec: TrialSpec) -> None:

@@ -103,4 +103,8 @@ def _duration(reader: Reader, node: Node | None, key: str) -> float | None:
 def require_an_epoch_budget(reader: Reader, settings: SearchSettings, node: Node | None, epochs: int) -> None:
     """Refuse a budget that is too small for a single trial."""
     if settings.epochs is not None and settings.epochs < epochs and node is not None and isinstance(node.value, dict):
-        reader.problem(node.value["epochs"], "search.epochs", f"a trial has {epochs} epochs, and all together have {settings.epochs}")
+        reader.problem(
+            node.value["epochs"],
+            "search.epochs",
+            f"a trial has {epochs} epochs, and all together have {settings.epochs}",
+        )

@@ -15,7 +15,8 @@ from hptune.domains import show
 from hptune.nn.hyperparameters import LEGAL
 from hptune.report.columns import MISSING, Column, print_columns
 from hptune.report.safe_text import heading, say
-from hptune.report.spaces import specs_table
+from hptune.report.spaces import plan_text, specs_table
+from hptune.search.plan import Plan
 from hptune.space import Parameter, SearchSpace
 from hptune.trial import TrialSpec
 from hptune.wording import amount, counted
@@ -24,9 +25,9 @@ MOST_CLASSES = 20
 WORST = 5  # columns shown of each comparison
 
 
-def print_check(console: Console, config: StudyConfig, found: Review, draws: Sequence[TrialSpec]) -> None:
+def print_check(console: Console, config: StudyConfig, found: Review, draws: Sequence[TrialSpec], plan: Plan) -> None:
     """Print all that has been found."""
-    _print_study(console, config, found)
+    _print_study(console, config, found, plan)
     if found.dataset.is_regression:
         _print_targets(console, found)
     else:
@@ -40,7 +41,7 @@ def print_check(console: Console, config: StudyConfig, found: Review, draws: Seq
         say(console, f"- {text}", "yellow")
 
 
-def _print_study(console: Console, config: StudyConfig, found: Review) -> None:
+def _print_study(console: Console, config: StudyConfig, found: Review, plan: Plan) -> None:
     source = config.data.source or Path(config.data.path or "").name
     sizes = ", ".join(f"{len(s):,} {name}" for name, s in zip(found.names, found.dataset.subsets(), strict=True))
     image = found.dataset.image
@@ -54,7 +55,7 @@ def _print_study(console: Console, config: StudyConfig, found: Review) -> None:
     say(console, f"rows    also in train: {repeats}")
     searched = counted(len(config.space.searched), "hyperparameter")
     metric = f"ranked by {config.search.metric}, seed {config.search.seed}"
-    say(console, f"search  {plan_text(agenda.first_stage(config).plan)}, {searched}, {metric}")
+    say(console, f"search  {plan_text(plan)}, {searched}, {metric}")
 
 
 def _print_classes(console: Console, found: Review) -> None:

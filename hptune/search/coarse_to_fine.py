@@ -109,7 +109,7 @@ def _near(
 
     def unit(parameter: Parameter, so_far: Mapping[str, Value]) -> float:
         name, conditions = parameter.name, [other for other, _ in parameter.when]
-        change, anew = draws[name].tolist()
+        change, anew = map(float, draws[name])
         if name in centre and all(same(so_far[other], centre.get(other, so_far[other])) for other in conditions):
             return _moved(parameter, centre[name], change, anew, side, best)
         return anew

@@ -19,7 +19,7 @@ from hptune.domains import LOG, ONE_MINUS, Choice, Real
 from hptune.errors import StudyFileError
 from hptune.levels import FAR, Grid, LogInteger
 from hptune.nn.hyperparameters import DEFAULTS, LEGAL
-from hptune.search.propose import propose
+from hptune.search.random_search import anywhere as propose
 from hptune.stored_config import complete
 
 EXAMPLE = """\

@@ -10,7 +10,7 @@ from hptune.domains import LOG, ONE_MINUS, Choice, Real
 from hptune.levels import Grid, LogInteger
 from hptune.nn.hyperparameters import LEGAL
 from hptune.randomness import Purpose, generator
-from hptune.search.propose import propose
+from hptune.search.random_search import anywhere as propose
 from hptune.space import Parameter, SearchSpace
 
 DOMAINS = {

@@ -13,7 +13,7 @@ from hptune.errors import UsageError
 from hptune.legal import Legal
 from hptune.levels import FAR, Grid, LogInteger
 from hptune.nn.hyperparameters import LEGAL
-from hptune.search.propose import propose
+from hptune.search.random_search import anywhere as propose
 from hptune.search.zoom import FACTOR, Around, around, enclosing, n_best
 from hptune.space import Parameter, SearchSpace
 
