@@ -162,6 +162,15 @@ class Hyperparameters:
         0.0, "degrees by which images turn in training, at most, either way", Legal("real", low=0, high=180)
     )
 
+    @property
+    def hidden_widths(self) -> tuple[int, ...]:
+        """The units of each hidden layer."""
+        return (self.hidden_units,) * self.hidden_layers if self.widths == "same" else WIDTHS.parse(self.widths)
+
+    def batch_rows(self, n: int) -> int:
+        """Rows of a mini-batch, of n examples in all."""
+        return n if isinstance(self.batch_size, str) else min(self.batch_size, n)  # the only text is "full"
+
 
 IMAGES_ONLY = ("shift", "flip", "rotation")
 """Those that only data of images can have."""

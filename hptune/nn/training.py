@@ -19,7 +19,7 @@ from hptune.nn import augmentation, initializers, losses, optimizers, schedules
 from hptune.nn.activations import ACTIVATIONS
 from hptune.nn.hyperparameters import Hyperparameters
 from hptune.nn.network import ForwardBuffers, Network, TrainingBuffers
-from hptune.notations import RATES, WIDTHS
+from hptune.notations import RATES
 from hptune.randomness import Purpose, generator
 from hptune.trial import DivergedError, EpochMetrics, FinalCheck, MetricName
 
@@ -99,7 +99,7 @@ def first_batch(
     network = _network(dataset, h, generator(seed, Purpose.WEIGHTS, number), np.float64)
     examples = _examples(dataset.train, dataset, network)
     rows = generator(seed, Purpose.SHUFFLE, number).permutation(len(examples.x))[
-        : min(_batch_size(h, len(examples.x)), most)
+        : min(h.batch_rows(len(examples.x)), most)
     ]
     batch = TrainingBuffers.allocate(network, len(rows))
     batch.inputs[:], batch.targets[:] = examples.x[rows], examples.targets[rows]
@@ -111,9 +111,8 @@ def _network(dataset: Dataset, h: Hyperparameters, rng: np.random.Generator, dty
     loss = losses.for_classes(len(dataset.classes))
     features = dataset.train.x.shape[1]
     outputs = loss.outputs(len(dataset.classes))
-    hidden = [h.hidden_units] * h.hidden_layers if h.widths == "same" else WIDTHS.parse(h.widths)
     network = Network(
-        (features, *hidden, outputs),
+        (features, *h.hidden_widths, outputs),
         ACTIVATIONS[h.activation],
         loss,
         dtype,
@@ -122,11 +121,6 @@ def _network(dataset: Dataset, h: Hyperparameters, rng: np.random.Generator, dty
     )
     initializers.initialize(network.weights, h.init, h.activation, rng, h.init_scale)
     return network
-
-
-def _batch_size(h: Hyperparameters, n: int) -> int:
-    """Rows of a mini-batch, of n examples in all."""
-    return n if isinstance(h.batch_size, str) else min(h.batch_size, n)  # the only text is "full"
 
 
 def _dropout(h: Hyperparameters, n_hidden: int) -> Sequence[float]:
@@ -159,7 +153,7 @@ def _trainer(
     shuffle_rng = generator(seed, Purpose.SHUFFLE, number)
     dropout_rng = generator(seed, Purpose.DROPOUT, number)
     n = len(examples.x)
-    batch_size, dropout = _batch_size(h, n), _dropout(h, len(network.sizes) - 2)
+    batch_size, dropout = h.batch_rows(n), _dropout(h, len(network.sizes) - 2)
     sizes = {batch_size, n % batch_size or batch_size}  # the last batch may be a smaller one
     buffers = {rows: TrainingBuffers.allocate(network, rows, dropout, h.input_dropout) for rows in sizes}
 
