@@ -19,7 +19,7 @@ from hptune.search.known import Key, Known, key_of, known_of
 from hptune.search.plan import SearchPlan
 from hptune.search.simulated_clock import SimulatedClock
 from hptune.space import SearchSpace
-from hptune.trial import Kind, Origin, TrialResult, TrialSpec, Value
+from hptune.trial import Kind, Origin, Status, TrialResult, TrialSpec, Value
 
 NOMINAL = 100  # full trainings, by which the box shrinks where the budget is a time: then no result depends on it
 
@@ -80,7 +80,10 @@ class StageSearch:
         self._trials: dict[int, _Trial] = {}
         self._spent = 0  # epochs of trials that have ended on the clock
         self._is_closed = False
-        self._most_epochs = space.most_epochs(fixed)
+
+    @property
+    def _most_epochs(self) -> int:
+        return self.space.most_epochs(self._fixed)
 
     @property
     def n_handed_out(self) -> int:
@@ -120,8 +123,11 @@ class StageSearch:
 
     def see_result(self, result: TrialResult) -> None:
         """A trial has ended."""
-        self._trials[result.number].result = result
-        self._clock.see(result.number, result.epochs, has_ended=True)
+        trial = self._trials[result.number]
+        trial.result = result
+        # when its workers died is chance: on the clock it runs as long as it may
+        epochs = trial.epochs if result.status is Status.CRASHED else result.epochs
+        self._clock.see(result.number, epochs, has_ended=True)
 
     def _next(self) -> TrialSpec | None:
         """The next spec, whether it has been trained before or not."""
@@ -135,7 +141,8 @@ class StageSearch:
     @property
     def _is_blind(self) -> bool:
         """Whether proposals need not know anything, so that there is nothing to wait for."""
-        return self._plan.method == "random" and not self._plan.bars and self._plan.budget.epochs is None
+        plan = self._plan
+        return plan.method == "random" and not (plan.bars or plan.extend) and plan.budget.epochs is None
 
     @property
     def _has_room(self) -> bool:
@@ -153,7 +160,7 @@ class StageSearch:
             return False
         trial = self._trials[number]
         known = trial.known()
-        self._spent += len(known.lowest)
+        self._spent += len(known.lowest) or 1  # a trial that fails at once costs something, or there is no end of them
         self._known.append(known)
         if self._plan.extend and self._share >= coarse_to_fine.COARSE:
             self.space, ends = borders.extended(self.space, self._known, self.extensions)
