@@ -94,7 +94,7 @@ def _n_confirmed(budget: Budget, epochs: int) -> int:
 
 
 def parse_duration(text: str) -> float | None:
-    """Seconds in a text such as 45s, 90m, 2h, 1h30m or 1.5d, or a number of them; None of any other text, of 0 and of infinity."""
+    """Seconds in a text such as 45s, 90m, 2h, 1h30m or 1.5d, or a number of them; None of other texts and of 0."""
     if not re.fullmatch(r"(\d+(\.\d+)?[dhms]?)|((\d+(\.\d+)?d)?(\d+(\.\d+)?h)?(\d+(\.\d+)?m)?(\d+(\.\d+)?s)?)", text):
         return None
     parts = re.findall(r"([\d.]+)([dhms]?)", text)

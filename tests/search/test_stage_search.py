@@ -1,0 +1,436 @@
+from __future__ import annotations
+
+import heapq
+import math
+import random
+from collections import Counter
+from dataclasses import replace
+from unittest import mock
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hptune.domains import LOG, Choice, Real
+from hptune.levels import Grid, LogInteger
+from hptune.nn.hyperparameters import LEGAL
+from hptune.randomness import Purpose, generator
+from hptune.search import bars as bars_module
+from hptune.search import coarse_to_fine, random_search, stage_search
+from hptune.search.borders import End
+from hptune.search.known import key_of, known_of
+from hptune.search.plan import Budget, SearchPlan
+from hptune.search.stage_search import NOMINAL, Past, StageSearch
+from hptune.space import Parameter, SearchSpace
+from hptune.trial import Kind, Origin, Status, TrialResult, TrialSpec
+
+FIXED = {"epochs": 9}
+
+
+def space(**domains):
+    when = {"momentum": (("optimizer", ("momentum",)),)}
+    return SearchSpace(tuple(Parameter(name, d, LEGAL[name], when.get(name, ())) for name, d in domains.items()))
+
+
+SPACE = space(
+    learning_rate=Real(1e-4, 1.0, LOG),
+    optimizer=Choice(("momentum", "adam")),
+    momentum=Real(0.5, 0.9),
+    hidden_units=LogInteger(4, 64),
+)
+OF_EPOCHS = space(learning_rate=Real(1e-4, 1.0, LOG), epochs=Grid(3, 3, 3))  # 3, 6 or 9
+SMALL = space(activation=Choice(("relu", "tanh")), hidden_layers=Grid(1, 1, 3))
+
+
+def cost(configuration):
+    return 1.0 + configuration.get("hidden_units", 8) / 16
+
+
+def epochs_of(spec):
+    return int({**FIXED, **spec.hyperparameters}["epochs"])
+
+
+def outcome(spec, *, faults=True):
+    """The metric epoch by epoch and the status of a training, which follow from its spec alone."""
+    rng = generator(spec.seed, Purpose.WEIGHTS, spec.number)
+    fate = rng.random() if faults else 1.0
+    rate = spec.hyperparameters.get("learning_rate", 0.1)
+    scores, best = [], math.inf
+    for epoch in range(1, epochs_of(spec) + 1):
+        scores.append(round(abs(math.log10(rate)) / 4 + 1 / epoch + rng.random() / 10, 2))
+        best = min(best, scores[-1])
+        if best > dict(spec.bars).get(epoch, math.inf):
+            return scores, Status.STOPPED
+    if fate < 0.15:
+        return scores[: int(fate * 40)], Status.FAILED if fate < 0.05 else Status.DIVERGED
+    if fate < 0.2:
+        return [], Status.CRASHED
+    return scores[:4] if fate < 0.3 else scores, Status.COMPLETED  # some lose patience
+
+
+def result_of(spec, scores, status):
+    best = min(scores) if status in (Status.COMPLETED, Status.STOPPED) else None
+    epochs = len(scores)
+    return TrialResult(spec.number, status, epochs=epochs, best_epoch=best and scores.index(best) + 1, score=best)
+
+
+class Sitting:
+    """A search that is trained by a number of workers, who tell what they have in an order of chance."""
+
+    def __init__(self, search, workers, rng, outcome=outcome):
+        self.search, self.rng, self.workers, self.outcome = search, rng, workers, outcome
+        self.specs, self.past, self.running = [], {}, {}
+
+    def run(self, n_events=math.inf):
+        """To the end, or until so many things have happened."""
+        self._fill()
+        while self.running and n_events > 0:
+            n_events -= 1
+            number = self.rng.choice(sorted(self.running))
+            self._go_on(number)
+            self._fill()
+        if not self.running:
+            assert self.search.is_over, "nothing is trained, and nothing is proposed"
+        return self
+
+    def _fill(self):
+        while len(self.running) < self.workers and (spec := self.search.next_spec()) is not None:
+            self.specs.append(spec)
+            self.past[spec.number] = Past(spec)
+            scores, status = self.outcome(spec)
+            seen = scores
+            if status is Status.CRASHED:  # its workers may die anywhere
+                seen = [0.01] * self.rng.randrange(epochs_of(spec))
+            self.running[spec.number] = [0, seen, result_of(spec, scores, status)]
+
+    def _go_on(self, number):
+        told, scores, result = self.running[number]
+        if told < len(scores):
+            self.running[number][0] += 1
+            self.search.see_epoch(number, told + 1, scores[told])
+        else:
+            del self.running[number]
+            self.search.see_result(result)
+        ended = number not in self.running
+        self.past[number] = Past(self.past[number].spec, result if ended else None, scores[: told + (not ended)])
+
+
+def started(plan, where=SPACE, **more):
+    return StageSearch(plan, where, FIXED, **{"seed": 5, "stage": 0, "first_trial": 0, "epoch_cost": cost, **more})
+
+
+def specs_of(plan, where=SPACE, outcome=outcome, **more):
+    """The specs of a whole search that one worker trains, one trial after the other."""
+    return Sitting(started(plan, where, **more), 1, random.Random(0), outcome).run().specs
+
+
+PLANS = st.builds(
+    SearchPlan,
+    st.sampled_from(["coarse-to-fine", "coarse-to-fine", "random"]),
+    bars=st.booleans(),
+    parallel=st.integers(1, 6),
+    budget=st.builds(Budget, st.integers(1, 16))
+    | st.builds(Budget, st.none(), st.integers(9, 120))
+    | st.builds(Budget, st.integers(1, 16), st.integers(9, 120)),
+    extend=st.booleans(),
+)
+SPACES = st.sampled_from([SPACE, OF_EPOCHS, SMALL])
+RANDOM = st.randoms(use_true_random=False)
+SEEDS = st.integers(0, 5)
+
+
+# what is handed out depends on nothing but the plan, the space, the seed and the results
+
+
+@settings(deadline=None, max_examples=100)
+@given(PLANS, SPACES, SEEDS, st.integers(1, 8), RANDOM)
+def test_the_specs_are_the_same_with_any_workers_who_tell_in_any_order(plan, where, seed, workers, rng):
+    expected = specs_of(plan, where, seed=seed)
+    found = Sitting(started(plan, where, seed=seed), workers, rng).run().specs
+    assert [spec.to_json() for spec in found] == [spec.to_json() for spec in expected]
+    assert [spec.number for spec in found] == list(range(len(found)))
+
+
+@settings(deadline=None, max_examples=100)
+@given(PLANS, SPACES, SEEDS, st.integers(1, 8), RANDOM, st.lists(st.integers(0, 60), min_size=1, max_size=3))
+def test_an_interrupted_search_goes_on_as_if_nothing_had_happened(plan, where, seed, workers, rng, interruptions):
+    expected = specs_of(plan, where, seed=seed)
+    past = {}
+    for n_events in [*interruptions, math.inf]:
+        search = started(plan, where, seed=seed, past=past.values())
+        sitting = Sitting(search, workers, rng).run(n_events)
+        assert all(past[spec.number].spec == spec for spec in sitting.specs if spec.number in past)
+        assert not any(past[spec.number].result for spec in sitting.specs if spec.number in past)
+        past |= sitting.past
+        past = dict(sorted(past.items()))
+    assert [one.spec for one in past.values()] == expected
+    assert search.n_handed_out == len(expected)
+    assert all(one.result for one in past.values())
+
+
+def test_a_search_depends_on_its_seed_and_its_stage():
+    plan = SearchPlan("coarse-to-fine", True, 2, Budget(6))
+    first = [spec.hyperparameters for spec in specs_of(plan)]
+    assert first == [spec.hyperparameters for spec in specs_of(plan)]
+    assert first[0] != specs_of(plan, seed=6)[0].hyperparameters
+    assert first[0] != specs_of(plan, stage=2, first_trial=0)[0].hyperparameters
+    later = specs_of(plan, stage=2, first_trial=40)
+    assert [(spec.number, spec.stage, spec.seed) for spec in later] == [(number, 2, 5) for number in range(40, 46)]
+
+
+# budgets
+
+
+def epochs_run(spec):
+    scores, status = outcome(spec)
+    return 0 if status is Status.CRASHED else len(scores)
+
+
+@settings(deadline=None)
+@given(PLANS, SPACES, SEEDS)
+def test_no_budget_is_exceeded_nor_left(plan, where, seed):
+    search = started(plan, where, seed=seed)
+    specs = Sitting(search, 3, random.Random(seed)).run().specs
+    budget, most = plan.budget, search.space.most_epochs(FIXED)
+    spent = sum(epochs_run(spec) for spec in specs)
+    assert budget.trials is None or len(specs) <= budget.trials
+    assert budget.epochs is None or spent <= budget.epochs
+    used_up = where is SMALL and plan.method != "random" and len(specs) == 6
+    failed_at_once = sum(epochs_run(spec) == 0 for spec in specs)
+    assert used_up or len(specs) == budget.trials or spent + failed_at_once + most > budget.epochs
+    assert search.next_spec() is None
+    assert search.is_over
+
+
+def test_epochs_that_trials_did_not_need_go_to_others():
+    plan = SearchPlan("coarse-to-fine", False, 2, Budget(epochs=36))
+    assert len(specs_of(plan, outcome=lambda spec: ([0.5] * 9, Status.COMPLETED))) == 4
+    assert len(specs_of(plan, outcome=lambda spec: ([0.5] * 4, Status.COMPLETED))) == 7  # 28 leave less than 9
+
+
+def test_a_budget_of_epochs_ends_though_every_trial_fails_at_once():
+    plan = SearchPlan("coarse-to-fine", True, 4, Budget(epochs=50))
+    assert len(specs_of(plan, outcome=lambda spec: ([], Status.FAILED))) == 42  # the last begins with 9 epochs left
+
+
+def test_a_budget_of_epochs_holds_while_the_range_of_epochs_grows():
+    plan = SearchPlan("coarse-to-fine", False, 3, Budget(epochs=300), extend=True)
+    search = started(plan, OF_EPOCHS)
+    longer_is_better = lambda spec: ([1 / (epoch + 1) for epoch in range(epochs_of(spec))], Status.COMPLETED)  # noqa: E731
+    specs = Sitting(search, 2, random.Random(1), longer_is_better).run().specs
+    assert search.space.most_epochs(FIXED) == 9 + 2 * 3 + 3 * 3  # three levels and half of that, then five and half
+    assert 300 - 24 < sum(map(epochs_of, specs)) <= 300
+
+
+def test_a_time_ends_when_it_is_over_and_no_result_depends_on_it():
+    plan = SearchPlan("coarse-to-fine", False, 1, Budget(time_s=60.0))
+    search, kinds = started(plan), []
+    for _ in range(NOMINAL):
+        spec = search.next_spec()
+        kinds.append(spec.origin.kind)
+        for epoch in range(1, 10):
+            search.see_epoch(spec.number, epoch, 0.5)
+        search.see_result(TrialResult(spec.number, Status.COMPLETED, epochs=9, best_epoch=1, score=0.5))
+    assert kinds.index(Kind.ZOOM) == NOMINAL / 4
+    assert set(kinds[: NOMINAL // 4]) == {Kind.COARSE}
+    shorter = specs_of(replace(plan, budget=Budget(7, time_s=1.0)))
+    assert shorter == specs_of(replace(plan, budget=Budget(7)))
+    assert not search.is_over
+    search.close()
+    assert search.is_over
+    assert search.next_spec() is None
+
+
+def test_a_closed_search_hands_out_what_an_earlier_sitting_had_begun_and_no_more():
+    plan = SearchPlan("coarse-to-fine", True, 2, Budget(time_s=60.0))
+    before = Sitting(started(plan), 2, random.Random(3)).run(30)
+    open_ones = [number for number, past in before.past.items() if past.result is None]
+    assert len(open_ones) == 2
+    search = started(plan, past=before.past.values())
+    search.close()
+    assert not search.is_over
+    assert [spec.number for spec in Sitting(search, 2, random.Random(4)).run().specs] == open_ones
+    assert search.n_handed_out == len(before.past)
+
+
+# what is known when
+
+
+def ended_when_proposed(specs, parallel, budget):
+    """For each trial, those that have ended when it is proposed: by a queue of events, told everything beforehand."""
+    running, ended, found, now = [], [], [], 0.0
+    for spec in specs:
+        while len(running) == parallel or (
+            budget.epochs is not None
+            and sum(max(epochs_run(specs[i]), 1) for i in ended) + sum(epochs_of(specs[i]) for _, i in running)
+            > budget.epochs - 9
+        ):
+            now, number = heapq.heappop(running)
+            ended.append(number)
+        found.append(list(ended))
+        status = outcome(spec)[1]
+        epochs = epochs_of(spec) if status is Status.CRASHED else epochs_run(spec)
+        heapq.heappush(running, (now + cost(spec.hyperparameters) * epochs, spec.number))
+    return found
+
+
+@settings(deadline=None, max_examples=50)
+@given(PLANS, st.sampled_from([SPACE, OF_EPOCHS]), SEEDS, st.integers(1, 8), RANDOM)
+def test_a_proposal_knows_what_has_ended_on_the_clock_and_nothing_else(plan, where, seed, workers, rng):
+    plan = replace(plan, method="coarse-to-fine", extend=False)
+    known, for_bars = [], []
+
+    def propose(space, fixed, trials, taken, turn):
+        assert turn.number == len(known)
+        assert len(taken) == turn.number
+        known.append([trial.number for trial in trials])
+        return coarse_to_fine_propose(space, fixed, trials, taken, turn)
+
+    def bars(trials, epochs):
+        for_bars.append([trial.number for trial in trials])
+        assert epochs == 9
+        return bars_module.bars(trials, epochs)
+
+    coarse_to_fine_propose = coarse_to_fine.propose
+    with mock.patch.object(coarse_to_fine, "propose", propose), mock.patch.object(stage_search, "bars", bars):
+        specs = Sitting(started(plan, where, seed=seed), workers, rng).run().specs
+    assert known == ended_when_proposed(specs, plan.parallel, plan.budget)
+    assert for_bars == (known if plan.bars else [])
+
+
+def test_bars_are_those_of_what_is_known_at_rungs_that_the_trial_reaches():
+    plan = SearchPlan("coarse-to-fine", True, 1, Budget(12))
+    specs = specs_of(plan, OF_EPOCHS)
+    ends = [(spec, *outcome(spec)) for spec in specs]
+    knowns = [known_of({}, result_of(spec, scores, status), scores) for spec, scores, status in ends]
+    for spec in specs:
+        expected = bars_module.bars(knowns[: spec.number], 9)
+        assert spec.bars == tuple(bar for bar in expected if bar[0] < epochs_of(spec))
+    assert {len(spec.bars) for spec in specs} == {0, 1, 2}  # 3 epochs have the rung 1, more have 1 and 3
+    assert not any(spec.bars for spec in specs_of(replace(plan, bars=False), OF_EPOCHS))
+
+
+def test_earlier_trials_are_known_and_not_repeated():
+    plan = SearchPlan("coarse-to-fine", True, 2, Budget(8))
+    first = specs_of(plan, SMALL)
+    assert len({key_of(spec.hyperparameters) for spec in first}) == len(first) == 6
+    earlier = [
+        known_of(spec.hyperparameters, result_of(spec, [0.5, 0.25], Status.COMPLETED), [0.5, 0.25]) for spec in first
+    ]
+    search = started(plan, SMALL, stage=1, first_trial=8, earlier=earlier[:-1])
+    only = search.next_spec()
+    assert only.hyperparameters == first[-1].hyperparameters
+    assert only.bars == ((1, 0.5), (3, 0.25))
+    assert search.next_spec() is None
+    assert started(plan, SMALL, earlier=earlier).next_spec() is None
+
+
+# repetition
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(1, 6), st.integers(1, 8), RANDOM)
+def test_every_configuration_is_tried_once_and_then_the_search_ends(parallel, workers, rng):
+    plan = SearchPlan("coarse-to-fine", True, parallel, Budget(100))
+    search = started(plan, SMALL)
+    specs = Sitting(search, workers, rng).run().specs
+    assert len({key_of(spec.hyperparameters) for spec in specs}) == len(specs) == SMALL.size == 6
+    assert search.is_over
+
+
+@settings(deadline=None, max_examples=30)
+@given(PLANS, SEEDS)
+def test_no_configuration_is_tried_twice(plan, seed):
+    specs = specs_of(replace(plan, method="coarse-to-fine"), seed=seed)
+    assert max(Counter(key_of(spec.hyperparameters) for spec in specs).values()) == 1
+
+
+# the parts of a search
+
+
+def test_a_quarter_is_coarse_and_the_rest_is_near_to_what_is_known():
+    plan = SearchPlan("coarse-to-fine", False, 1, Budget(40))
+    specs = specs_of(plan, outcome=lambda spec: ([0.5] * 9, Status.COMPLETED))
+    assert [spec.origin.kind for spec in specs[:10]] == [Kind.COARSE] * 10
+    assert specs[10].origin.kind in (Kind.ZOOM, Kind.GLOBAL)
+    assert Kind.COARSE not in [spec.origin.kind for spec in specs[10:]]
+    assert all(spec.origin.parent in (0, 1, 2) for spec in specs if spec.origin.kind is Kind.ZOOM)  # all tie
+    sides = [spec.origin.side for spec in specs if spec.origin.kind is Kind.ZOOM]
+    assert sides == pytest.approx(
+        [0.4 ** ((spec.number / 40 - 0.25) / 0.75) for spec in specs if spec.origin.kind is Kind.ZOOM]
+    )
+
+
+def test_a_budget_of_epochs_is_shared_by_epochs_that_trials_have_run():
+    plan = SearchPlan("coarse-to-fine", False, 1, Budget(epochs=360))
+    specs = specs_of(plan, outcome=lambda spec: ([0.5] * 3, Status.COMPLETED))
+    assert [spec.origin.kind for spec in specs].index(Kind.ZOOM) == 30  # 90 epochs
+
+
+def test_the_budget_that_is_nearer_to_its_end_counts():
+    plan = SearchPlan("coarse-to-fine", False, 1, Budget(trials=1000, epochs=360))
+    specs = specs_of(plan, outcome=lambda spec: ([0.5] * 9, Status.COMPLETED))
+    assert [spec.origin.kind for spec in specs].index(Kind.ZOOM) == 10
+
+
+def test_as_long_as_no_trial_has_completed_the_search_stays_coarse():
+    plan = SearchPlan("coarse-to-fine", False, 2, Budget(12))
+    bad = lambda spec: ([0.5], Status.COMPLETED if spec.number == 7 else Status.DIVERGED)  # noqa: E731
+    specs = specs_of(plan, outcome=bad)
+    kinds = [spec.origin.kind for spec in specs]
+    assert kinds[:9] == [Kind.COARSE] * 9  # 8 is proposed while 7 is under way
+    assert all(origin.parent == 7 for spec in specs[9:] if (origin := spec.origin).kind is Kind.ZOOM)
+    assert Kind.ZOOM in kinds
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5])
+def test_tiny_budgets_and_more_machines_than_trials(n):
+    for parallel in (1, 2, 6):
+        specs = specs_of(SearchPlan("coarse-to-fine", True, parallel, Budget(n)))
+        assert len(specs) == n
+        assert all(spec.origin.kind is Kind.COARSE for spec in specs[: max(parallel, math.ceil(n / 4))])
+
+
+def test_random_search_waits_for_nothing_and_is_plain_random_search():
+    search = started(SearchPlan("random", False, 1, Budget(20)), first_trial=3)
+    specs = []
+    while (spec := search.next_spec()) is not None:
+        specs.append(spec)
+    assert specs == [
+        TrialSpec(number, 0, random_search.anywhere(SPACE, FIXED, seed=5, number=number), 5, Origin(Kind.RANDOM))
+        for number in range(3, 23)
+    ]
+    assert search.is_over
+
+
+def test_random_search_with_bars_draws_the_same_and_waits_for_what_its_bars_are_made_of():
+    plain, barred = (specs_of(SearchPlan("random", bars, 2, Budget(20))) for bars in (False, True))
+    assert [spec.hyperparameters for spec in plain] == [spec.hyperparameters for spec in barred]
+    assert not any(spec.bars for spec in plain)
+    assert any(spec.bars for spec in barred)
+    search = started(SearchPlan("random", True, 2, Budget(20)))
+    assert [search.next_spec() is None for _ in range(3)] == [False, False, True]
+    assert not search.is_over
+
+
+# a space that is too small
+
+
+@pytest.mark.parametrize("method", ["coarse-to-fine", "random"])
+@pytest.mark.parametrize("bars", [False, True])
+def test_an_end_at_which_the_best_crowd_is_moved_out_twice_at_the_most(method, bars):
+    where = space(learning_rate=Real(1e-4, 1e-2, LOG), dropout=Real(0.0, 0.5))
+    plan = SearchPlan(method, bars, 2, Budget(400), extend=True)
+
+    def outcome(spec):
+        return [1 - math.log(spec.hyperparameters["learning_rate"]) / 100] * 9, Status.COMPLETED
+
+    search = started(plan, where)
+    specs = Sitting(search, 2, random.Random(0), outcome).run().specs
+    assert search.extensions == {End("learning_rate", "high"): 2}
+    rate, dropout = (parameter.domain for parameter in search.space.parameters)
+    assert (rate.low, rate.high) == pytest.approx((1e-4, 1e-2 * 10 * 10**1.5))  # half of two decades, of three
+    assert dropout == Real(0.0, 0.5)
+    assert max(spec.hyperparameters["learning_rate"] for spec in specs) > 0.1
+    assert max(spec.hyperparameters["learning_rate"] for spec in specs[:100]) <= 1e-2
+    assert started(replace(plan, extend=False), where).space == where
