@@ -96,7 +96,7 @@ class StageSearch:
         if self._is_closed:
             return not self._past
         return (trials is not None and self.n_handed_out >= trials) or (
-            epochs is not None and not self._clock.busy and self._spent + self._most_epochs > epochs
+            epochs is not None and self._spent + self._most_epochs > epochs
         )
 
     def close(self) -> None:
