@@ -61,7 +61,7 @@ COSTS = st.sampled_from([0.5, 1.0, 2.0, 3.0]) | st.floats(0.01, 100)  # with tie
 TRIALS = st.lists(st.tuples(COSTS, st.integers(0, 6)), max_size=12)
 
 
-@given(TRIALS, st.integers(1, 6), st.randoms(use_true_random=False))
+@given(TRIALS, st.integers(1, 6), st.builds(random.Random, st.integers(0, 2**32)))
 def test_the_order_of_ends_is_that_of_a_simulation_however_it_is_told(trials, parallel, rng):
     assert told(trials, parallel, rng) == simulated(trials, parallel)
 
@@ -89,6 +89,14 @@ def test_an_end_is_known_as_soon_as_the_others_have_run_longer():
     clock.see(0, 2, has_ended=True)
     assert [clock.next_ended(), clock.next_ended(), clock.next_ended()] == [0, 2, None]
     assert clock.now == 4.0
+
+
+def test_of_two_that_end_together_the_lower_number_comes_first_whichever_began_first():
+    clock = SimulatedClock(2)
+    for number in (1, 0):
+        clock.start(number, 1.0)
+        clock.see(number, 1, has_ended=True)
+    assert [clock.next_ended(), clock.next_ended()] == [0, 1]
 
 
 def test_of_two_that_end_together_a_higher_number_cannot_hold_up_a_lower_one():

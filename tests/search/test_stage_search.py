@@ -105,6 +105,8 @@ class Sitting:
 
     def _go_on(self, number):
         told, scores, result = self.running[number]
+        if self.rng.random() > 0.95:  # its worker has died, and another one begins anew
+            told = self.running[number][0] = 0
         if told < len(scores):
             self.running[number][0] += 1
             self.search.see_epoch(number, told + 1, scores[told])
@@ -135,14 +137,14 @@ PLANS = st.builds(
     extend=st.booleans(),
 )
 SPACES = st.sampled_from([SPACE, OF_EPOCHS, SMALL])
-RANDOM = st.randoms(use_true_random=False)
+RANDOM = st.builds(random.Random, st.integers(0, 2**32))
 SEEDS = st.integers(0, 5)
 
 
 # what is handed out depends on nothing but the plan, the space, the seed and the results
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 @given(PLANS, SPACES, SEEDS, st.integers(1, 8), RANDOM)
 def test_the_specs_are_the_same_with_any_workers_who_tell_in_any_order(plan, where, seed, workers, rng):
     expected = specs_of(plan, where, seed=seed)
@@ -151,7 +153,7 @@ def test_the_specs_are_the_same_with_any_workers_who_tell_in_any_order(plan, whe
     assert [spec.number for spec in found] == list(range(len(found)))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 @given(PLANS, SPACES, SEEDS, st.integers(1, 8), RANDOM, st.lists(st.integers(0, 60), min_size=1, max_size=3))
 def test_an_interrupted_search_goes_on_as_if_nothing_had_happened(plan, where, seed, workers, rng, interruptions):
     expected = specs_of(plan, where, seed=seed)
@@ -186,7 +188,7 @@ def epochs_run(spec):
     return 0 if status is Status.CRASHED else len(scores)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(PLANS, SPACES, SEEDS)
 def test_no_budget_is_exceeded_nor_left(plan, where, seed):
     search = started(plan, where, seed=seed)
@@ -274,7 +276,7 @@ def ended_when_proposed(specs, parallel, budget):
     return found
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=30)
 @given(PLANS, st.sampled_from([SPACE, OF_EPOCHS]), SEEDS, st.integers(1, 8), RANDOM)
 def test_a_proposal_knows_what_has_ended_on_the_clock_and_nothing_else(plan, where, seed, workers, rng):
     plan = replace(plan, method="coarse-to-fine", extend=False)
@@ -328,7 +330,7 @@ def test_earlier_trials_are_known_and_not_repeated():
 # repetition
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=30)
 @given(st.integers(1, 6), st.integers(1, 8), RANDOM)
 def test_every_configuration_is_tried_once_and_then_the_search_ends(parallel, workers, rng):
     plan = SearchPlan("coarse-to-fine", True, parallel, Budget(100))
