@@ -7,6 +7,7 @@ happened.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import final
@@ -39,12 +40,23 @@ class _Trial:
 
     spec: TrialSpec
     epochs: int  # that it may run
+    patience: int  # epochs without a lower score after which it ends; 0 is never
     scores: list[float] = field(default_factory=list)
     result: TrialResult | None = None
 
     def known(self) -> Known:
         assert self.result is not None
         return known_of(self.spec.hyperparameters, self.result, self.scores)
+
+    def least_epochs(self, seen: int) -> int:
+        """The fewest epochs after which it can end as planned, of those seen: at a bar, by its patience, or at its end."""
+        scores = self.scores[:seen]
+        lowest = min(scores, default=math.inf)
+        ends = [epoch for epoch, bar in self.spec.bars if epoch > seen or (epoch == seen and lowest > bar)]
+        if self.patience:
+            best = scores.index(lowest) if scores else 0
+            ends.append(max(best + 1 + self.patience, seen))
+        return min([*ends, self.epochs])
 
 
 @final
@@ -116,12 +128,18 @@ class StageSearch:
         scores = self._trials[number].scores
         if epoch > len(scores):  # a trial that is trained again tells the same once more
             scores.append(score)
-        self._clock.see(number, epoch)
+        trial = self._trials[number]
+        self._clock.see(number, trial.least_epochs(len(trial.scores)))
 
     def see_result(self, result: TrialResult) -> None:
-        """A trial has ended."""
-        self._trials[result.number].result = result
-        self._clock.see(result.number, result.epochs, has_ended=True)
+        """A trial has ended.
+
+        Where it did not end as planned, since it diverged or failed, the clock waits for the next planned end: so
+        nothing that is still to come can end earlier on it than is known.
+        """
+        trial = self._trials[result.number]
+        trial.result = result
+        self._clock.end(result.number, trial.least_epochs(result.epochs))
 
     def _next(self) -> TrialSpec | None:
         """The next spec, whether it has been trained before or not."""
@@ -180,8 +198,9 @@ class StageSearch:
             self.close()
             return None
         self._taken.add(key_of(spec.hyperparameters))
-        self._trials[number] = _Trial(spec, self._epochs_of(spec.hyperparameters))
-        self._clock.start(number, self._epoch_cost(spec.hyperparameters))
+        trial = _Trial(spec, self._epochs_of(spec.hyperparameters), self._patience_of(spec.hyperparameters))
+        self._trials[number] = trial
+        self._clock.start(number, self._epoch_cost(spec.hyperparameters), trial.least_epochs(0))
         return spec
 
     def _propose(self, number: int) -> TrialSpec | None:
@@ -202,6 +221,9 @@ class StageSearch:
         found_bars = bars(self._known, self._most_epochs) if self._plan.bars else ()
         own = tuple(bar for bar in found_bars if bar[0] < self._epochs_of(configuration))
         return TrialSpec(number, self._stage, configuration, self._seed, origin, own)
+
+    def _patience_of(self, configuration: Mapping[str, Value]) -> int:
+        return int({"patience": 0, **self._fixed, **configuration}["patience"])
 
     def _epochs_of(self, configuration: Mapping[str, Value]) -> int:
         return int({**self._fixed, **configuration}["epochs"])
