@@ -20,7 +20,7 @@ from hptune.search.known import Key, Known, key_of, known_of
 from hptune.search.plan import SearchPlan
 from hptune.search.simulated_clock import SimulatedClock
 from hptune.space import SearchSpace
-from hptune.trial import Kind, Origin, TrialResult, TrialSpec, Value
+from hptune.trial import Kind, Origin, Status, TrialResult, TrialSpec, Value
 
 NOMINAL = 100  # full trainings, by which the box shrinks where the budget is a time: then no result depends on it
 
@@ -92,7 +92,10 @@ class StageSearch:
         self._trials: dict[int, _Trial] = {}
         self._spent = 0  # epochs of trials that have ended on the clock
         self._is_closed = False
-        self._most_epochs = space.most_epochs(fixed)
+
+    @property
+    def _most_epochs(self) -> int:
+        return self.space.most_epochs(self._fixed)
 
     @property
     def n_handed_out(self) -> int:
@@ -135,11 +138,13 @@ class StageSearch:
         """A trial has ended.
 
         Where it did not end as planned, since it diverged or failed, the clock waits for the next planned end: so
-        nothing that is still to come can end earlier on it than is known.
+        nothing that is still to come can end earlier on it than is known. How far one came whose workers died is
+        chance: on the clock it runs as long as it may.
         """
         trial = self._trials[result.number]
         trial.result = result
-        self._clock.end(result.number, trial.least_epochs(result.epochs))
+        is_lost = result.status is Status.CRASHED
+        self._clock.end(result.number, trial.epochs if is_lost else trial.least_epochs(result.epochs))
 
     def _next(self) -> TrialSpec | None:
         """The next spec, whether it has been trained before or not."""
@@ -153,7 +158,8 @@ class StageSearch:
     @property
     def _is_blind(self) -> bool:
         """Whether proposals need not know anything, so that there is nothing to wait for."""
-        return self._plan.method == "random" and not self._plan.bars and self._plan.budget.epochs is None
+        plan = self._plan
+        return plan.method == "random" and not (plan.bars or plan.extend) and plan.budget.epochs is None
 
     @property
     def _has_room(self) -> bool:
@@ -171,7 +177,7 @@ class StageSearch:
             return False
         trial = self._trials[number]
         known = trial.known()
-        self._spent += len(known.lowest)
+        self._spent += len(known.lowest) or 1  # a trial that fails at once costs something, or there is no end of them
         self._known.append(known)
         if self._plan.extend and self._share >= coarse_to_fine.COARSE:
             self.space, ends = borders.extended(self.space, self._known, self.extensions)
