@@ -36,7 +36,11 @@ def _end_of(snapshot: Snapshot, stage: Stage, curves: list[tuple], workers: int,
     metric = ("train_loss", "train_error", "dev_loss", "dev_error").index(config.search.metric) + 2
     before = Snapshot(snapshot.folder, snapshot.facts, snapshot.stages[: stage.number + 1], snapshot.trials, (), None)
     trials = agenda.trials_of(
-        _without(before, stage), stage, config, _scores(curves, metric), study.epoch_cost(config, snapshot.facts["data"])
+        _without(before, stage),
+        stage,
+        config,
+        _scores(curves, metric),
+        study.epoch_cost(config, snapshot.facts["data"]),
     )
     results = {trial.number: trial.result for trial in snapshot.trials_of(stage)}
     rows = {number: [row for row in curves if row[0] == number] for number in results}

@@ -52,7 +52,7 @@ class ConfirmPlan:
 
     trials: tuple[int, ...]  # whose configurations
     replicates: tuple[int, ...]  # numbers of seeds
-    time_s: float | None = None
+    follows: int | None = None  # the stage whose search it belongs to; None: it was asked for by itself
     data: Mapping[str, Any] | None = None  # the facts of the data that they are trained on, where these are others
 
     def to_json(self) -> dict[str, Any]:

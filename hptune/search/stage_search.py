@@ -49,7 +49,7 @@ class _Trial:
         return known_of(self.spec.hyperparameters, self.result, self.scores)
 
     def least_epochs(self, seen: int) -> int:
-        """The fewest epochs after which it can end as planned, of those seen: at a bar, by its patience, or at its end."""
+        """After how many epochs it can end as planned, those seen or more: at a bar, by its patience, or at its end."""
         scores = self.scores[:seen]
         lowest = min(scores, default=math.inf)
         ends = [epoch for epoch, bar in self.spec.bars if epoch > seen or (epoch == seen and lowest > bar)]
@@ -110,6 +110,26 @@ class StageSearch:
         return (trials is not None and self.n_handed_out >= trials) or (
             epochs is not None and not self._clock.busy and self._spent + self._most_epochs > epochs
         )
+
+    @property
+    def confirmation(self) -> None:
+        """No stage follows."""
+
+    @property
+    def ended(self) -> Mapping[int, int]:
+        """How many trials were handed out, by stage, where it is over."""
+        return {self._stage: self.n_handed_out} if self.is_over else {}
+
+    def found(self) -> tuple[Sequence[Known], int]:
+        """What is known on the clock of the trials so far, earlier ones included, and how many are still to come."""
+        while self._advance():
+            pass
+        return self._known, len(self._clock.busy)
+
+    def see_time(self, elapsed_s: float) -> None:
+        """So long has been spent on the stage so far; after its time it hands out nothing that is new."""
+        if self._plan.budget.time_s is not None and elapsed_s >= self._plan.budget.time_s:
+            self.close()
 
     def close(self) -> None:
         """Hand out nothing that has not been handed out in an earlier sitting."""
