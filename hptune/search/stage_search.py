@@ -7,6 +7,7 @@ happened.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import final
@@ -39,12 +40,23 @@ class _Trial:
 
     spec: TrialSpec
     epochs: int  # that it may run
+    patience: int  # epochs without a lower score after which it ends; 0 is never
     scores: list[float] = field(default_factory=list)
     result: TrialResult | None = None
 
     def known(self) -> Known:
         assert self.result is not None
         return known_of(self.spec.hyperparameters, self.result, self.scores)
+
+    def least_epochs(self, seen: int) -> int:
+        """After how many epochs it can end as planned, those seen or more: at a bar, by its patience, or at its end."""
+        scores = self.scores[:seen]
+        lowest = min(scores, default=math.inf)
+        ends = [epoch for epoch, bar in self.spec.bars if epoch > seen or (epoch == seen and lowest > bar)]
+        if self.patience:
+            best = scores.index(lowest) if scores else 0
+            ends.append(max(best + 1 + self.patience, seen))
+        return min([*ends, self.epochs])
 
 
 @final
@@ -99,6 +111,26 @@ class StageSearch:
             epochs is not None and self._spent + self._most_epochs > epochs
         )
 
+    @property
+    def confirmation(self) -> None:
+        """No stage follows."""
+
+    @property
+    def ended(self) -> Mapping[int, int]:
+        """How many trials were handed out, by stage, where it is over."""
+        return {self._stage: self.n_handed_out} if self.is_over else {}
+
+    def found(self) -> tuple[Sequence[Known], int]:
+        """What is known on the clock of the trials so far, earlier ones included, and how many are still to come."""
+        while self._advance():
+            pass
+        return self._known, len(self._clock.busy)
+
+    def see_time(self, elapsed_s: float) -> None:
+        """So long has been spent on the stage so far; after its time it hands out nothing that is new."""
+        if self._plan.budget.time_s is not None and elapsed_s >= self._plan.budget.time_s:
+            self.close()
+
     def close(self) -> None:
         """Hand out nothing that has not been handed out in an earlier sitting."""
         self._is_closed = True
@@ -119,15 +151,20 @@ class StageSearch:
         scores = self._trials[number].scores
         if epoch > len(scores):  # a trial that is trained again tells the same once more
             scores.append(score)
-        self._clock.see(number, epoch)
+        trial = self._trials[number]
+        self._clock.see(number, trial.least_epochs(len(trial.scores)))
 
     def see_result(self, result: TrialResult) -> None:
-        """A trial has ended."""
+        """A trial has ended.
+
+        Where it did not end as planned, since it diverged or failed, the clock waits for the next planned end: so
+        nothing that is still to come can end earlier on it than is known. How far one came whose workers died is
+        chance: on the clock it runs as long as it may.
+        """
         trial = self._trials[result.number]
         trial.result = result
-        # when its workers died is chance: on the clock it runs as long as it may
-        epochs = trial.epochs if result.status is Status.CRASHED else result.epochs
-        self._clock.see(result.number, epochs, has_ended=True)
+        is_lost = result.status is Status.CRASHED
+        self._clock.end(result.number, trial.epochs if is_lost else trial.least_epochs(result.epochs))
 
     def _next(self) -> TrialSpec | None:
         """The next spec, whether it has been trained before or not."""
@@ -187,8 +224,9 @@ class StageSearch:
             self.close()
             return None
         self._taken.add(key_of(spec.hyperparameters))
-        self._trials[number] = _Trial(spec, self._epochs_of(spec.hyperparameters))
-        self._clock.start(number, self._epoch_cost(spec.hyperparameters))
+        trial = _Trial(spec, self._epochs_of(spec.hyperparameters), self._patience_of(spec.hyperparameters))
+        self._trials[number] = trial
+        self._clock.start(number, self._epoch_cost(spec.hyperparameters), trial.least_epochs(0))
         return spec
 
     def _propose(self, number: int) -> TrialSpec | None:
@@ -209,6 +247,9 @@ class StageSearch:
         found_bars = bars(self._known, self._most_epochs) if self._plan.bars else ()
         own = tuple(bar for bar in found_bars if bar[0] < self._epochs_of(configuration))
         return TrialSpec(number, self._stage, configuration, self._seed, origin, own)
+
+    def _patience_of(self, configuration: Mapping[str, Value]) -> int:
+        return int({"patience": 0, **self._fixed, **configuration}["patience"])
 
     def _epochs_of(self, configuration: Mapping[str, Value]) -> int:
         return int({**self._fixed, **configuration}["epochs"])

@@ -6,7 +6,7 @@ import statistics
 import pytest
 
 from hptune.search.confirmation import Confirmed, confirmed, distinct, specs
-from hptune.search.plan import ConfirmPlan
+from hptune.search.known import Known
 from hptune.trial import FIRST_REPLICATE, Kind, Origin, Status, TrialResult, TrialSpec
 
 CONFIGURATIONS = {4: {"l2": 0.1}, 7: {"l2": 0.2, "dropout": 0.5}, 9: {"l2": 0.1}, 11: {"l2": 1}, 12: {"l2": 1.0}}
@@ -16,27 +16,34 @@ def ended(number, score, status=Status.COMPLETED):
     return TrialResult(number, status, epochs=3, best_epoch=None if score is None else 1, score=score)
 
 
+def found(*numbers):
+    return [Known(number, CONFIGURATIONS[number], Status.COMPLETED, (0.1,)) for number in numbers]
+
+
 def test_the_first_of_equal_configurations_stands_for_them():
-    order = [ended(number, 0.1) for number in (9, 7, 4, 12, 11)]
-    assert distinct(order, CONFIGURATIONS, 5) == [9, 7, 12]
-    assert distinct(order, CONFIGURATIONS, 2) == [9, 7]
-    assert distinct([], CONFIGURATIONS, 5) == distinct(order, CONFIGURATIONS, 0) == []
+    assert [trial.number for trial in distinct(found(9, 7, 4, 12, 11))] == [9, 7, 12]
+    assert distinct([]) == []
 
 
 def test_the_order_in_which_a_configuration_is_written_does_not_tell_it_apart():
-    assert distinct([ended(0, 0.1), ended(1, 0.2)], {0: {"a": 1, "b": 2}, 1: {"b": 2, "a": 1}}, 5) == [0]
+    one, other = (
+        Known(0, {"a": 1, "b": 2}, Status.COMPLETED, (0.1,)),
+        Known(1, {"b": 2, "a": 1}, Status.COMPLETED, (0.1,)),
+    )
+    assert distinct([one, other]) == [one]
 
 
 def test_trainings_come_configuration_by_configuration_with_the_same_seeds_for_all():
-    plan = ConfirmPlan(trials=(7, 4), replicates=(0, 1, 5))
-    found = list(specs(plan, CONFIGURATIONS, seed=3, stage=2, first_trial=20))
-    assert [(spec.number, spec.origin.parent, spec.replicate) for spec in found] == [
+    specs_found = specs(found(7, 4), (0, 1, 5), seed=3, stage=2, first_trial=20)
+    assert [(spec.number, spec.origin.parent, spec.replicate) for spec in specs_found] == [
         (20, 7, 0), (21, 7, 1), (22, 7, 5), (23, 4, 0), (24, 4, 1), (25, 4, 5),
     ]  # fmt: skip
-    assert {(spec.seed, spec.stage, spec.origin.kind, spec.bars) for spec in found} == {(3, 2, Kind.CONFIRMATION, ())}
-    assert [spec.hyperparameters for spec in found] == [CONFIGURATIONS[7]] * 3 + [CONFIGURATIONS[4]] * 3
-    assert [spec.stream for spec in found] == [FIRST_REPLICATE + n for n in (0, 1, 5)] * 2
-    assert all(TrialSpec.from_json(spec.to_json()) == spec for spec in found)
+    assert {(spec.seed, spec.stage, spec.origin.kind, spec.bars) for spec in specs_found} == {
+        (3, 2, Kind.CONFIRMATION, ())
+    }
+    assert [spec.hyperparameters for spec in specs_found] == [CONFIGURATIONS[7]] * 3 + [CONFIGURATIONS[4]] * 3
+    assert [spec.stream for spec in specs_found] == [FIRST_REPLICATE + n for n in (0, 1, 5)] * 2
+    assert all(TrialSpec.from_json(spec.to_json()) == spec for spec in specs_found)
 
 
 def test_no_trial_of_a_search_shares_the_streams_of_a_confirmation():
@@ -55,19 +62,19 @@ def confirmations(*trials):
 
 
 def test_the_best_mean_comes_first_with_its_standard_error():
-    found = confirmed(
+    order = confirmed(
         confirmations((20, 7, 0.1), (21, 7, 0.4), (22, 7, 0.4), (23, 4, 0.2), (24, 4, 0.25), (25, 4, 0.3)), 3
     )
-    assert found == [Confirmed(4, (23, 24, 25), (0.2, 0.25, 0.3)), Confirmed(7, (20, 21, 22), (0.1, 0.4, 0.4))]
-    assert [one.mean for one in found] == pytest.approx([0.25, 0.3])
+    assert order == [Confirmed(4, (23, 24, 25), (0.2, 0.25, 0.3)), Confirmed(7, (20, 21, 22), (0.1, 0.4, 0.4))]
+    assert [one.mean for one in order] == pytest.approx([0.25, 0.3])
     # deviations -0.05, 0, 0.05: variance 0.005 / 2; of the mean a third of that
-    assert found[0].standard_error == pytest.approx(math.sqrt(0.0025 / 3))
-    assert found[1].standard_error == pytest.approx(statistics.stdev([0.1, 0.4, 0.4]) / 3**0.5)
+    assert order[0].standard_error == pytest.approx(math.sqrt(0.0025 / 3))
+    assert order[1].standard_error == pytest.approx(statistics.stdev([0.1, 0.4, 0.4]) / 3**0.5)
 
 
 def test_of_equal_means_the_earlier_trial_comes_first():
-    found = confirmed(confirmations((20, 7, 0.1), (21, 7, 0.3), (22, 4, 0.3), (23, 4, 0.1)), 2)
-    assert [one.trial for one in found] == [4, 7]
+    order = confirmed(confirmations((20, 7, 0.1), (21, 7, 0.3), (22, 4, 0.3), (23, 4, 0.1)), 2)
+    assert [one.trial for one in order] == [4, 7]
 
 
 def test_an_incomplete_confirmation_is_left_out():
@@ -77,11 +84,11 @@ def test_an_incomplete_confirmation_is_left_out():
 
 
 def test_one_training_that_diverges_puts_a_configuration_last():
-    found = confirmed(
+    order = confirmed(
         confirmations((20, 7, 0.1), (21, 7, None), (22, 7, 0.1), (23, 4, 0.9), (24, 4, 0.9), (25, 4, 0.9)), 3
     )
-    assert [one.trial for one in found] == [4, 7]
-    assert (found[1].mean, found[1].standard_error) == (math.inf, None)
+    assert [one.trial for one in order] == [4, 7]
+    assert (order[1].mean, order[1].standard_error) == (math.inf, None)
 
 
 def test_a_single_score_has_no_standard_error():

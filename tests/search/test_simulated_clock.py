@@ -34,7 +34,7 @@ def told(trials, parallel, rng):
             while waiting and clock.has_room:
                 number = waiting.pop(0)
                 running.append(number)
-                clock.start(number, trials[number][0])
+                clock.start(number, trials[number][0], 0)
             assert len(clock.busy) <= parallel
             number = clock.next_ended()
             if number is None:
@@ -52,7 +52,7 @@ def told(trials, parallel, rng):
         else:
             finished.add(number)
             running.remove(number)
-            clock.see(number, epochs, has_ended=True)
+            clock.end(number, epochs)
         hand_out()
     return ended
 
@@ -74,19 +74,19 @@ def test_time_never_runs_backwards(trials, parallel, seed):
 
 def test_an_end_is_known_as_soon_as_the_others_have_run_longer():
     clock = SimulatedClock(2)
-    clock.start(0, 2.0)
-    clock.start(1, 1.0)
+    clock.start(0, 2.0, 0)
+    clock.start(1, 1.0, 0)
     assert not clock.has_room
     assert clock.next_ended() is None
-    clock.see(1, 3, has_ended=True)  # at 3
+    clock.end(1, 3)  # at 3
     clock.see(0, 1)  # at 2 at least
     assert clock.next_ended() is None
     clock.see(0, 2)  # at 4 at least
     assert (clock.next_ended(), clock.now, clock.busy, clock.has_room) == (1, 3.0, (0,), True)
-    clock.start(2, 1.0)
-    clock.see(2, 1, has_ended=True)  # at 4, when 0 may end too, and has the lower number
+    clock.start(2, 1.0, 0)
+    clock.end(2, 1)  # at 4, when 0 may end too, and has the lower number
     assert clock.next_ended() is None
-    clock.see(0, 2, has_ended=True)
+    clock.end(0, 2)
     assert [clock.next_ended(), clock.next_ended(), clock.next_ended()] == [0, 2, None]
     assert clock.now == 4.0
 
@@ -94,36 +94,49 @@ def test_an_end_is_known_as_soon_as_the_others_have_run_longer():
 def test_of_two_that_end_together_the_lower_number_comes_first_whichever_began_first():
     clock = SimulatedClock(2)
     for number in (1, 0):
-        clock.start(number, 1.0)
-        clock.see(number, 1, has_ended=True)
+        clock.start(number, 1.0, 0)
+        clock.end(number, 1)
     assert [clock.next_ended(), clock.next_ended()] == [0, 1]
 
 
 def test_of_two_that_end_together_a_higher_number_cannot_hold_up_a_lower_one():
     clock = SimulatedClock(2)
-    clock.start(0, 1.0)
-    clock.start(1, 1.0)
+    clock.start(0, 1.0, 0)
+    clock.start(1, 1.0, 0)
     clock.see(1, 2)
-    clock.see(0, 2, has_ended=True)
+    clock.end(0, 2)
     assert clock.next_ended() == 0
 
 
 def test_a_trial_without_epochs_ends_when_it_starts():
     clock = SimulatedClock(2)
-    clock.start(0, 1.0)
-    clock.start(1, 5.0)
-    clock.see(1, 0, has_ended=True)
+    clock.start(0, 1.0, 0)
+    clock.start(1, 5.0, 0)
+    clock.end(1, 0)
     assert clock.next_ended() is None  # 0 may have failed at once as well
     clock.see(0, 1)
     assert (clock.next_ended(), clock.now) == (1, 0.0)
 
 
+def test_how_long_a_trial_will_run_at_least_is_known_from_its_start():
+    clock = SimulatedClock(2)
+    clock.start(0, 1.0, 9)
+    clock.start(1, 2.0, 3)
+    clock.end(1, 4)
+    assert (clock.next_ended(), clock.now) == (1, 8.0)
+    clock.start(2, 0.5, 1)
+    clock.end(2, 3)  # at 9.5
+    assert clock.next_ended() is None
+    clock.see(0, 10)
+    assert clock.next_ended() == 2
+
+
 def test_epochs_told_once_more_change_nothing():
     clock = SimulatedClock(2)
-    clock.start(0, 1.0)
-    clock.start(1, 2.0)
+    clock.start(0, 1.0, 0)
+    clock.start(1, 2.0, 0)
     clock.see(1, 2)
     clock.see(1, 1)  # its worker died, and it is trained again
-    clock.see(0, 3, has_ended=True)
+    clock.end(0, 3)
     assert clock.next_ended() == 0
     assert SimulatedClock(1).next_ended() is None

@@ -24,7 +24,7 @@ from hptune.search.stage_search import NOMINAL, Past, StageSearch
 from hptune.space import Parameter, SearchSpace
 from hptune.trial import Kind, Origin, Status, TrialResult, TrialSpec
 
-FIXED = {"epochs": 9}
+FIXED = {"epochs": 9, "patience": 3}
 
 
 def space(**domains):
@@ -57,15 +57,17 @@ def outcome(spec, *, faults=True):
     rate = spec.hyperparameters.get("learning_rate", 0.1)
     scores, best = [], math.inf
     for epoch in range(1, epochs_of(spec) + 1):
-        scores.append(round(abs(math.log10(rate)) / 4 + 1 / epoch + rng.random() / 10, 2))
+        scores.append(round(abs(math.log10(rate)) / 4 + 1 / epoch + rng.random() / 2, 2))
         best = min(best, scores[-1])
         if best > dict(spec.bars).get(epoch, math.inf):
             return scores, Status.STOPPED
+        if epoch == scores.index(best) + 1 + FIXED["patience"]:
+            break
     if fate < 0.15:
         return scores[: int(fate * 40)], Status.FAILED if fate < 0.05 else Status.DIVERGED
     if fate < 0.2:
         return [], Status.CRASHED
-    return scores[:4] if fate < 0.3 else scores, Status.COMPLETED  # some lose patience
+    return scores, Status.COMPLETED
 
 
 def result_of(spec, scores, status):
@@ -258,6 +260,18 @@ def test_a_closed_search_hands_out_what_an_earlier_sitting_had_begun_and_no_more
 # what is known when
 
 
+def epochs_on_the_clock(spec):
+    """A trial that fails is taken to end when it next could have ended as planned."""
+    scores, status = outcome(spec)
+    if status is Status.CRASHED:
+        return epochs_of(spec)
+    if status in (Status.COMPLETED, Status.STOPPED):
+        return len(scores)
+    best = scores.index(min(scores)) if scores else 0
+    planned = [epoch for epoch, _ in spec.bars] + [best + 1 + FIXED["patience"], epochs_of(spec)]
+    return min(epoch for epoch in planned if epoch > len(scores) or epoch == epochs_of(spec))
+
+
 def ended_when_proposed(specs, parallel, budget):
     """For each trial, those that have ended when it is proposed: by a queue of events, told everything beforehand."""
     running, ended, found, now = [], [], [], 0.0
@@ -270,9 +284,7 @@ def ended_when_proposed(specs, parallel, budget):
             now, number = heapq.heappop(running)
             ended.append(number)
         found.append(list(ended))
-        status = outcome(spec)[1]
-        epochs = epochs_of(spec) if status is Status.CRASHED else epochs_run(spec)
-        heapq.heappush(running, (now + cost(spec.hyperparameters) * epochs, spec.number))
+        heapq.heappush(running, (now + cost(spec.hyperparameters) * epochs_on_the_clock(spec), spec.number))
     return found
 
 
