@@ -162,13 +162,14 @@ class SearchAndConfirmation:
     def is_over(self) -> bool:
         if self._confirmations is None or not self._search.is_over:
             return False
-        return self._confirmations.is_over and not self._search.found()[1]
+        return self._choose() == 0 and self._confirmations.is_over
 
     def next_spec(self) -> TrialSpec | None:
         spec = self._search.next_spec()
         if spec is not None or not self._search.is_over:
             return spec
-        return self._confirming().next_spec()
+        self._choose()
+        return self._confirmations.next_spec() if self._confirmations else None
 
     def see_epoch(self, number: int, epoch: int, score: float) -> None:
         if self._confirmations is None or number < self._first:
@@ -189,22 +190,26 @@ class SearchAndConfirmation:
         """The number of the first trial of the confirmation."""
         return self._stage.first_trial + self._search.n_handed_out
 
-    def _confirming(self) -> Confirmations:
-        """The confirmation of those configurations that are sure to be among the best."""
-        known, n_to_come = self._search.found()
-        completed = [trial for trial in best_first([*self._earlier, *known]) if trial.status is Status.COMPLETED]
-        surely = confirmation.distinct(completed)[: max(self._n - n_to_come, 0)]
-        new = [one for one in surely if one not in self._chosen and key_of(one.configuration) not in self._confirmed]
-        first = self._first + len(self._chosen) * REPLICATES
-        specs = confirmation.specs(new, range(REPLICATES), seed=self._seed, stage=self._number, first_trial=first)
-        self._chosen.extend(new)
-        if self._confirmations is None:
-            assert self.confirmation is None
-            stage = replace(self._stage, number=self._number)
-            self._confirmations = Confirmations(stage, specs, self._stored)
-        else:
-            self._confirmations.add(specs)
-        return self._confirmations
+    def _choose(self) -> int:
+        """Have those configurations confirmed that are sure to be among the best; how many trials are still to come.
+
+        It goes from one end of a trial to the next, so that the order does not depend on how many are told at a time.
+        """
+        n_to_come = 0
+        for known, n_to_come in self._search.endings():
+            completed = [trial for trial in best_first([*self._earlier, *known]) if trial.status is Status.COMPLETED]
+            surely = confirmation.distinct(completed)[: max(self._n - n_to_come, 0)]
+            new = [
+                one for one in surely if one not in self._chosen and key_of(one.configuration) not in self._confirmed
+            ]
+            first = self._first + len(self._chosen) * REPLICATES
+            specs = confirmation.specs(new, range(REPLICATES), seed=self._seed, stage=self._number, first_trial=first)
+            self._chosen.extend(new)
+            if self._confirmations is None:
+                self._confirmations = Confirmations(replace(self._stage, number=self._number), specs, self._stored)
+            else:
+                self._confirmations.add(specs)
+        return n_to_come
 
 
 def first_stage(config: StudyConfig) -> Stage:

@@ -8,7 +8,7 @@ happened.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
@@ -120,11 +120,14 @@ class StageSearch:
         """How many trials were handed out, by stage, where it is over."""
         return {self._stage: self.n_handed_out} if self.is_over else {}
 
-    def found(self) -> tuple[Sequence[Known], int]:
-        """What is known on the clock of the trials so far, earlier ones included, and how many are still to come."""
+    def endings(self) -> Iterator[tuple[Sequence[Known], int]]:
+        """What is known on the clock, earlier trials included, and how many are to come: now, and after each end.
+
+        For a search that is over. Every end is seen, in the order of the clock, however many are told at a time.
+        """
+        yield self._known, len(self._clock.busy)
         while self._advance():
-            pass
-        return self._known, len(self._clock.busy)
+            yield self._known, len(self._clock.busy)
 
     def see_time(self, elapsed_s: float) -> None:
         """So long has been spent on the stage so far; after its time it hands out nothing that is new."""

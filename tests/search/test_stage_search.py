@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hptune.agenda import SearchAndConfirmation
 from hptune.domains import LOG, Choice, Real
 from hptune.levels import Grid, LogInteger
 from hptune.nn.hyperparameters import LEGAL
@@ -18,10 +19,11 @@ from hptune.randomness import Purpose, generator
 from hptune.search import bars as bars_module
 from hptune.search import coarse_to_fine, random_search, stage_search
 from hptune.search.borders import End
-from hptune.search.known import key_of, known_of
+from hptune.search.known import best_first, key_of, known_of
 from hptune.search.plan import Budget, SearchPlan
 from hptune.search.stage_search import NOMINAL, Past, StageSearch
 from hptune.space import Parameter, SearchSpace
+from hptune.store import Stage
 from hptune.trial import Kind, Origin, Status, TrialResult, TrialSpec
 
 FIXED = {"epochs": 9, "patience": 3}
@@ -422,6 +424,8 @@ def test_random_search_with_bars_draws_the_same_and_waits_for_what_its_bars_are_
     assert [spec.hyperparameters for spec in plain] == [spec.hyperparameters for spec in barred]
     assert not any(spec.bars for spec in plain)
     assert any(spec.bars for spec in barred)
+    search = started(SearchPlan("random", False, 1, Budget(epochs=90)))  # nor is the end of the budget known before
+    assert [search.next_spec() is None for _ in range(2)] == [False, True]
     search = started(SearchPlan("random", True, 2, Budget(20)))
     assert [search.next_spec() is None for _ in range(3)] == [False, False, True]
     assert not search.is_over
@@ -447,4 +451,32 @@ def test_an_end_at_which_the_best_crowd_is_moved_out_twice_at_the_most(method, b
     assert dropout == Real(0.0, 0.5)
     assert max(spec.hyperparameters["learning_rate"] for spec in specs) > 0.1
     assert max(spec.hyperparameters["learning_rate"] for spec in specs[:100]) <= 1e-2
-    assert started(replace(plan, extend=False), where).space == where
+    search = started(replace(plan, extend=False, budget=Budget(40)), where)
+    Sitting(search, 2, random.Random(0), outcome).run()
+    assert search.space == where
+
+
+# what follows a search
+
+
+def confirming(plan, seed, past=(), stored=()):
+    stage = Stage(0, "search", "", "{}", 0, None, plan)
+    search = started(plan, seed=seed, past=past)
+    return SearchAndConfirmation(search, stage, 1, seed=seed, earlier=(), confirmed=set(), stored=stored)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(1, 6), st.booleans(), SEEDS, st.integers(2, 8), RANDOM)
+def test_what_is_confirmed_and_in_which_order_does_not_depend_on_workers(parallel, bars, seed, workers, rng):
+    plan = SearchPlan("coarse-to-fine", bars, parallel, Budget(14), confirm=3)
+    expected = Sitting(confirming(plan, seed), 1, random.Random(0)).run()
+    found = Sitting(confirming(plan, seed), workers, rng).run()
+    assert sorted(map(repr, found.specs)) == sorted(map(repr, expected.specs))
+    ends = [outcome(spec) for spec in expected.specs[:14]]
+    knowns = [
+        known_of(spec.hyperparameters, result_of(spec, *end), end[0])
+        for spec, end in zip(expected.specs[:14], ends, strict=True)
+    ]
+    best = [trial.number for trial in best_first(knowns) if trial.status is Status.COMPLETED][:3]
+    assert sorted({spec.origin.parent for spec in found.specs if spec.stage == 1}) == sorted(best)
+    assert found.search.is_over
