@@ -241,10 +241,14 @@ def test_a_time_ends_when_it_is_over_and_no_result_depends_on_it():
     assert set(kinds[: NOMINAL // 4]) == {Kind.COARSE}
     shorter = specs_of(replace(plan, budget=Budget(7, time_s=1.0)))
     assert shorter == specs_of(replace(plan, budget=Budget(7)))
+    search.see_time(59.9)
     assert not search.is_over
-    search.close()
+    search.see_time(60.0)
     assert search.is_over
     assert search.next_spec() is None
+    without = started(replace(plan, budget=Budget(7)))
+    without.see_time(1e9)
+    assert not without.is_over
 
 
 def test_a_closed_search_hands_out_what_an_earlier_sitting_had_begun_and_no_more():
