@@ -181,6 +181,7 @@ def test_a_search_depends_on_its_seed_and_its_stage():
     assert first[0] != specs_of(plan, seed=6)[0].hyperparameters
     assert first[0] != specs_of(plan, stage=2, first_trial=0)[0].hyperparameters
     later = specs_of(plan, stage=2, first_trial=40)
+    assert later[0].hyperparameters == specs_of(plan, stage=2)[0].hyperparameters  # coarse, and the first of its stage
     assert [(spec.number, spec.stage, spec.seed) for spec in later] == [(number, 2, 5) for number in range(40, 46)]
 
 
@@ -219,9 +220,10 @@ def test_a_budget_of_epochs_ends_though_every_trial_fails_at_once():
     assert len(specs_of(plan, outcome=lambda spec: ([], Status.FAILED))) == 42  # the last begins with 9 epochs left
 
 
-def test_a_budget_of_epochs_holds_while_the_range_of_epochs_grows():
+@pytest.mark.parametrize("seed", range(4))
+def test_a_budget_of_epochs_holds_while_the_range_of_epochs_grows(seed):
     plan = SearchPlan("coarse-to-fine", False, 3, Budget(epochs=300), extend=True)
-    search = started(plan, OF_EPOCHS)
+    search = started(plan, OF_EPOCHS, seed=seed)
     longer_is_better = lambda spec: ([1 / (epoch + 1) for epoch in range(epochs_of(spec))], Status.COMPLETED)  # noqa: E731
     specs = Sitting(search, 2, random.Random(1), longer_is_better).run().specs
     assert search.space.most_epochs(FIXED) == 9 + 2 * 3 + 3 * 3  # three levels and half of that, then five and half
@@ -249,6 +251,38 @@ def test_a_time_ends_when_it_is_over_and_no_result_depends_on_it():
     without = started(replace(plan, budget=Budget(7)))
     without.see_time(1e9)
     assert not without.is_over
+
+
+def test_what_an_earlier_sitting_has_proposed_stands_whatever_would_be_proposed_today():
+    plan = SearchPlan("coarse-to-fine", True, 1, Budget(4))
+    begun = TrialSpec(0, 0, {"learning_rate": 0.123}, 5, bars=((2, 0.5),))
+    assert started(plan, past=[Past(begun)]).next_spec() == begun
+
+
+@pytest.mark.parametrize(
+    ("scores", "least"),
+    [
+        ((), 1),  # the first bar
+        ((0.5,), 4),  # below it: now its patience, from epoch 1
+        ((0.6,), 4),  # a tie goes on
+        ((0.61,), 1),  # stopped there
+        ((0.5, 0.4), 5),
+        ((0.5, 0.4, 0.4), 5),  # no lower
+        ((0.5, 0.4, 0.4, 0.4, 0.4), 5),  # its patience is over
+        ((0.5, 0.4, 0.3, 0.2), 6),  # the second bar
+        ((0.5, 0.4, 0.3, 0.2, 0.2, 0.1), 9),
+        ((0.5, 0.4, 0.3, 0.25, 0.25, 0.21), 6),  # above that
+        ((0.5, 0.4, 0.3, 0.2, 0.2, 0.1, 0.05, 0.04), 10),  # its last epoch
+    ],
+)
+def test_when_a_trial_can_end_as_planned(scores, least):
+    spec = TrialSpec(0, 0, {}, 0, bars=((1, 0.6), (6, 0.2)))
+    assert stage_search._Trial(spec, 10, 3, list(scores)).least_epochs(len(scores)) == least
+
+
+def test_without_patience_a_trial_can_end_at_its_last_epoch_alone():
+    trial = stage_search._Trial(TrialSpec(0, 0, {}, 0), 10, 0, [0.5] * 9)
+    assert [trial.least_epochs(seen) for seen in (0, 1, 9)] == [10, 10, 10]
 
 
 def test_a_closed_search_hands_out_what_an_earlier_sitting_had_begun_and_no_more():
