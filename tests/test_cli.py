@@ -102,7 +102,7 @@ def test_runs_are_numbered_and_named_and_the_newest_is_meant(home):
     assert "other-001" in run(home, "report", home / "else where" / "other-001")
 
 
-@pytest.mark.parametrize("n_workers", [1, 2, 4])
+@pytest.mark.parametrize("n_workers", [1, 2, 4, 8])
 def test_real_training_gives_the_same_tables_with_any_number_of_workers(n_workers, home):
     """On the digits, with dropout and everything, from coarse to fine with bars and confirmation: bit for bit."""
     (home / "digits.yaml").write_text(
