@@ -221,6 +221,31 @@ def test_a_zoom_after_an_interrupted_search_takes_its_place(tmp_path, events_are
     assert len({trial.number for trial in snapshot.trials}) == len(snapshot.trials) == n_started + 30
 
 
+def test_a_zoom_after_an_interrupted_confirmation_ends_it(tmp_path, events_are_told_as_they_come):
+    config = parsed("trials: 40")
+    with driver.open_store(tmp_path, config) as opened:
+        while len(opened.snapshot().stages) < 2:
+            sitting(opened, config, 2, most=40)
+        sitting(opened, config, 2, most=30)
+        n_confirmed = sum(trial.result is not None for trial in opened.snapshot().trials if trial.stage == 1)
+        assert 0 < n_confirmed < 6
+        zoom(opened, config, trials=30)
+        sitting(opened, config, 2)
+        snapshot = opened.snapshot()
+    assert snapshot.is_finished
+    assert [stage.name for stage in snapshot.stages] == ["search", "confirm-1", "zoom-2", "confirm-3"]
+    assert [stage.n_trials for stage in snapshot.stages] == [34, n_confirmed, 24, 6]
+
+
+@pytest.mark.parametrize("budget", ["trials: 30", "epochs: 280", "trials: 30, epochs: 9000"])
+def test_a_search_in_which_all_diverge_ends_and_confirms_nothing(budget, tmp_path):
+    text = STUDY.replace("low: 1e-4, high: 1}", "low: 0.5, high: 1}")
+    text = text.replace("SEARCH", f"{budget}, parallel: 4, bars: false")
+    snapshot, _ = whole(tmp_path, driver.parsed(text), 3)
+    assert {result.status for result in snapshot.results} == {Status.DIVERGED}
+    assert [stage.n_trials for stage in snapshot.stages] == [len(snapshot.trials), 0]
+
+
 def test_a_zoom_knows_the_earlier_trials_that_lie_in_its_space(tmp_path):
     """So it neither repeats one of them nor begins all over, and its bars are those of all of them."""
     config = parsed("trials: 40")

@@ -84,13 +84,12 @@ def test_a_search_from_coarse_to_fine_is_the_same_with_any_number_of_workers(
     assert table_texts(tmp_path) == undisturbed_closing_in
 
 
-@pytest.mark.parametrize("n_workers", [0, 2])
-def test_kill_9_of_the_parent_of_a_search_from_coarse_to_fine(n_workers, tmp_path, undisturbed_closing_in):
+def test_kill_9_of_the_parent_of_a_search_from_coarse_to_fine(tmp_path, undisturbed_closing_in):
     """Again and again in the same run. How many events a write holds, and so how many there are, depends on timing."""
-    ends = [drive(tmp_path, n_workers, "before", n, name="closing in").returncode for n in (5, 12, 30)]
+    ends = [drive(tmp_path, 2, "before", n, name="closing in").returncode for n in (5, 30)]
     assert ends[0] == -signal.SIGKILL
     assert set(ends) <= {-signal.SIGKILL, 0}
-    assert drive(tmp_path, n_workers, name="closing in").returncode == 0
+    assert drive(tmp_path, 1, name="closing in").returncode == 0
     assert table_texts(tmp_path) == undisturbed_closing_in
 
 
