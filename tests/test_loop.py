@@ -11,9 +11,12 @@ import pytest
 from fake_workers import RandomWorkers
 
 from hptune import loop, store, study, tables
+from hptune.agenda import Confirmations
 from hptune.config import study_file
+from hptune.search.plan import ConfirmPlan
 from hptune.search.zoom import Around
-from hptune.trial import Job, Status
+from hptune.store import Stage, StoredTrial
+from hptune.trial import Job, Status, TrialResult, TrialSpec
 
 STUDY = """
 data: {source: moons}
@@ -25,6 +28,7 @@ space:
   hidden_units: {scale: log, low: 16, high: 256}
 search: {SEARCH}
 """
+STAGE = Stage(1, "confirm-1", "", "{}", 0, None, ConfirmPlan((), (0, 1, 2)))
 BUDGETS = {"trials": "trials: 40", "epochs": "epochs: 300", "both": "trials: 60, epochs: 290"}
 COST = {"adam": 1.0, "momentum": 1.7}
 
@@ -175,6 +179,19 @@ def test_a_budget_of_time_ends_the_search_which_is_then_confirmed(tmp_path, monk
         assert 0 < n_confirmed <= 15
         # 85 % of the time to search, all of it to confirm, and then what is under way may end
         assert 51 <= sum(sitting.elapsed_s for sitting in snapshot.sittings) < 75
+
+
+def test_a_confirmation_that_has_had_its_time_takes_nothing_more_on():
+    """But what an earlier sitting has begun is trained to its end."""
+    specs = [TrialSpec(number, 1, {}, 0, replicate=number) for number in range(6)]
+    begun, ended = StoredTrial(specs[1], 1, None), StoredTrial(specs[0], 1, TrialResult(0, Status.FAILED))
+    confirmations = Confirmations(STAGE, specs[:3], [ended, begun])
+    confirmations.close()
+    confirmations.add(specs[3:])
+    assert not confirmations.is_over
+    assert confirmations.next_spec() == specs[1]
+    assert confirmations.next_spec() is None
+    assert confirmations.ended == {1: 2}
 
 
 SMALL_SPACE = """
