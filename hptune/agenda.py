@@ -67,17 +67,20 @@ class Confirmations:
 
     space = confirmation = None
 
-    def __init__(self, stage: Stage, specs: Iterable[TrialSpec], stored: Sequence[StoredTrial]) -> None:
-        self._stage = stage.number
+    def __init__(self, stage: int, specs: Iterable[TrialSpec], stored: Sequence[StoredTrial]) -> None:
+        self._stage = stage
         self._started = {trial.number for trial in stored}
         self._has_result = {trial.number for trial in stored if trial.result is not None}
         self._left: list[TrialSpec] = []
+        self._is_closed = False
         self.n_handed_out = len(stored)
         self.add(specs)
 
     def add(self, specs: Iterable[TrialSpec]) -> None:
         """More of them."""
         self._left.extend(spec for spec in specs if spec.number not in self._has_result)
+        if self._is_closed:
+            self.close()
 
     @property
     def ended(self) -> Mapping[int, int]:
@@ -105,6 +108,7 @@ class Confirmations:
 
     def close(self) -> None:
         """Hand out nothing that has not been handed out in an earlier sitting."""
+        self._is_closed = True
         self._left = [spec for spec in self._left if spec.number in self._started]
 
 
@@ -134,9 +138,9 @@ class SearchAndConfirmation:
         assert isinstance(stage.plan, SearchPlan)
         self._search, self._stage, self._number, self._seed = search, stage, number, seed
         self._n = stage.plan.confirm
-        self._earlier, self._confirmed, self._stored = list(earlier), confirmed, stored
+        self._earlier, self._confirmed = list(earlier), confirmed
         self._chosen: list[Known] = []
-        self._confirmations: Confirmations | None = None
+        self._confirmations = Confirmations(number, (), stored)
 
     @property
     def space(self) -> SearchSpace:
@@ -144,7 +148,7 @@ class SearchAndConfirmation:
 
     @property
     def confirmation(self) -> Stage | None:
-        if self._confirmations is None:
+        if not self._search.is_over:
             return None
         trials = tuple(known.number for known in self._chosen)
         plan = ConfirmPlan(trials, tuple(range(REPLICATES)), follows=self._stage.number)
@@ -155,34 +159,31 @@ class SearchAndConfirmation:
 
     @property
     def ended(self) -> Mapping[int, int]:
-        of_confirmation = self._confirmations.ended if self._confirmations and self.is_over else {}
-        return {**self._search.ended, **of_confirmation}
+        return {**self._search.ended, **(self._confirmations.ended if self.is_over else {})}
 
     @property
     def is_over(self) -> bool:
-        if self._confirmations is None or not self._search.is_over:
-            return False
-        return self._choose() == 0 and self._confirmations.is_over
+        return self._search.is_over and self._choose() == 0 and self._confirmations.is_over
 
     def next_spec(self) -> TrialSpec | None:
         spec = self._search.next_spec()
         if spec is not None or not self._search.is_over:
             return spec
         self._choose()
-        return self._confirmations.next_spec() if self._confirmations else None
+        return self._confirmations.next_spec()
 
     def see_epoch(self, number: int, epoch: int, score: float) -> None:
-        if self._confirmations is None or number < self._first:
+        if number < self._first:
             self._search.see_epoch(number, epoch, score)
 
     def see_result(self, result: TrialResult) -> None:
-        if self._confirmations is None or result.number < self._first:
+        if result.number < self._first:
             self._search.see_result(result)
 
     def see_time(self, elapsed_s: float) -> None:
         self._search.see_time(elapsed_s)
         search_s = self._stage.plan.budget.time_s if isinstance(self._stage.plan, SearchPlan) else None
-        if search_s is not None and self._confirmations and elapsed_s >= search_s / (1 - CONFIRM_SHARE):
+        if search_s is not None and elapsed_s >= search_s / (1 - CONFIRM_SHARE):
             self._confirmations.close()
 
     @property
@@ -199,17 +200,19 @@ class SearchAndConfirmation:
         for known, n_to_come in self._search.endings():
             completed = [trial for trial in best_first([*self._earlier, *known]) if trial.status is Status.COMPLETED]
             surely = confirmation.distinct(completed)[: max(self._n - n_to_come, 0)]
-            new = [
-                one for one in surely if one not in self._chosen and key_of(one.configuration) not in self._confirmed
-            ]
+            new = [one for one in surely if not self._is_chosen(one)]
             first = self._first + len(self._chosen) * REPLICATES
-            specs = confirmation.specs(new, range(REPLICATES), seed=self._seed, stage=self._number, first_trial=first)
+            seed, stage = self._seed, self._number
+            self._confirmations.add(
+                confirmation.specs(new, range(REPLICATES), seed=seed, stage=stage, first_trial=first)
+            )
             self._chosen.extend(new)
-            if self._confirmations is None:
-                self._confirmations = Confirmations(replace(self._stage, number=self._number), specs, self._stored)
-            else:
-                self._confirmations.add(specs)
         return n_to_come
+
+    def _is_chosen(self, one: Known) -> bool:
+        """Whether its configuration is or has been confirmed."""
+        key = key_of(one.configuration)
+        return key in self._confirmed or any(key == key_of(other.configuration) for other in self._chosen)
 
 
 def first_stage(config: StudyConfig) -> Stage:
@@ -282,7 +285,7 @@ def trials_of(snapshot: Snapshot, stage: Stage, config: StudyConfig, scores: Sco
             stage=stage.number,
             first_trial=stage.first_trial,
         )
-        return Confirmations(stage, specs, stored)
+        return Confirmations(stage.number, specs, stored)
     space = study_file.stage_space(stage.space)
     before = replace(snapshot, stages=snapshot.stages[: stage.number])
     earlier = _searched(before, scores)

@@ -1,4 +1,4 @@
-"""The loop: same numbers whatever the workers and interruptions; nothing told that is not stored."""
+"""A run of random trials: nothing told that is not stored, whatever stops it; zooms are added to it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import driver
 import pytest
 from processes import ended_within
 
-from hptune import runs, store, study, tables
+from hptune import loop, runs, store, study, tables
 from hptune.errors import DataError, RunInUseError, UsageError
 from hptune.events import EpochEnded, Stopping, TrialEnded
 from hptune.search.zoom import Around
-from hptune.trial import Job
+from hptune.trial import Job, Status
 from hptune.workers.inline import InlineWorker
 from hptune.workers.local import LocalWorkers
 
@@ -28,8 +28,8 @@ def table_texts(folder):
     return [table.drop(columns="seconds").to_csv(index=False) for table in (loaded.trials, loaded.curves)]
 
 
-def drive(folder, n_workers, *point):
-    command = [sys.executable, driver.__file__, str(folder), str(n_workers), *map(str, point)]
+def drive(folder, n_workers, *point, name="random"):
+    command = [sys.executable, driver.__file__, str(folder), name, str(n_workers), *map(str, point)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
@@ -65,6 +65,49 @@ def test_kill_9_of_the_parent_at_any_write_then_resume_gives_the_same_tables(n_w
     assert table_texts(tmp_path) == undisturbed
 
 
+@pytest.fixture(scope="module")
+def undisturbed_closing_in(tmp_path_factory):
+    """The tables of a search from coarse to fine, with bars and confirmation."""
+    folder = tmp_path_factory.mktemp("closing-in")
+    driver.train(folder, 0, "closing in")
+    snapshot = store.read(runs.find_all(folder)[-1])
+    assert [stage.n_trials for stage in snapshot.stages] == [24, 6]
+    assert Status.STOPPED in {result.status for result in snapshot.results}
+    return table_texts(folder)
+
+
+@pytest.mark.parametrize("n_workers", [0, 1, 2, 4, 8])
+def test_a_search_from_coarse_to_fine_is_the_same_with_any_number_of_workers(
+    n_workers, tmp_path, undisturbed_closing_in
+):
+    driver.train(tmp_path, n_workers, "closing in")
+    assert table_texts(tmp_path) == undisturbed_closing_in
+
+
+def test_kill_9_of_the_parent_of_a_search_from_coarse_to_fine(tmp_path, undisturbed_closing_in):
+    """Again and again in the same run. How many events a write holds, and so how many there are, depends on timing."""
+    ends = [drive(tmp_path, 2, "before", n, name="closing in").returncode for n in (5, 30)]
+    assert ends[0] == -signal.SIGKILL
+    assert set(ends) <= {-signal.SIGKILL, 0}
+    assert drive(tmp_path, 1, name="closing in").returncode == 0
+    assert table_texts(tmp_path) == undisturbed_closing_in
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("n_workers", [0, 2])
+def test_sweep_of_kills_of_a_search_from_coarse_to_fine(n_workers, tmp_path, undisturbed_closing_in):
+    """At every write, each in a fresh run that goes on with another number of workers."""
+    for n in range(1, 300):
+        folder = tmp_path / str(n)
+        if drive(folder, n_workers, "before", n, name="closing in").returncode == 0:
+            assert n > 20
+            break
+        assert drive(folder, 2 - n_workers, name="closing in").returncode == 0
+        assert table_texts(folder) == undisturbed_closing_in
+    else:
+        pytest.fail("no run got through")
+
+
 @pytest.mark.sweep
 @pytest.mark.parametrize("n_workers", [0, 1, 2, 4])
 @pytest.mark.parametrize("point", ["before", "after"])
@@ -86,8 +129,7 @@ def new_store(folder):
 def run_all(opened, trainer="steady", stop=None, **settings):
     workers = LocalWorkers(Job(f"fake_trainers:{trainer}", "dev_error", settings), 2)
     with closing(workers):
-        specs = study.specs(opened.snapshot(), driver.config())
-        yield from study.run(opened, workers, specs, stop or study.Stop())
+        yield from loop.run(opened, workers, driver.config(), stop or loop.Stop())
 
 
 def test_what_is_told_can_be_read_back_at_once_by_others(tmp_path):
@@ -99,8 +141,8 @@ def test_what_is_told_can_be_read_back_at_once_by_others(tmp_path):
 
 
 def test_a_stop_request_starts_nothing_new_and_lets_running_trials_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(study, "GROUP_S", 0.0)  # events are told as they come
-    stop = study.Stop()
+    monkeypatch.setattr(loop, "GROUP_S", 0.0)  # events are told as they come
+    stop = loop.Stop()
     events = []
     with new_store(tmp_path) as opened:
         for event in run_all(opened, stop=stop):
@@ -112,12 +154,13 @@ def test_a_stop_request_starts_nothing_new_and_lets_running_trials_end(tmp_path,
         assert 2 <= n_ended < 6
         assert len(opened.snapshot().results) == n_ended
         list(run_all(opened))
-        assert opened.snapshot().n_unfinished == 0
+        assert opened.snapshot().n_to_go == 0
+        assert opened.snapshot().is_finished
 
 
 def test_a_stop_request_does_not_wait_for_ever(tmp_path, monkeypatch):
-    monkeypatch.setattr(study, "GRACE_S", 0.0)
-    stop = study.Stop()
+    monkeypatch.setattr(loop, "GRACE_S", 0.0)
+    stop = loop.Stop()
     stop.request(signal.SIGTERM)
     with (
         new_store(tmp_path) as opened,
@@ -127,12 +170,13 @@ def test_a_stop_request_does_not_wait_for_ever(tmp_path, monkeypatch):
             )
         ) as workers,
     ):
-        running = study.Stop()
-        events = study.run(opened, workers, study.specs(opened.snapshot(), driver.config()), running)
+        running = loop.Stop()
+        events = loop.run(opened, workers, driver.config(), running)
         for event in events:
             if isinstance(event, EpochEnded):
                 running.request(signal.SIGTERM)
-        assert opened.snapshot().n_unfinished == 6
+        assert opened.snapshot().n_to_go == 6
+        assert not opened.snapshot().is_finished
 
 
 def test_a_second_program_is_refused_at_once_and_readers_are_not(tmp_path):
@@ -157,9 +201,10 @@ def test_other_data_are_refused(tmp_path):
 
 def test_zooms_are_added_and_repeated(tmp_path):
     driver.train(tmp_path, 0)
+    config = driver.parsed(driver.RANDOM.replace("trials: 6", "trials: 4"))
     with driver.open_store(tmp_path) as opened:
         for number in (1, 2):
-            stage, found = study.plan_zoom(opened.snapshot(), Around(), 0.5, 4)
+            stage, found = study.plan_zoom(opened.snapshot(), config, Around(), 0.5)
             assert (stage.number, stage.name, stage.first_trial, stage.n_trials) == (
                 number,
                 f"zoom-{number}",
@@ -167,13 +212,13 @@ def test_zooms_are_added_and_repeated(tmp_path):
                 4,
             )
             assert len(found.changes) == 3
-            opened.add_stage(stage)
+            study.add_stage(opened, stage)
             with closing(InlineWorker(Job("fake_trainers:steady", "dev_error"))) as worker:
-                specs = list(study.specs(opened.snapshot(), driver.config()))
-                assert [spec.number for spec in specs] == list(stage.trials)
-                list(study.run(opened, worker, specs, study.Stop()))
+                events = list(loop.run(opened, worker, config, loop.Stop()))
+                ended = [event.result.number for event in events if isinstance(event, TrialEnded)]
+                assert ended == list(range(stage.first_trial, stage.first_trial + 4))
     trials = tables.load(opened.folder.path).trials
-    assert trials["stage"].tolist() == ["coarse"] * 6 + ["zoom-1"] * 4 + ["zoom-2"] * 4
+    assert trials["stage"].tolist() == ["search"] * 6 + ["zoom-1"] * 4 + ["zoom-2"] * 4
     assert trials["trial"].tolist() == list(range(14))
 
 
@@ -184,4 +229,4 @@ def test_a_zoom_on_what_is_not_there_is_refused(around, phrase, tmp_path):
     driver.train(tmp_path, 0)
     snapshot = store.read(runs.find_all(tmp_path)[-1])
     with pytest.raises(UsageError, match=phrase):
-        study.plan_zoom(snapshot, Around.parse(around), 0.5, 4)
+        study.plan_zoom(snapshot, driver.config(), Around.parse(around), 0.5)
