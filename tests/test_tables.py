@@ -18,7 +18,20 @@ from hptune.store import database
 
 HYPERPARAMETERS = ["learning_rate", "optimizer", "beta1", "1-beta1", "hidden_units", "hidden_layers", "batch_size"]
 METRICS = ["train_loss", "train_error", "dev_loss", "dev_error"]
-TRIALS = ["trial", "stage", "origin", "status", "reason", "best_epoch", "epochs", *METRICS, *HYPERPARAMETERS, "seconds"]
+TRIALS = [
+    "trial",
+    "stage",
+    "origin",
+    "parent",
+    "side",
+    "status",
+    "reason",
+    "best_epoch",
+    "epochs",
+    *METRICS,
+    *HYPERPARAMETERS,
+    "seconds",
+]
 CURVES = ["trial", "epoch", *METRICS, "learning_rate", "seconds"]
 DOCUMENT = Path(__file__).parents[1] / "docs" / "tables.md"
 
