@@ -79,7 +79,9 @@ def run(
             scores = store.scores(config.search.metric)
             trials = agenda.trials_of(snapshot, stage, config, scores, epoch_cost)
             yield StageStarted(stage.number, stage.name, stage.origin, stage.n_trials)
-            yield from _train(store, workers, _Queue(trials), _Watch(snapshot, stage), config.search.metric, stop)
+            yield from _train(
+                store, workers, _Queue(trials), _Watch(snapshot, stage, workers), config.search.metric, stop
+            )
 
 
 @dataclass(slots=True)
@@ -122,7 +124,7 @@ class _Queue:
 class _Watch:
     """How long a stage has been trained, in this sitting and in those before."""
 
-    def __init__(self, snapshot: Snapshot, stage: Stage) -> None:
+    def __init__(self, snapshot: Snapshot, stage: Stage, workers: Workers) -> None:
         plan = stage.plan
         self.stage = stage
         self._limit_s = plan.budget.time_s if isinstance(plan, SearchPlan) else plan.time_s
@@ -130,7 +132,7 @@ class _Watch:
         self._since = time.monotonic()
         started = datetime.now(UTC).isoformat(timespec="seconds")
         self._sitting = Sitting(len(snapshot.sittings), stage.number, started, 0.0, 0.0, 0.0)
-        self._available_s: float | None = None  # of the workers before this stage
+        self._available_s = workers.available_s  # before this stage
 
     @property
     def is_over(self) -> bool:
@@ -139,8 +141,6 @@ class _Watch:
 
     def sitting(self, workers: Workers, events: list[Event]) -> Sitting:
         """The sitting so far, with events that have not been counted yet."""
-        if self._available_s is None:
-            self._available_s = workers.available_s
         busy_s = sum(event.result.seconds for event in events if isinstance(event, TrialEnded))
         self._sitting = replace(
             self._sitting,

@@ -120,7 +120,9 @@ def _best(run: Run, bayes_error: float) -> BestTrial | None:
         ties=tuple(r.number for r in ranked(run.snapshot.found) if r.score == best.score and r.number != best.trial),
         bayes_error=bayes_error,
         diagnosis=found,
-        borders=advice.borders(run.spaces[run.snapshot.stage_to_narrow((best.trial,)).number], trial.hyperparameters),
+        borders=advice.borders(
+            run.snapshot, run.spaces[run.snapshot.stage_to_narrow((best.trial,)).number], trial.hyperparameters
+        ),
         hyperparameters=best.hyperparameters,
         weights=str(weights) if (weights := run.snapshot.folder.best_npz).exists() else None,
     )

@@ -25,10 +25,6 @@ class Outcome:
     run: Run  # as it was left
 
     @property
-    def n_unfinished(self) -> int:
-        return 0 if self.run.snapshot.is_finished else self.run.snapshot.n_to_go or 1
-
-    @property
     def n_completed(self) -> int:
         return sum(result.status is Status.COMPLETED for result in self.run.snapshot.results)
 
@@ -43,8 +39,10 @@ def print_outcome(console: Console, outcome: Outcome, runs: Path) -> None:
     files = ["trials.csv", "curves.csv", *(["best.yaml"] if outcome.n_completed else [])]
     files += [folder.best_npz.name] if folder.best_npz.exists() else []
     say(console, f"In {folder.path}{os.sep}: {', '.join(files)}, config.yaml, run.db")
-    if outcome.signal is not None and outcome.n_unfinished:
-        say(console, f"Interrupted with {counted(outcome.n_unfinished, 'trial')} to go.", "yellow")
+    snapshot = outcome.run.snapshot
+    if outcome.signal is not None and not snapshot.is_finished:
+        to_go = "a part of its budget" if snapshot.n_to_go is None else counted(snapshot.n_to_go, "trial")
+        say(console, f"Interrupted with {to_go} to go.", "yellow")
     for command, purpose in _next_commands(folder, outcome, runs):
         say(console, f"  {command:<34}  {purpose}")
 
@@ -60,7 +58,7 @@ def _next_commands(folder: RunFolder, outcome: Outcome, runs: Path) -> list[tupl
     argument, option = (f" {name}", f" --run {name}") if name else ("", "")
     commands = [(f"hptune report{argument}{where}", "what was found, and what to do next")]
     if outcome.n_completed:
-        commands.append((f"hptune zoom --around best{option}{where}", "narrow the space around the best trial"))
-    if outcome.n_unfinished:
+        commands.append((f"hptune zoom --around best{option}{where}", "search on in a smaller space around it"))
+    if not outcome.run.snapshot.is_finished:
         commands.insert(0, (f"hptune resume{argument}{where}", "go on where this stopped"))
     return commands

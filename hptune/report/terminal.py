@@ -7,13 +7,14 @@ from rich.console import Console
 from hptune.analysis.summary import Report
 from hptune.report.answer import print_best, print_failures, print_next_steps
 from hptune.report.leaderboard import print_leaderboard
-from hptune.report.overview import print_overview, print_ranges
+from hptune.report.overview import print_closing_in, print_overview, print_ranges
 
 
 def print_report(console: Console, report: Report) -> None:
     """Print everything about a run."""
     print_overview(console, report)
     print_ranges(console, report.stages)
+    print_closing_in(console, report.stages)
     print_leaderboard(console, report.leaderboard)
     if report.best is not None:
         print_best(console, report.best)
