@@ -53,7 +53,7 @@ class StageSummary:
     n_done: int
     counts: Mapping[str, int]  # trials by status, in the order of Status
     epochs: int  # in all trials that have ended
-    elapsed_s: float  # of all sittings together
+    elapsed_s: float  # of all sittings together; that of a confirmation is counted with its search
     busy_s: float  # of all workers together: training trials that have ended
     available_s: float  # of all workers together: ready for it
     best_score: float | None  # of a search

@@ -16,6 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from hptune import agenda
 from hptune.analysis.progress import extensions
 from hptune.config.study_file import StudyConfig
 from hptune.domains import show
@@ -31,11 +32,10 @@ from hptune.events import (
     TrialStarted,
 )
 from hptune.report.safe_text import plain
-from hptune.search.plan import CONFIRM_SHARE, Budget, SearchPlan
+from hptune.search.plan import CONFIRM_SHARE, REPLICATES, Budget, SearchPlan
 from hptune.search.ranking import ranked
 from hptune.store import Snapshot
-from hptune.store.snapshot import n_planned
-from hptune.trial import EpochMetrics, Kind, Origin, Status, TrialResult
+from hptune.trial import EpochMetrics, Kind, Origin, Status, TrialResult, TrialSpec
 from hptune.wording import counted, duration
 
 SHOWN_RUNNING = 8  # running trials with a line of their own
@@ -49,7 +49,8 @@ class Progress:
 
     metric: str
     epochs: int | None  # of a trial, where all have the same number
-    planned: int | None  # trials of all stages; None as long as the budget has not shown how many
+    n_trials: dict[int, int | None]  # of the stages so far; None as long as the budget has not shown how many
+    to_come: int = 0  # in a stage that has not begun
     done: int = 0
     stopped: int = 0
     failed: int = 0
@@ -57,14 +58,13 @@ class Progress:
     running: dict[int, EpochMetrics | None] = field(default_factory=dict)
     is_stopping: bool = False
     clock: Callable[[], float] = time.monotonic
-    stage: int = 0
-    other_trials: int = 0  # of stages before this one, and of its confirmation
-    budget: Budget = field(default_factory=Budget)  # of this stage
-    confirms: bool = False  # whether a part of the budget is held back
-    spent_epochs: int = 0  # in this stage, by trials that have ended
+    confirming: set[int] = field(default_factory=set)  # trials that confirm others
+    budget: Budget = field(default_factory=Budget)  # of the search, without its confirmation
+    confirms: bool = False  # whether a part of the budget is held back for that
+    spent_epochs: int = 0  # of it, by trials that have ended
     spent_trials: int = 0
-    spent_s: float = 0.0  # in this stage, in earlier sittings
-    space: str = ""  # of this stage, JSON
+    spent_s: float = 0.0  # in earlier sittings
+    space: str = ""  # of the search, JSON
     newest: Origin | None = None  # of the trial started last that was not from all over a space in between
     started: float = 0.0
     pace_from: tuple[float, float] = (0.0, 0.0)  # time and share from which on the pace is measured
@@ -76,44 +76,46 @@ class Progress:
     @classmethod
     def of(cls, config: StudyConfig, snapshot: Snapshot) -> Self:
         """That of a run which goes on."""
-        results, last = snapshot.results, snapshot.stages[-1]
-        ended = [trial.result for trial in snapshot.trials_of(last) if trial.result is not None]
+        results = snapshot.results
+        stage = agenda.open_stage(snapshot) or snapshot.stages[-1]
+        plan = stage.plan if isinstance(stage.plan, SearchPlan) else None
+        ended = [trial.result for trial in snapshot.trials_of(stage) if trial.result is not None]
         epochs = config.train.get("epochs")
-        plan = last.plan if isinstance(last.plan, SearchPlan) else None
-        other_stages = [(stage.n_trials, stage.plan) for stage in snapshot.stages[:-1]]
+        has_begun = plan is None or stage is not snapshot.stages[-1]
         return cls(
             metric=config.search.metric,
             epochs=epochs if isinstance(epochs, int) else None,
-            planned=snapshot.n_planned,
+            n_trials={stage.number: stage.n_trials for stage in snapshot.stages},
+            to_come=0 if plan is None or has_begun else plan.confirm * REPLICATES,
             done=len(results),
             stopped=sum(result.status is Status.STOPPED for result in results),
             failed=sum(result.score is None for result in results),
             best=next((best for best in ranked(snapshot.found)[:1] if best.status is Status.COMPLETED), None),
-            stage=last.number,
-            other_trials=n_planned([*other_stages, (0, last.plan)]) or 0,
             budget=plan.budget if plan else Budget(),
             confirms=bool(plan and plan.confirm),
             spent_epochs=sum(result.epochs for result in ended),
             spent_trials=len(ended),
-            spent_s=sum(sitting.elapsed_s for sitting in snapshot.sittings if sitting.stage == last.number),
-            space=last.final_space,
+            spent_s=sum(sitting.elapsed_s for sitting in snapshot.sittings if sitting.stage == stage.number),
+            space=stage.final_space,
         )
+
+    @property
+    def planned(self) -> int | None:
+        """Trials of all stages; None as long as that is not known."""
+        known = [n for n in self.n_trials.values() if n is not None]
+        return self.to_come + sum(known) if len(known) == len(self.n_trials) else None
 
     def update(self, event: Event) -> bool:
         """Take an event in; True where it brings a new best trial."""
         match event:
-            case StageStarted(number, _, _, n_trials) if number != self.stage:
-                self.stage, self.other_trials = number, self.done
-                self.planned = None if n_trials is None else self.done + n_trials
-                self.pace_from = self.clock(), self.share
-            case StageEnded(_, n_trials):
-                self.planned = self.other_trials + n_trials
+            case StageStarted(number, _, _, n_trials):
+                self._see_stage(number, n_trials)
+            case StageEnded(number, n_trials):
+                self._see_stage(number, n_trials)
             case SpaceExtended(_, space):
                 self.space = space
             case TrialStarted(spec, _):
-                self.running[spec.number] = None
-                if spec.origin.kind is not Kind.GLOBAL:
-                    self.newest = spec.origin
+                self._start(spec)
             case EpochEnded(number, metrics):
                 self.running[number] = metrics
             case AttemptLost(spec, _):
@@ -124,15 +126,31 @@ class Progress:
                 return self._end(result)
         return False
 
+    def _see_stage(self, number: int, n_trials: int | None) -> None:
+        was_known = self.planned is not None
+        if number not in self.n_trials:
+            self.to_come = 0
+        self.n_trials[number] = n_trials
+        if not was_known:  # from now on trials are counted
+            self.pace_from = self.clock(), self.share
+
+    def _start(self, spec: TrialSpec) -> None:
+        self.running[spec.number] = None
+        if spec.origin.kind is Kind.CONFIRMATION:
+            self.confirming.add(spec.number)
+        if spec.origin.kind is not Kind.GLOBAL:
+            self.newest = spec.origin
+
     def _end(self, result: TrialResult) -> bool:
         self.running.pop(result.number, None)
         self.done += 1
         self.stopped += result.status is Status.STOPPED
         self.failed += result.score is None
+        if result.number in self.confirming:
+            return False
         self.spent_epochs += result.epochs
         self.spent_trials += 1
-        is_confirmation = self.newest is not None and self.newest.kind is Kind.CONFIRMATION
-        if result.status is not Status.COMPLETED or is_confirmation:
+        if result.status is not Status.COMPLETED:
             return False
         before, self.best = self.best, ranked([result] if self.best is None else [self.best, result])[0]
         return self.best is not before
@@ -143,7 +161,8 @@ class Progress:
         if self.planned is not None:
             return self.done / max(self.planned, 1)
         budget = self.budget
-        epochs = self.spent_epochs + sum(metrics.epoch for metrics in self.running.values() if metrics)
+        searching = [metrics for number, metrics in self.running.items() if metrics and number not in self.confirming]
+        epochs = self.spent_epochs + sum(metrics.epoch for metrics in searching)
         elapsed_s = self.spent_s + self.clock() - self.started
         spent = ((self.spent_trials, budget.trials), (epochs, budget.epochs), (elapsed_s, budget.time_s))
         share = max((one / limit for one, limit in spent if limit), default=0.0)
@@ -234,7 +253,7 @@ class Display:
             self._live.stop()
 
     def show(self, event: Event) -> None:
-        stage, space = self._progress.stage, self._progress.space
+        stages, space = set(self._progress.n_trials), self._progress.space
         is_best = self._progress.update(event)
         match event:
             case AttemptLost(spec, reason):
@@ -242,7 +261,7 @@ class Display:
             case Stopping(n_running, grace_s):
                 grace = f"the {n_running} running trials get {grace_s:.0f} s to end"
                 self.say(f"Stopping: nothing new is started, {grace}. Ctrl-C again stops at once.", "yellow")
-            case StageStarted(number, name, origin) if number != stage:
+            case StageStarted(number, name, origin) if number not in stages:
                 self.say(f"{name}: {origin}")
             case SpaceExtended(_, new):
                 for name, before, after in extensions(space, new):

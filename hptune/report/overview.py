@@ -14,7 +14,7 @@ from hptune.domains import show
 from hptune.report.columns import MISSING, Column, print_columns
 from hptune.report.safe_text import heading, plain, say
 from hptune.report.spaces import bars_text
-from hptune.search.plan import Budget, SearchPlan
+from hptune.search.plan import CONFIRM_SHARE, Budget, SearchPlan
 from hptune.trial import Status
 from hptune.wording import counted, duration
 
@@ -39,13 +39,13 @@ def _print_stages(console: Console, stages: Sequence[StageSummary]) -> None:
     def column(header: str, text: Callable[[StageSummary], str], justify: JustifyMethod = "right") -> Column:
         return Column(header, tuple(text(stage) for stage in stages), justify)
 
+    has_limit = any(_budget(stage).time_s is not None for stage in stages)
     name = column("stage", lambda stage: stage.name, "left")
     columns = [
         column("trials", lambda stage: _of(stage.n_done, stage.n_planned)),
         column("stopped", lambda stage: show(stage.counts[Status.STOPPED.value])),
         column("epochs", lambda stage: _of(stage.epochs, _budget(stage).epochs)),
-        column("time", _time),
-        column("busy", lambda stage: _busy([stage]) or MISSING),
+        *([column("time", _time)] if has_limit else []),
         column("best", _best, "left"),
         column("what", _what, "left"),
     ]
@@ -117,7 +117,7 @@ def _what(stage: StageSummary) -> str:
 
 
 def _budget(stage: StageSummary) -> Budget:
-    return stage.plan.budget if isinstance(stage.plan, SearchPlan) else Budget(time_s=stage.plan.time_s)
+    return stage.plan.budget if isinstance(stage.plan, SearchPlan) else Budget()
 
 
 def _of(n: int, limit: int | None) -> str:
@@ -125,8 +125,12 @@ def _of(n: int, limit: int | None) -> str:
 
 
 def _time(stage: StageSummary) -> str:
+    """Of a search, its confirmation included."""
     limit_s = _budget(stage).time_s
-    return duration(stage.elapsed_s) if limit_s is None else f"{duration(stage.elapsed_s)}/{duration(limit_s)}"
+    if limit_s is None:
+        return duration(stage.elapsed_s) if stage.elapsed_s else MISSING
+    held_back = CONFIRM_SHARE if isinstance(stage.plan, SearchPlan) and stage.plan.confirm else 0.0
+    return f"{duration(stage.elapsed_s)}/{duration(limit_s / (1 - held_back))}"
 
 
 def _busy(stages: Sequence[StageSummary]) -> str:

@@ -24,9 +24,10 @@ from hptune.trial import EpochMetrics, Kind, Origin, Status, TrialResult, TrialS
 NOW = [0.0]
 
 
-def progress(**changes):
+def progress(planned=10, **changes):
     NOW[0] = 100.0
-    return Progress(**{"metric": "dev_error", "epochs": 30, "planned": 10, "clock": lambda: NOW[0], **changes})
+    settings = {"metric": "dev_error", "epochs": 30, "n_trials": {0: planned}, "clock": lambda: NOW[0]}
+    return Progress(**{**settings, **changes})
 
 
 def spec(number, kind=Kind.COARSE, parent=None):
@@ -97,14 +98,16 @@ def test_a_confirmation_is_no_new_best():
     state = progress()
     state.update(TrialStarted(spec(0), 1))
     state.update(ended(0, 0.5))
-    state.update(TrialStarted(spec(1, Kind.CONFIRMATION, 0), 1))
-    assert state.update(ended(1, 0.25)) is False
+    state.update(TrialStarted(spec(1), 1))
+    state.update(TrialStarted(spec(2, Kind.CONFIRMATION, 0), 1))
+    assert state.update(ended(2, 0.125)) is False
     assert "best dev_error 0.5 (trial 0)" in state.summary()
+    assert state.update(ended(1, 0.25)) is True  # the last of the search may end after the first confirmation
 
 
 def test_without_a_number_of_trials_the_share_of_the_budget_is_shown():
     # of 1,000 epochs 300 are spent and 50 more under way: 35 %, of the 85 % that are not for confirmation
-    state = progress(planned=None, budget=Budget(epochs=1000), confirms=True, spent_epochs=270, other_trials=6)
+    state = progress(planned=None, budget=Budget(epochs=1000), confirms=True, spent_epochs=270, to_come=6)
     state.update(ended(0, 0.5))  # 30 epochs
     state.update(TrialStarted(spec(1), 1))
     state.update(epoch(1, 50, 0.1))
@@ -115,9 +118,11 @@ def test_without_a_number_of_trials_the_share_of_the_budget_is_shown():
     assert state.time_left_s() == pytest.approx(10 * (1 - state.share) / (state.share - before))
     state.update(StageEnded(0, 40))
     assert "1/46 trials" in state.summary()
-    state.update(StageStarted(1, "confirm-1", "2 of the best", 6))
-    assert "1/7 trials" in state.summary()
-    assert state.time_left_s() is None  # confirmations have a pace of their own
+    assert state.time_left_s() is None  # the pace in trials is not known yet
+    state.update(StageStarted(1, "confirm-1", "the best 2", 6))
+    assert "1/46 trials" in state.summary()
+    state.update(StageEnded(1, 3))
+    assert "1/43 trials" in state.summary()
 
 
 def test_a_limit_of_time_is_a_share_too():
@@ -134,10 +139,10 @@ def test_stages_and_extended_spaces_are_told():
     moving.show(StageStarted(0, "search", "whole space", 51))  # the command has said it
     moving.show(SpaceExtended(0, space % "300.0"))
     moving.show(SpaceExtended(0, space % "300.0"))
-    moving.show(StageStarted(1, "confirm-1", "3 of the best, 3 fresh seeds each", 9))
+    moving.show(StageStarted(1, "confirm-1", "the best 3, 3 fresh seeds each", 9))
     assert next(steps).splitlines() == [
         "l2: the best trials lie at an end of 1e-05 .. 1 (log), which is extended to 1e-05 .. 300 (log)",
-        "confirm-1: 3 of the best, 3 fresh seeds each",
+        "confirm-1: the best 3, 3 fresh seeds each",
     ]
 
 
