@@ -77,9 +77,9 @@ class RunLine:
     problem: str = ""  # why it cannot be read
 
 
-def counts(snapshot: Snapshot) -> dict[str, int]:
-    """Trials by status, in the order of Status, then those to go."""
-    return {**_by_status(snapshot.results), "to_go": snapshot.n_to_go or 0}
+def counts(snapshot: Snapshot) -> dict[str, int | None]:
+    """Trials by status, in the order of Status, then those to go: None as long as that is not known."""
+    return {**_by_status(snapshot.results), "to_go": snapshot.n_to_go}
 
 
 def _by_status(results: Iterable[TrialResult]) -> dict[str, int]:

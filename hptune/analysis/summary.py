@@ -51,7 +51,7 @@ class Report:
     data: Mapping[str, int]  # train, dev, test: examples; features; classes
     n_planned: int | None
     writer: str | None  # who is searching it just now
-    counts: Mapping[str, int]  # trials by status, and those to go
+    counts: Mapping[str, int | None]  # trials by status, and those to go; None where that is not known
     n_lost_attempts: int  # at trials whose worker died
     stages: tuple[StageSummary, ...]
     leaderboard: Leaderboard

@@ -106,7 +106,7 @@ def _trials_text(report: Report) -> str:
     lost = f"; {counted(report.n_lost_attempts, 'attempt')} lost to dead workers" if report.n_lost_attempts else ""
     if report.n_planned is not None:
         return f"{report.n_planned} planned: {states}{lost}"
-    return f"{sum(report.counts.values())} so far{': ' if states else ''}{states}{lost}"
+    return f"{sum(n or 0 for n in report.counts.values())} so far{': ' if states else ''}{states}{lost}"
 
 
 def _what(stage: StageSummary) -> str:
