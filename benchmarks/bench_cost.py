@@ -32,7 +32,7 @@ from hptune.effects import hyperparameters_of
 from hptune.nn.cost import epoch_cost
 from hptune.nn.hyperparameters import Hyperparameters
 from hptune.nn.training import train
-from hptune.search.propose import propose
+from hptune.search import random_search
 from hptune.trial import DivergedError
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -46,8 +46,8 @@ def study_cases(path: Path, n: int) -> Iterator[Case]:
     config = study_file.load(path)
     dataset = normalise(loading.load(config.data))
     for number in range(n):
-        spec = propose(config.space, config.train, seed=0, stage=0, number=number)
-        h = hyperparameters_of(config.train, spec.hyperparameters)
+        configuration = random_search.anywhere(config.space, config.train, seed=0, number=number)
+        h = hyperparameters_of(config.train, configuration)
         yield dataset, h, h.epochs
 
 

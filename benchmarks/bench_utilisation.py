@@ -10,70 +10,65 @@ cost is in `hptune report`, which shows the share of time that workers of the ru
 from __future__ import annotations
 
 import heapq
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
 from hptune import agenda, store, study
 from hptune.runs import RunFolder
+from hptune.search.plan import SearchPlan
 from hptune.store import Snapshot, Stage
 from hptune.stored_config import config_of
-from hptune.trial import TrialResult
+from hptune.trial import METRICS
+
+CURVE = ("trial", "epoch", *METRICS, "learning_rate", "seconds")
 
 
-def utilisation(snapshot: Snapshot, curves: list[tuple], workers: int) -> float:
+Row = tuple[Any, ...]  # of a curve, as the store keeps it
+
+
+def utilisation(snapshot: Snapshot, curves: Sequence[Row], workers: int) -> float:
     """The share of time that workers train, from the first trial of a run to its last."""
-    busy = sum(result.seconds for result in snapshot.results)
+    rows: dict[int, list[Row]] = {trial.number: [] for trial in snapshot.trials}
+    for row in curves:
+        rows[row[0]].append(row)
     now = 0.0
     for stage in snapshot.stages:
-        now = _end_of(snapshot, stage, curves, workers, now)
-    return busy / (workers * now)
+        if isinstance(stage.plan, SearchPlan) or stage.plan.follows is None:
+            now = _end_of(snapshot, stage, rows, workers, now)
+    return sum(result.seconds for result in snapshot.results) / (workers * now)
 
 
-def _end_of(snapshot: Snapshot, stage: Stage, curves: list[tuple], workers: int, start: float) -> float:
-    """When a stage ends that begins at a time."""
+def _end_of(snapshot: Snapshot, stage: Stage, rows: Mapping[int, Sequence[Row]], workers: int, start: float) -> float:
+    """When a stage ends that begins at a time, its confirmation included."""
     config = config_of(snapshot)
-    metric = ("train_loss", "train_error", "dev_loss", "dev_error").index(config.search.metric) + 2
-    before = Snapshot(snapshot.folder, snapshot.facts, snapshot.stages[: stage.number + 1], snapshot.trials, (), None)
-    trials = agenda.trials_of(
-        _without(before, stage),
-        stage,
-        config,
-        _scores(curves, metric),
-        study.epoch_cost(config, snapshot.facts["data"]),
-    )
-    results = {trial.number: trial.result for trial in snapshot.trials_of(stage)}
-    rows = {number: [row for row in curves if row[0] == number] for number in results}
-    events: list[tuple[float, int, int, TrialResult | None]] = []  # time, trial, epoch, result
+    score = CURVE.index(config.search.metric)
+    results = {result.number: result for result in snapshot.results}
+    before = tuple(trial for trial in snapshot.trials if trial.stage < stage.number)
+    scores = {number: [row[score] for row in found] for number, found in rows.items()}
+    cost = study.epoch_cost(config, snapshot.facts["data"])
+    stages = snapshot.stages[: stage.number + 1]
+    trials = agenda.trials_of(replace(snapshot, stages=stages, trials=before), stage, config, scores, cost)
+    events: list[tuple[float, int, int]] = []  # time, trial, epoch; one epoch too many is the end
     now, idle = start, workers
     while True:
         while idle and (spec := trials.next_spec()) is not None:
             idle -= 1
-            result = results[spec.number]
-            for row in rows[spec.number]:
-                heapq.heappush(events, (now + row[-1], spec.number, row[1], None))
-            heapq.heappush(events, (now + result.seconds, spec.number, result.epochs + 1, result))
+            number, end = spec.number, results[spec.number].seconds
+            for row in rows[number]:
+                heapq.heappush(events, (now + row[CURVE.index("seconds")], number, row[CURVE.index("epoch")]))
+            heapq.heappush(events, (now + end, number, len(rows[number]) + 1))
         if not events:
             return now
-        now, number, epoch, result = heapq.heappop(events)
-        if result is None:
-            trials.see_epoch(number, epoch, rows[number][epoch - 1][metric])
+        now, number, epoch = heapq.heappop(events)
+        if epoch <= len(rows[number]):
+            trials.see_epoch(number, epoch, rows[number][epoch - 1][score])
         else:
-            trials.see_result(result)
+            trials.see_result(results[number])
             idle += 1
-
-
-def _without(snapshot: Snapshot, stage: Stage) -> Snapshot:
-    """A run as it was when a stage began."""
-    trials = tuple(trial for trial in snapshot.trials if trial.stage < stage.number)
-    return Snapshot(snapshot.folder, snapshot.facts, snapshot.stages, trials, (), None)
-
-
-def _scores(curves: list[tuple], metric: int) -> dict[int, list[float]]:
-    scores: dict[int, list[float]] = {}
-    for row in curves:
-        scores.setdefault(row[0], []).append(row[metric])
-    return scores
 
 
 @click.command()
