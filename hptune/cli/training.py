@@ -114,7 +114,7 @@ def resume(run: str | None, workers: int | Literal["auto"] | None, runs: Path) -
             _train(store, loaded, console, workers, runs)
 
 
-@click.command(short_help="Narrow the space around the best trial and sample it again.")
+@click.command(short_help="Search on in a smaller space around the best trial.")
 @click.option("--around", default="best", show_default=True, metavar="best|N|top:K", help=AROUND)
 @click.option("--run", help="Name or path of the run.  [default: the newest]")
 @click.option(
@@ -145,7 +145,7 @@ def zoom(
     runs: Path,
     dry_run: bool,
 ) -> None:
-    """Narrow the space of a run around its best trial, in each parameter's own scale, and sample it again."""
+    """Narrow the space of a run around its best trial, in each parameter's own scale, and search it again."""
     set_up_blas()
     from hptune import session, study
     from hptune.report.safe_text import say

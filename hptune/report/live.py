@@ -259,8 +259,8 @@ class Display:
             case AttemptLost(spec, reason):
                 self.say(f"trial {spec.number}: {reason}; the trial is tried again", "yellow")
             case Stopping(n_running, grace_s):
-                grace = f"the {n_running} running trials get {grace_s:.0f} s to end"
-                self.say(f"Stopping: nothing new is started, {grace}. Ctrl-C again stops at once.", "yellow")
+                running = f"{counted(n_running, 'running trial')} may still end within {grace_s:.0f} s"
+                self.say(f"Stopping: nothing new is started; {running}. Ctrl-C again stops at once.", "yellow")
             case StageStarted(number, name, origin) if number not in stages:
                 self.say(f"{name}: {origin}")
             case SpaceExtended(_, new):

@@ -49,7 +49,7 @@ def print_outcome(console: Console, outcome: Outcome, runs: Path) -> None:
 
 def _next_commands(folder: RunFolder, outcome: Outcome, runs: Path) -> list[tuple[str, str]]:
     """What to type next, with what this run needs to be found."""
-    where, name = "", ""
+    where, name, snapshot = "", "", outcome.run.snapshot
     if folder.path.absolute().parent != runs.absolute():
         name = shlex.quote(str(folder.path))
     else:
@@ -58,7 +58,9 @@ def _next_commands(folder: RunFolder, outcome: Outcome, runs: Path) -> list[tupl
     argument, option = (f" {name}", f" --run {name}") if name else ("", "")
     commands = [(f"hptune report{argument}{where}", "what was found, and what to do next")]
     if outcome.n_completed:
-        commands.append((f"hptune zoom --around best{option}{where}", "search on in a smaller space around it"))
-    if not outcome.run.snapshot.is_finished:
+        commands.append((f"hptune zoom --around best{option}{where}", "search on near the best trial"))
+    if outcome.n_completed and snapshot.is_finished and snapshot.stages[-1].is_search:
+        commands.append((f"hptune retest{argument}{where}", "train the best again, from fresh seeds"))
+    if not snapshot.is_finished:
         commands.insert(0, (f"hptune resume{argument}{where}", "go on where this stopped"))
     return commands

@@ -187,6 +187,7 @@ def test_piped_output_has_few_lines_and_no_control_characters():
         moving.show(ended(number, 0.5))
     text = next(steps)
     assert "\x1b" not in text
+    assert "running" not in text  # while a trial's end is told, its worker has begun the next one
     assert 10 <= text.count("\n") <= 12
     assert "1000/1000 trials" in text.splitlines()[-1]
 
