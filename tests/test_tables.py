@@ -56,7 +56,8 @@ def test_trials_rows(run):
     trials = run.trials.set_index("trial")
     assert list(trials.index) == [0, 1, 2, 3, 4, 6, 7, 8]
     assert list(trials["stage"]) == ["coarse"] * 5 + ["zoom-1"] * 3
-    assert trials.loc[6, "origin"] == "zoom around trial 0"
+    assert set(trials["origin"]) == {"random"}
+    assert trials["parent"].isna().all()
     assert list(trials["status"]) == [
         "completed", "completed", "diverged", "diverged", "failed", "crashed", "unfinished", "completed",
     ]  # fmt: skip
@@ -83,7 +84,7 @@ def test_hyperparameters_keep_their_types(run):
     assert dict(run.trials.dtypes.astype(str)) == {
         **dict.fromkeys(TRIALS, "float64"),
         **dict.fromkeys(["stage", "origin", "status", "reason", "optimizer"], "string"),
-        **dict.fromkeys(["best_epoch", "epochs", "hidden_units", "hidden_layers", "batch_size"], "Int64"),
+        **dict.fromkeys(["parent", "best_epoch", "epochs", "hidden_units", "hidden_layers", "batch_size"], "Int64"),
         "trial": "int64",
     }
 

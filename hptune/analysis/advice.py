@@ -76,7 +76,7 @@ def next_steps(snapshot: Snapshot, hits: Sequence[BorderHit], failures: Sequence
         return (_unfinished(snapshot, run),)
     if not any(result.status is Status.COMPLETED for result in snapshot.found):
         return _all_failed(failures)
-    return (*_unconfirmed(snapshot, run), _search_on(snapshot, hits, run))
+    return (_search_on(snapshot, hits, run), *_confirm(snapshot, run))
 
 
 def _unfinished(snapshot: Snapshot, run: str) -> Step:
@@ -88,10 +88,10 @@ def _unfinished(snapshot: Snapshot, run: str) -> Step:
     return Step(to_go, f"hptune resume {run}")
 
 
-def _unconfirmed(snapshot: Snapshot, run: str) -> Iterator[Step]:
-    """To confirm the best trials, where nothing has since they were found."""
+def _confirm(snapshot: Snapshot, run: str) -> Iterator[Step]:
+    """To train the best trials again, where nothing has since they were found."""
     if snapshot.stages[-1].is_search:
-        text = "The best score of many is partly luck: train the best configurations again, from fresh seeds."
+        text = "Before you rely on the best score, which is partly luck: train the best again, from fresh seeds."
         yield Step(text, f"hptune retest {run}")
 
 
@@ -108,7 +108,9 @@ def _search_on(snapshot: Snapshot, hits: Sequence[BorderHit], run: str) -> Step:
     if extendable:
         ends = ", ".join(f"the {_end(hit)} end of {hit.name} ({show(hit.value)})" for hit in extendable)
         return Step(f"The best trial lies at {ends}: a zoom extends the space there and narrows it elsewhere.", zooming)
-    return Step("Narrow the space around the best trial and sample it more densely.", zooming)
+    if snapshot.stages[-1].is_search:
+        return Step("Narrow the space around the best trial and search it again.", zooming)
+    return Step(f"The answer is in {snapshot.folder.best_yaml}. To search on near it:", zooming)
 
 
 def _end(hit: BorderHit) -> str:

@@ -44,6 +44,7 @@ def _print_stages(console: Console, stages: Sequence[StageSummary]) -> None:
     columns = [
         column("trials", lambda stage: _of(stage.n_done, stage.n_planned)),
         column("stopped", lambda stage: show(stage.counts[Status.STOPPED.value])),
+        *([column("failed", lambda stage: show(_n_failed(stage)))] if any(map(_n_failed, stages)) else []),
         column("epochs", lambda stage: _of(stage.epochs, _budget(stage).epochs)),
         *([column("time", _time)] if has_limit else []),
         column("best", _best, "left"),
@@ -114,6 +115,10 @@ def _what(stage: StageSummary) -> str:
     if not isinstance(stage.plan, SearchPlan):
         return stage.origin
     return f"{stage.plan.method}{bars_text(stage.plan)}, {stage.origin}"
+
+
+def _n_failed(stage: StageSummary) -> int:
+    return sum(stage.counts[status.value] for status in (Status.DIVERGED, Status.FAILED, Status.CRASHED))
 
 
 def _budget(stage: StageSummary) -> Budget:

@@ -176,8 +176,8 @@ def test_stages_with_what_they_spent(tmp_path):
     lines = printed(print_report, report).splitlines()
     assert "workers  80 % busy, 1:00 in all" in [line.rstrip() for line in lines]
     rows = [line.split() for line in lines if line.startswith(("search ", "confirm-1 "))]
-    assert rows[0][:7] == ["search", "7/7", "2", "40/173", "0.2", "(trial", "5)"]
-    assert rows[1][:5] == ["confirm-1", "2/2", "0", "18", "-"]
+    assert rows[0][:8] == ["search", "7/7", "2", "1", "40/173", "0.2", "(trial", "5)"]
+    assert rows[1][:6] == ["confirm-1", "2/2", "0", "0", "18", "-"]
     assert "coarse-to-fine, whole space" in " ".join(lines)
 
 
@@ -222,7 +222,7 @@ def test_best_trials_that_crowd_at_a_border_are_told(tmp_path):
     report = summarize(run.load())
     crowded = {hit.name: hit.is_crowded for hit in report.best.borders}
     assert crowded == {"learning_rate": True, "l2": False}  # l2: the winner alone
-    step = report.next_steps[-1]
+    step = report.next_steps[0]
     assert "The best trials crowd at a border: learning_rate at its upper end (0.9)." in step.text
     assert "search.extend: true" in step.text
     assert step.command.startswith("hptune zoom")
@@ -233,9 +233,11 @@ def test_what_nothing_has_confirmed_is_to_be_trained_again(tmp_path):
     run = Fine(tmp_path / "run", plan, n_trials=7)
     run.train(*TRIALS)
     steps = summarize(run.load()).next_steps
-    assert steps[0].command == f"hptune retest {run.folder.path}"
-    steps = summarize(confirmed(tmp_path / "other").load()).next_steps
-    assert not any("retest" in step.command for step in steps)
+    assert [step.command.split()[1] for step in steps] == ["zoom", "retest"]
+    other = confirmed(tmp_path / "other")
+    (step,) = summarize(other.load()).next_steps
+    assert step.text.startswith(f"The answer is in {other.folder.best_yaml}.")
+    assert step.command.split()[1] == "zoom"
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])
