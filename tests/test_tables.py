@@ -55,7 +55,7 @@ def test_the_document_names_every_column(run):
 def test_trials_rows(run):
     trials = run.trials.set_index("trial")
     assert list(trials.index) == [0, 1, 2, 3, 4, 6, 7, 8]
-    assert list(trials["stage"]) == ["coarse"] * 5 + ["zoom-1"] * 3
+    assert list(trials["stage"]) == ["search"] * 5 + ["zoom-1"] * 3
     assert set(trials["origin"]) == {"random"}
     assert trials["parent"].isna().all()
     assert list(trials["status"]) == [

@@ -13,7 +13,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from hptune import runs, study
+from hptune import loop, runs, study
 from hptune.config import study_file, yaml_tree
 from hptune.data.loading import load
 from hptune.store import Store
@@ -29,7 +29,7 @@ space:
   learning_rate: {scale: log, low: 1e-5, high: 0.3}
   normalize_inputs: {choices: [true, false]}
   batch_norm: {choices: [true, false]}
-search: {trials: 8, seed: 4, metric: dev_loss}
+search: {method: random, trials: 8, seed: 4, metric: dev_loss, confirm: false, parallel: 2}
 """
 
 
@@ -50,7 +50,7 @@ def search(folder, n_workers, trainer=network.TRAINER):
             job = study.job_of(config(), store.folder)
             job = type(job)(trainer, job.metric, job.settings)
             with closing(InlineWorker(job) if n_workers == 0 else LocalWorkers(job, n_workers)) as workers:
-                for event in study.run(store, workers, study.specs(store.snapshot(), config()), study.Stop()):
+                for event in loop.run(store, workers, config(), loop.Stop()):
                     best_weights.see(event)
     return store.folder
 
@@ -85,6 +85,6 @@ def die_at(n):
 
 
 if __name__ == "__main__":
-    study.GROUP_S = 0.0  # a write for every poll, so that there are many steps to die at
+    loop.GROUP_S = 0.0  # a write for every poll, so that there are many steps to die at
     die_at(int(sys.argv[3]) if len(sys.argv) > 3 else 0)
     search(sys.argv[1], int(sys.argv[2]))

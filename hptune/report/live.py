@@ -176,9 +176,9 @@ class Progress:
 
     @property
     def phase(self) -> str:
-        """What the newest trials are for, in a few words."""
+        """What the newest trials are for, in a few words; empty in random search, where all are for the same."""
         match self.newest:
-            case None:
+            case None | Origin(Kind.RANDOM):
                 return ""
             case Origin(Kind.ZOOM, parent):
                 return f"closing in on trial {parent}"
@@ -189,8 +189,7 @@ class Progress:
 
     def summary(self) -> str:
         """The state in one line."""
-        now = f"{self.phase}: {self._trials()}" if self.phase else self._trials()
-        return ", ".join([now, *self._counts(), *self._times()])
+        return ", ".join(filter(None, [self._trials(), self.phase, *self._counts(), *self._times()]))
 
     def _trials(self) -> str:
         if self.planned is not None:
@@ -203,16 +202,16 @@ class Progress:
             parts.append(f"best {self.metric} {show(self.best.score or 0.0)} (trial {self.best.number})")
         return parts
 
-    def _times(self) -> list[str]:
+    def _times(self) -> tuple[str, str]:
         left = self.time_left_s()
         to_go = "stopping" if self.is_stopping else "" if left is None else f"{duration(left)} left"
-        return [f"{duration(self.clock() - self.started)} elapsed", *([to_go] if to_go else [])]
+        return f"{duration(self.clock() - self.started)} elapsed", to_go
 
     def __rich__(self) -> Group:
         bar = Table.grid(expand=True)  # a bar alone does not end its line
         bar.add_row(ProgressBar(total=1.0, completed=self.share))
         counts = ", ".join([self._trials(), f"{len(self.running)} running", *self._counts()])
-        times = ", ".join([*([self.phase] if self.phase else []), *self._times()])
+        times = ", ".join(filter(None, [self.phase, *self._times()]))
         return Group(bar, Text(counts), Text(times), *self._running_lines())
 
     def _running_lines(self) -> list[Table]:

@@ -80,7 +80,7 @@ def test_the_phase_is_that_of_the_newest_trial_and_one_from_elsewhere_in_between
         [(Kind.COARSE, None), (Kind.ZOOM, 17), (Kind.GLOBAL, None), (Kind.ZOOM, 3), (Kind.CONFIRMATION, 17)]
     ):
         state.update(TrialStarted(spec(number, kind, parent), 1))
-        phases.append(state.summary().partition(": ")[0])
+        phases.append(state.summary().split(", ")[1])
     assert phases == [
         "coarse", "closing in on trial 17", "closing in on trial 17", "closing in on trial 3", "confirming trial 17",
     ]  # fmt: skip
