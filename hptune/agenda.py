@@ -6,12 +6,15 @@ All of it is made from what is stored, so that a run goes on as if it had not be
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from hptune.config import study_file
 from hptune.config.study_file import StudyConfig
+from hptune.data.settings import DataSettings
+from hptune.errors import UsageError
 from hptune.search import confirmation
 from hptune.search.known import Known, known_of
 from hptune.search.plan import CONFIRM_SHARE, REPLICATES, Budget, ConfirmPlan, SearchPlan, search_plan
@@ -19,7 +22,9 @@ from hptune.search.ranking import ranked
 from hptune.search.stage_search import Past, StageSearch
 from hptune.space import SearchSpace
 from hptune.store import Snapshot, Stage, StoredTrial
+from hptune.store.answer import contenders
 from hptune.trial import Kind, Status, TrialResult, TrialSpec, Value
+from hptune.wording import counted
 
 Scores = Mapping[int, Sequence[float]]
 """The metric of trials, epoch by epoch, by trial number."""
@@ -29,6 +34,7 @@ EpochCost = Callable[[Mapping[str, Value]], float]
 
 
 MOST_CERTAIN = 100  # trials of a search that no number of trials limits
+RETEST = "retest"  # the names of stages that were asked for with hptune retest begin so
 
 
 class Trials(Protocol):
@@ -136,6 +142,38 @@ def following_stage(snapshot: Snapshot) -> Stage | None:
     origin = f"{len(plan.trials)} of the best, {REPLICATES} fresh seeds each"
     n_trials = len(plan.trials) * REPLICATES
     return Stage(number, f"confirm-{number}", origin, last.space, snapshot.next_number, n_trials, plan, plan.trials)
+
+
+def retest_stage(snapshot: Snapshot, top: int, n_seeds: int, data: Mapping[str, Any] | None = None) -> Stage:
+    """The best configurations of a run, trained again from seeds that it has not used; data are facts of other data.
+
+    Raises:
+        UsageError: no trial has completed.
+
+    """
+    plans = [stage.plan for stage in snapshot.stages if isinstance(stage.plan, ConfirmPlan)]
+    first = max((replicate + 1 for plan in plans for replicate in plan.replicates), default=0)
+    trials = tuple(_best_first(snapshot)[:top])
+    if not trials:
+        raise UsageError(f"{snapshot.folder.path}: no trial has completed, so there is nothing to train again")
+    plan = ConfirmPlan(trials, tuple(range(first, first + n_seeds)), data=data)
+    number = len(snapshot.stages)
+    where = "" if data is None else f" on {DataSettings.from_json(data['settings']).name}"
+    origin = f"the best {len(trials)}{where}, {counted(n_seeds, 'fresh seed')} each"
+    n_trials = len(trials) * n_seeds
+    space = snapshot.stages[-1].final_space
+    return Stage(number, f"{RETEST}-{number}", origin, space, snapshot.next_number, n_trials, plan, trials)
+
+
+def _best_first(snapshot: Snapshot) -> list[int]:
+    """The distinct configurations that have completed: as they were confirmed, then by rank, then those that failed."""
+    compared = contenders(snapshot)
+    held = [one.trial for one in compared if math.isfinite(one.mean)]
+    failed = [one.trial for one in compared if not math.isfinite(one.mean)]
+    completed = {result.number: result for result in ranked(snapshot.found) if result.status is Status.COMPLETED}
+    order = dict.fromkeys([*held, *(number for number in completed if number not in failed), *failed])
+    configurations = {trial.number: trial.hyperparameters for trial in snapshot.trials}
+    return confirmation.distinct([completed[number] for number in order], configurations, len(order))
 
 
 def _to_confirm(snapshot: Snapshot, n: int) -> tuple[int, ...]:
