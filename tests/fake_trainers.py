@@ -27,7 +27,7 @@ def steady(job):
 
     def train(spec):
         yield from curve(spec)
-        return FinalCheck(0.25, 0.5)
+        return FinalCheck(0.25)
 
     return train
 
@@ -44,7 +44,7 @@ def faulty(job):
             yield metrics
             if metrics.epoch == settings.get("epoch", 1) and _is_due(settings, spec):
                 strike()
-        return FinalCheck(0.25, 0.5)
+        return FinalCheck(0.25)
 
     return train
 
@@ -198,7 +198,7 @@ def boots_sometimes(job):
         yield from curve(spec)
         if spec.number in job.settings["dying"]:
             os.kill(os.getpid(), signal.SIGKILL)
-        return FinalCheck(0.25, 0.5)
+        return FinalCheck(0.25)
 
     return train
 

@@ -71,7 +71,7 @@ def grids(draw):
     if draw(st.booleans()):
         low = draw(st.integers(-1000, 10**6))
         return Grid(low, draw(st.integers(1, 1000)), draw(st.integers(2, 10**6)))
-    step = draw(st.integers(1, 999)) * 10.0 ** draw(st.integers(-12, 3))
+    step = float(f"{draw(st.integers(1, 999))}e{draw(st.integers(-12, 3))}")  # as it is written in a study file
     return Grid(round(draw(st.integers(-1000, 1000)) * step, 12), step, draw(st.integers(2, 10**6)))
 
 

@@ -1,4 +1,4 @@
-"""The loop: same numbers whatever the workers and interruptions; nothing told that is not stored."""
+"""A run of random trials: nothing told that is not stored, whatever stops it; zooms are added to it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import driver
 import pytest
 from processes import ended_within
 
-from hptune import runs, store, study, tables
+from hptune import loop, runs, store, study, tables
 from hptune.errors import DataError, RunInUseError, UsageError
 from hptune.events import EpochEnded, Stopping, TrialEnded
 from hptune.search.zoom import Around
@@ -29,7 +29,7 @@ def table_texts(folder):
 
 
 def drive(folder, n_workers, *point):
-    command = [sys.executable, driver.__file__, str(folder), str(n_workers), *map(str, point)]
+    command = [sys.executable, driver.__file__, str(folder), "random", str(n_workers), *map(str, point)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
@@ -86,8 +86,7 @@ def new_store(folder):
 def run_all(opened, trainer="steady", stop=None, **settings):
     workers = LocalWorkers(Job(f"fake_trainers:{trainer}", "dev_error", settings), 2)
     with closing(workers):
-        specs = study.specs(opened.snapshot(), driver.config())
-        yield from study.run(opened, workers, specs, stop or study.Stop())
+        yield from loop.run(opened, workers, driver.config(), stop or loop.Stop())
 
 
 def test_what_is_told_can_be_read_back_at_once_by_others(tmp_path):
@@ -99,8 +98,8 @@ def test_what_is_told_can_be_read_back_at_once_by_others(tmp_path):
 
 
 def test_a_stop_request_starts_nothing_new_and_lets_running_trials_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(study, "GROUP_S", 0.0)  # events are told as they come
-    stop = study.Stop()
+    monkeypatch.setattr(loop, "GROUP_S", 0.0)  # events are told as they come
+    stop = loop.Stop()
     events = []
     with new_store(tmp_path) as opened:
         for event in run_all(opened, stop=stop):
@@ -112,12 +111,13 @@ def test_a_stop_request_starts_nothing_new_and_lets_running_trials_end(tmp_path,
         assert 2 <= n_ended < 6
         assert len(opened.snapshot().results) == n_ended
         list(run_all(opened))
-        assert opened.snapshot().n_unfinished == 0
+        assert opened.snapshot().n_to_go == 0
+        assert opened.snapshot().is_finished
 
 
 def test_a_stop_request_does_not_wait_for_ever(tmp_path, monkeypatch):
-    monkeypatch.setattr(study, "GRACE_S", 0.0)
-    stop = study.Stop()
+    monkeypatch.setattr(loop, "GRACE_S", 0.0)
+    stop = loop.Stop()
     stop.request(signal.SIGTERM)
     with (
         new_store(tmp_path) as opened,
@@ -127,12 +127,13 @@ def test_a_stop_request_does_not_wait_for_ever(tmp_path, monkeypatch):
             )
         ) as workers,
     ):
-        running = study.Stop()
-        events = study.run(opened, workers, study.specs(opened.snapshot(), driver.config()), running)
+        running = loop.Stop()
+        events = loop.run(opened, workers, driver.config(), running)
         for event in events:
             if isinstance(event, EpochEnded):
                 running.request(signal.SIGTERM)
-        assert opened.snapshot().n_unfinished == 6
+        assert opened.snapshot().n_to_go == 6
+        assert not opened.snapshot().is_finished
 
 
 def test_a_second_program_is_refused_at_once_and_readers_are_not(tmp_path):
@@ -157,9 +158,10 @@ def test_other_data_are_refused(tmp_path):
 
 def test_zooms_are_added_and_repeated(tmp_path):
     driver.train(tmp_path, 0)
+    config = driver.parsed(driver.RANDOM.replace("trials: 6", "trials: 4"))
     with driver.open_store(tmp_path) as opened:
         for number in (1, 2):
-            stage, found = study.plan_zoom(opened.snapshot(), Around(), 0.5, 4)
+            stage, found = study.plan_zoom(opened.snapshot(), config, Around(), 0.5)
             assert (stage.number, stage.name, stage.first_trial, stage.n_trials) == (
                 number,
                 f"zoom-{number}",
@@ -167,13 +169,13 @@ def test_zooms_are_added_and_repeated(tmp_path):
                 4,
             )
             assert len(found.changes) == 3
-            opened.add_stage(stage)
+            study.add_stage(opened, stage)
             with closing(InlineWorker(Job("fake_trainers:steady", "dev_error"))) as worker:
-                specs = list(study.specs(opened.snapshot(), driver.config()))
-                assert [spec.number for spec in specs] == list(stage.trials)
-                list(study.run(opened, worker, specs, study.Stop()))
+                events = list(loop.run(opened, worker, config, loop.Stop()))
+                ended = [event.result.number for event in events if isinstance(event, TrialEnded)]
+                assert ended == list(range(stage.first_trial, stage.first_trial + 4))
     trials = tables.load(opened.folder.path).trials
-    assert trials["stage"].tolist() == ["coarse"] * 6 + ["zoom-1"] * 4 + ["zoom-2"] * 4
+    assert trials["stage"].tolist() == ["search"] * 6 + ["zoom-1"] * 4 + ["zoom-2"] * 4
     assert trials["trial"].tolist() == list(range(14))
 
 
@@ -184,4 +186,4 @@ def test_a_zoom_on_what_is_not_there_is_refused(around, phrase, tmp_path):
     driver.train(tmp_path, 0)
     snapshot = store.read(runs.find_all(tmp_path)[-1])
     with pytest.raises(UsageError, match=phrase):
-        study.plan_zoom(snapshot, Around.parse(around), 0.5, 4)
+        study.plan_zoom(snapshot, driver.config(), Around.parse(around), 0.5)

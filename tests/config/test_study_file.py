@@ -728,7 +728,12 @@ IN_FILE = [
     ("data: {source: digits}\nspace: {l2: 1}\nsearch: {seed: x}", "3:16", "search.seed", "whole number"),
     ("data: {source: digits}\nspace: {l2: 1}\nsearch: {mode: panda}", "3:16", "search.mode", "not there yet"),
     ("data: {source: digits}\nspace: {l2: 1}\nsearch: {mode: x}", "3:16", "search.mode", "expected caviar"),
-    ("data: {source: digits}\nspace: {l2: 1}\nsearch: {method: bayes}", "3:18", "search.method", "expected random"),
+    (
+        "data: {source: digits}\nspace: {l2: 1}\nsearch: {method: bayes}",
+        "3:18",
+        "search.method",
+        "expected coarse-to-fine or random",
+    ),
     ("data: {source: digits}\nspace: {l2: 1}\nsearch: {metric: dev_eror}", "3:18", "search.metric", '"dev_error"?'),
     ("data: {source: digits}\nspace: {l2: 1}\nsearch: {goal: maximize}", "3:16", "search.goal", "better when lower"),
     ("data: {source: digits}\nspace: {l2: 1}\nsearch: {workers: -1}", "3:19", "search.workers", "or auto, found -1"),
@@ -1160,7 +1165,7 @@ def test_every_trial_is_a_train_section_whatever_has_no_effect_in_it(study, numb
         config = parsed(as_yaml(study))
     except StudyFileError:
         return
-    drawn = propose(config.space, config.train, seed=config.search.seed, stage=0, number=number).hyperparameters
+    drawn = propose(config.space, config.train, seed=config.search.seed, number=number)
     best = complete(drawn, config)
     assert drawn.items() <= best.items()
     text = to_yaml({"data": {"source": "digits"}, "train": best, "space": {"patience": best.pop("patience")}})

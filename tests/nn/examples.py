@@ -42,12 +42,23 @@ PLANE = split(plane, ())
 SMALL = Hyperparameters(epochs=5, batch_size=32, hidden_units=8, dropout=0.2, l2=0.1)
 
 
-def run(dataset, h, *, metric="dev_error", seed=0, number=0, **options):
+def run(dataset, h, **options):
     """All epochs, and the final check."""
+    curve, trained = run_to_network(dataset, h, **options)
+    return curve, trained.final
+
+
+def error_of(network, subset, dataset):
+    """Of a trained network on a part of its data set, dropout off."""
+    return training._error(network, training._examples(subset, dataset, network))
+
+
+def run_to_network(dataset, h, *, metric="dev_error", seed=0, number=0, **options):
+    """All epochs, and what is left of the training: the network of the best one and its final check."""
     epochs = training.train(dataset, h, metric=metric, seed=seed, number=number, **options)
     curve = []
     while True:
         try:
             curve.append(next(epochs))
         except StopIteration as end:
-            return curve, end.value.final
+            return curve, end.value

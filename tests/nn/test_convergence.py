@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from nn.examples import BLOBS, MOONS, run
+from nn.examples import BLOBS, MOONS, error_of, run, run_to_network
 
 from hptune.nn.hyperparameters import Hyperparameters
 from hptune.randomness import Purpose, generator
@@ -26,10 +26,10 @@ from hptune.randomness import Purpose, generator
 def test_two_moons_are_told_apart(changes):
     h = Hyperparameters(**{"epochs": 60, "learning_rate": 0.03, "batch_size": 32, "hidden_units": 32, **changes})
     # few dev examples tie early in dev_error, so the weights kept are those of the lowest train_loss
-    curve, final = run(MOONS, h, metric="train_loss")
+    curve, trained = run_to_network(MOONS, h, metric="train_loss")
     assert curve[-1].train_loss < 0.1 < curve[0].train_loss
-    assert final.train_error <= 0.02
-    assert final.test_error <= 0.04
+    assert trained.final.train_error <= 0.02
+    assert error_of(trained.network, MOONS.test, MOONS) <= 0.04
 
 
 def test_a_straight_line_cannot_tell_moons_apart_but_does_its_best():

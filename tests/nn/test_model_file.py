@@ -8,7 +8,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from nn.examples import BLOBS, MOONS, PLANE
+from nn.examples import BLOBS, MOONS, PLANE, error_of
 
 from hptune.data.dataset import TargetScale, normalise
 from hptune.errors import RunDamagedError
@@ -61,7 +61,7 @@ CONFIGURATIONS = {
 @pytest.mark.parametrize("dataset", [BLOBS, MOONS], ids=["softmax", "logistic"])
 def test_a_network_read_back_is_the_one_that_was_trained(dataset, changes, tmp_path):
     h = dataclasses.replace(SMALL, **changes)
-    model, _, final = trained(dataset, h)
+    model, ready, _ = trained(dataset, h)
     path = tmp_path / "best.npz"
     path.write_bytes(model_file.to_bytes(model))
     found = model_file.load(path)
@@ -73,7 +73,7 @@ def test_a_network_read_back_is_the_one_that_was_trained(dataset, changes, tmp_p
     )
     # the data sets of these tests are normalised once already, which changes nothing here
     predicted = prediction.predict(found, dataset.test.x, dataset.test.y)
-    assert predicted.errors / len(dataset.test) == final.test_error
+    assert predicted.errors / len(dataset.test) == error_of(model.network, ready.test, ready)
     of_dev = prediction.predict(found, dataset.dev.x, dataset.dev.y)
     assert of_dev.loss == pytest.approx(model.score, rel=1e-6)  # the lowest, perhaps not the last
     assert (predicted.values != dataset.test.y).sum() == predicted.errors

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from nn.examples import PLANE, plane, run
+from nn.examples import PLANE, error_of, plane, run, run_to_network
 
 from hptune.data.dataset import Dataset, normalise
 from hptune.data.loading import load
@@ -141,21 +141,24 @@ def test_the_mean_of_the_targets_has_an_error_of_1():
 @pytest.mark.parametrize("chunk", [7, 1024])
 def test_errors_do_not_depend_on_how_a_set_is_cut(monkeypatch, chunk):
     h = Hyperparameters(epochs=3, learning_rate=0.01)
-    whole, final = run(PLANE, h, dtype=np.float64)
+    whole, trained = run_to_network(PLANE, h, dtype=np.float64)
+    test_error = error_of(trained.network, PLANE.test, PLANE)
     monkeypatch.setattr(training, "CHUNK", chunk)
-    cut, final_cut = run(PLANE, h, dtype=np.float64)
+    cut, trained_cut = run_to_network(PLANE, h, dtype=np.float64)
     assert [m.dev_error for m in cut] == pytest.approx([m.dev_error for m in whole], rel=1e-12)
     assert [m.dev_loss for m in cut] == pytest.approx([m.dev_error**2 / 2 for m in whole], rel=1e-12)
-    assert (final_cut.train_error, final_cut.test_error) == pytest.approx((final.train_error, final.test_error))
+    assert trained_cut.final.train_error == pytest.approx(trained.final.train_error)
+    assert error_of(trained_cut.network, PLANE.test, PLANE) == pytest.approx(test_error)
 
 
 @pytest.mark.parametrize("changes", [{}, {"batch_norm": True}, {"dropout": 0.1}, {"activation": "tanh"}], ids=str)
 def test_a_wave_is_learned_to_its_noise(changes):
     settings = DataSettings(source="sine", examples=600, noise=0.1)
     h = Hyperparameters(**{"epochs": 100, "batch_size": 32, "learning_rate": 0.01, **changes})
-    _, final = run(normalise(load(settings)), h)
+    dataset = normalise(load(settings))
+    _, trained = run_to_network(dataset, h)
     line = math.sqrt((0.5 - 3 / math.pi**2 + 0.01) / 0.51)  # what the best straight line reaches: 0.63
-    assert 0.12 < final.test_error < 0.25 < line
+    assert 0.12 < error_of(trained.network, dataset.test, dataset) < 0.25 < line
 
 
 def test_a_step_too_large_diverges_with_its_epoch():

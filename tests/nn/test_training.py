@@ -2,7 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from nn.examples import BLOBS, SMALL, run
+from nn.examples import BLOBS, SMALL, error_of, run, run_to_network
 
 from hptune import trainers
 from hptune.data import prepared
@@ -126,14 +126,14 @@ def test_the_final_check_is_of_the_first_best_epoch(metric, batch_norm):
     h = dataclasses.replace(
         SMALL, epochs=12, learning_rate=0.3, batch_norm=batch_norm
     )  # too high, so that the best is not the last
-    curve, final = run(BLOBS, h, metric=metric)
+    curve, trained = run_to_network(BLOBS, h, metric=metric)
     scores = [getattr(m, metric) for m in curve]
     best = scores.index(min(scores))
     # the same trial, cut off after that epoch, with the training set in the place of the dev set
     swapped = dataclasses.replace(BLOBS, dev=BLOBS.train)
-    assert final.train_error == run(swapped, h)[0][best].dev_error
+    assert trained.final.train_error == run(swapped, h)[0][best].dev_error
     swapped = dataclasses.replace(BLOBS, dev=BLOBS.test)
-    assert final.test_error == run(swapped, h)[0][best].dev_error
+    assert error_of(trained.network, BLOBS.test, BLOBS) == run(swapped, h)[0][best].dev_error
 
 
 def test_of_equal_epochs_the_first_is_the_best():
@@ -285,7 +285,10 @@ def test_patience_looks_at_the_metric_of_the_study():
         assert scores[: ends[0]] == stopped
 
 
-def test_without_a_test_set_there_is_no_test_error():
-    _, final = run(dataclasses.replace(BLOBS, test=None), SMALL)
-    assert final == FinalCheck(train_error=final.train_error, test_error=None)
+def test_the_test_set_is_not_touched():
+    """It is for the answer of a whole search: a trial is the same without one."""
+    curve, final = run(BLOBS, SMALL)
+    curve_without, final_without = run(dataclasses.replace(BLOBS, test=None), SMALL)
+    assert without_clock(curve) == without_clock(curve_without)
+    assert final == final_without == FinalCheck(train_error=final.train_error)
     assert final.train_error is not None

@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 from processes import ended_within
 
-from hptune import study
+from hptune import loop
+from hptune.agenda import Confirmations
 from hptune.errors import DataError, HptuneError
 from hptune.events import AttemptLost, EpochEnded, TrialEnded
+from hptune.search.plan import Budget, SearchPlan
+from hptune.store import Snapshot, Stage
 from hptune.trial import FinalCheck, Job, Status, TrialSpec
 from hptune.workers import local, messages
 from hptune.workers.inline import InlineWorker
@@ -32,14 +35,21 @@ class Memory:
     def __init__(self):
         self.events = []
 
-    def append(self, events):
+    def append(self, events, sitting):
         self.events.extend(events)
+        self.sitting = sitting
+
+
+STAGE = Stage(0, "search", "", "{}", 0, len(SPECS), SearchPlan("random", False, 1, Budget(trials=len(SPECS))))
 
 
 def train(workers, specs=SPECS):
+    """A stage of given trials, which depend on nothing."""
     memory = Memory()
+    queue = loop._Queue(Confirmations(specs, ()))
+    watch = loop._Watch(Snapshot(None, {}, (STAGE,), (), (), None), STAGE)
     with closing(workers):
-        told = list(study.run(memory, workers, specs, study.Stop()))
+        told = list(loop._train(memory, workers, queue, watch, "dev_error", loop.Stop()))
     assert told == memory.events  # everything told was stored, in the same order
     return told
 
@@ -72,7 +82,7 @@ def test_every_trial_ends_once_with_its_whole_curve_in_order(kind):
         assert result.status is Status.COMPLETED
         assert result.best_epoch == 4
         assert result.score == 1 / (5 + spec.number % 7)
-        assert result.final == FinalCheck(0.25, 0.5)
+        assert result.final == FinalCheck(0.25)
 
 
 @pytest.mark.parametrize("kind", ALL_KINDS.values(), ids=ALL_KINDS)
@@ -194,7 +204,7 @@ def test_workers_killed_while_they_boot_cost_attempts_and_not_the_run(tmp_path):
 def test_a_worker_that_ends_no_line_is_killed_and_its_bytes_are_forgotten(monkeypatch):
     killed = []
     monkeypatch.setattr(local, "_kill", killed.append)
-    process = local._Process(popen=None, stderr=None, spec=SPECS[0], is_ready=True)
+    process = local._Process(popen=None, stderr=None, spec=SPECS[0], ready_since=0.0)
     workers = LocalWorkers(job("steady"), 1)
     for _ in range(messages.MAX_LINE // 65536):
         workers._receive(process, b"x" * 65536, [])
@@ -305,7 +315,7 @@ def test_what_is_no_message_is_a_value_error(line):
 
 def test_half_a_line_waits_for_its_rest():
     events = []
-    process = local._Process(popen=None, stderr=None, spec=SPECS[0], is_ready=True)
+    process = local._Process(popen=None, stderr=None, spec=SPECS[0], ready_since=0.0)
     workers = LocalWorkers(job("steady"), 1)
     line = messages.encode([1, 0.5, 0.5, 0.5, 0.5, 0.1, 0.0])
     for position in range(len(line)):
