@@ -117,10 +117,9 @@ def _old_score(row: Standing) -> str:
 def _verdict(found: Retest) -> list[str]:
     lines = []
     if found.tau is not None:
-        lines.append(
-            f"{found.n_pairs_kept} of {counted(found.n_pairs, 'pair')} of configurations are in the order that they had "
-            f"(Kendall's tau {found.tau:.2g}; 1 is the same order, 0 none, -1 the reverse)."
-        )
+        pairs = f"{found.n_pairs_kept} of {counted(found.n_pairs, 'pair')} of configurations"
+        tau = f"Kendall's tau {found.tau:.2g}; 1 is the same order, 0 none, -1 the reverse"
+        lines.append(f"{pairs} are in the same order as before ({tau}).")
     old, new, other = found.old_best, found.new_best, found.data
     if old is new:
         lines.append(f"Trial {old.trial}, the best before, is the best again. Nothing to do.")
