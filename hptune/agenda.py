@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -16,7 +16,7 @@ from hptune.config.study_file import StudyConfig
 from hptune.data.settings import DataSettings
 from hptune.errors import UsageError
 from hptune.search import confirmation
-from hptune.search.known import Known, known_of
+from hptune.search.known import Key, Known, best_first, key_of, known_of
 from hptune.search.plan import CONFIRM_SHARE, REPLICATES, Budget, ConfirmPlan, SearchPlan, search_plan
 from hptune.search.ranking import ranked
 from hptune.search.stage_search import Past, StageSearch
@@ -34,19 +34,22 @@ EpochCost = Callable[[Mapping[str, Value]], float]
 
 
 MOST_CERTAIN = 100  # trials of a search that no number of trials limits
-RETEST = "retest"  # the names of stages that were asked for with hptune retest begin so
 
 
 class Trials(Protocol):
-    """Hands out the trials of a stage."""
+    """Hands out the trials of a stage, or of a search and its confirmation."""
 
     @property
     def space(self) -> SearchSpace | None:
         """The space that they are drawn from, as far as it has been extended; None where none is."""
 
     @property
-    def n_handed_out(self) -> int:
-        """Trials so far, those of earlier sittings included."""
+    def confirmation(self) -> Stage | None:
+        """The stage that confirms what a search has found, as far as it is planned."""
+
+    @property
+    def ended(self) -> Mapping[int, int]:
+        """How many trials were handed out, by stage, of stages that will hand out nothing more."""
 
     @property
     def is_over(self) -> bool:
@@ -61,29 +64,39 @@ class Trials(Protocol):
     def see_result(self, result: TrialResult) -> None:
         """A trial has ended."""
 
-    def close(self) -> None:
-        """Hand out nothing that has not been handed out before."""
+    def see_time(self, elapsed_s: float) -> None:
+        """So long has been spent so far; what has had its time hands out nothing that is new."""
 
 
 class Confirmations:
-    """The trials of a confirmation, which depend on nothing."""
+    """The trials of a confirmation, which depend on nothing that they bring."""
 
-    space = None
+    space = confirmation = None
 
-    def __init__(self, specs: Iterable[TrialSpec], stored: Sequence[StoredTrial]) -> None:
-        ended = {trial.number for trial in stored if trial.result is not None}
+    def __init__(self, stage: Stage, specs: Iterable[TrialSpec], stored: Sequence[StoredTrial]) -> None:
+        self._stage = stage.number
         self._started = {trial.number for trial in stored}
-        self._specs = [spec for spec in specs if spec.number not in ended]
+        self._has_result = {trial.number for trial in stored if trial.result is not None}
+        self._left: list[TrialSpec] = []
         self.n_handed_out = len(stored)
+        self.add(specs)
+
+    def add(self, specs: Iterable[TrialSpec]) -> None:
+        """More of them."""
+        self._left.extend(spec for spec in specs if spec.number not in self._has_result)
+
+    @property
+    def ended(self) -> Mapping[int, int]:
+        return {self._stage: self.n_handed_out} if self.is_over else {}
 
     @property
     def is_over(self) -> bool:
-        return not self._specs
+        return not self._left
 
     def next_spec(self) -> TrialSpec | None:
-        if not self._specs:
+        if not self._left:
             return None
-        spec = self._specs.pop(0)
+        spec = self._left.pop(0)
         self.n_handed_out += spec.number not in self._started
         return spec
 
@@ -93,8 +106,111 @@ class Confirmations:
     def see_result(self, result: TrialResult) -> None:
         pass
 
+    def see_time(self, elapsed_s: float) -> None:
+        pass
+
     def close(self) -> None:
-        self._specs = [spec for spec in self._specs if spec.number in self._started]
+        """Hand out nothing that has not been handed out in an earlier sitting."""
+        self._left = [spec for spec in self._left if spec.number in self._started]
+
+
+class SearchAndConfirmation:
+    """A search, and behind it the confirmation of the best that it has found.
+
+    A configuration that is sure to be among the best, whatever the last trials of the search bring, is confirmed while
+    they are still trained: so workers need not wait for the slowest of them.
+    """
+
+    def __init__(
+        self,
+        search: StageSearch,
+        stage: Stage,
+        number: int,
+        *,
+        seed: int,
+        earlier: Iterable[Known],
+        confirmed: Container[Key],
+        stored: Sequence[StoredTrial],
+    ) -> None:
+        """The search of a stage, and its confirmation as stage number.
+
+        earlier are the trials of searches before this one, confirmed the configurations that need not be confirmed
+        again, stored what an earlier sitting has trained of the confirmation.
+        """
+        assert isinstance(stage.plan, SearchPlan)
+        self._search, self._stage, self._number, self._seed = search, stage, number, seed
+        self._n = stage.plan.confirm
+        self._earlier, self._confirmed, self._stored = list(earlier), confirmed, stored
+        self._chosen: list[Known] = []
+        self._confirmations: Confirmations | None = None
+
+    @property
+    def space(self) -> SearchSpace:
+        return self._search.space
+
+    @property
+    def confirmation(self) -> Stage | None:
+        if self._confirmations is None:
+            return None
+        trials = tuple(known.number for known in self._chosen)
+        plan = ConfirmPlan(trials, tuple(range(REPLICATES)), follows=self._stage.number)
+        origin = f"the best {self._n}, {REPLICATES} fresh seeds each"
+        n_trials = self._confirmations.n_handed_out if self.is_over else self._n * REPLICATES
+        name = f"confirm-{self._number}"
+        return Stage(self._number, name, origin, self._stage.space, self._first, n_trials, plan, trials)
+
+    @property
+    def ended(self) -> Mapping[int, int]:
+        of_confirmation = self._confirmations.ended if self._confirmations and self.is_over else {}
+        return {**self._search.ended, **of_confirmation}
+
+    @property
+    def is_over(self) -> bool:
+        if self._confirmations is None or not self._search.is_over:
+            return False
+        return self._confirmations.is_over and not self._search.found()[1]
+
+    def next_spec(self) -> TrialSpec | None:
+        spec = self._search.next_spec()
+        if spec is not None or not self._search.is_over:
+            return spec
+        return self._confirming().next_spec()
+
+    def see_epoch(self, number: int, epoch: int, score: float) -> None:
+        if self._confirmations is None or number < self._first:
+            self._search.see_epoch(number, epoch, score)
+
+    def see_result(self, result: TrialResult) -> None:
+        if self._confirmations is None or result.number < self._first:
+            self._search.see_result(result)
+
+    def see_time(self, elapsed_s: float) -> None:
+        self._search.see_time(elapsed_s)
+        search_s = self._stage.plan.budget.time_s if isinstance(self._stage.plan, SearchPlan) else None
+        if search_s is not None and self._confirmations and elapsed_s >= search_s / (1 - CONFIRM_SHARE):
+            self._confirmations.close()
+
+    @property
+    def _first(self) -> int:
+        """The number of the first trial of the confirmation."""
+        return self._stage.first_trial + self._search.n_handed_out
+
+    def _confirming(self) -> Confirmations:
+        """The confirmation of those configurations that are sure to be among the best."""
+        known, n_to_come = self._search.found()
+        completed = [trial for trial in best_first([*self._earlier, *known]) if trial.status is Status.COMPLETED]
+        surely = confirmation.distinct(completed)[: max(self._n - n_to_come, 0)]
+        new = [one for one in surely if one not in self._chosen and key_of(one.configuration) not in self._confirmed]
+        first = self._first + len(self._chosen) * REPLICATES
+        specs = confirmation.specs(new, range(REPLICATES), seed=self._seed, stage=self._number, first_trial=first)
+        self._chosen.extend(new)
+        if self._confirmations is None:
+            assert self.confirmation is None
+            stage = replace(self._stage, number=self._number)
+            self._confirmations = Confirmations(stage, specs, self._stored)
+        else:
+            self._confirmations.add(specs)
+        return self._confirmations
 
 
 def first_stage(config: StudyConfig) -> Stage:
@@ -127,23 +243,6 @@ def search_stage(
     return Stage(number, name, origin, json.dumps(space.plain()), first_trial, n_trials, plan, parents)
 
 
-def following_stage(snapshot: Snapshot) -> Stage | None:
-    """The stage that follows the last one, which has ended: the confirmation of what a search has found."""
-    last = snapshot.stages[-1]
-    if not isinstance(last.plan, SearchPlan) or not last.plan.confirm:
-        return None
-    time_s = last.plan.budget.time_s
-    plan = ConfirmPlan(
-        _to_confirm(snapshot, last.plan.confirm),
-        tuple(range(REPLICATES)),
-        None if time_s is None else time_s * CONFIRM_SHARE / (1 - CONFIRM_SHARE),
-    )
-    number = len(snapshot.stages)
-    origin = f"{len(plan.trials)} of the best, {REPLICATES} fresh seeds each"
-    n_trials = len(plan.trials) * REPLICATES
-    return Stage(number, f"confirm-{number}", origin, last.space, snapshot.next_number, n_trials, plan, plan.trials)
-
-
 def retest_stage(snapshot: Snapshot, top: int, n_seeds: int, data: Mapping[str, Any] | None = None) -> Stage:
     """The best configurations of a run, trained again from seeds that it has not used; data are facts of other data.
 
@@ -153,7 +252,7 @@ def retest_stage(snapshot: Snapshot, top: int, n_seeds: int, data: Mapping[str, 
     """
     plans = [stage.plan for stage in snapshot.stages if isinstance(stage.plan, ConfirmPlan)]
     first = max((replicate + 1 for plan in plans for replicate in plan.replicates), default=0)
-    trials = tuple(_best_first(snapshot)[:top])
+    trials = tuple(_best_to_retest(snapshot)[:top])
     if not trials:
         raise UsageError(f"{snapshot.folder.path}: no trial has completed, so there is nothing to train again")
     plan = ConfirmPlan(trials, tuple(range(first, first + n_seeds)), data=data)
@@ -162,32 +261,29 @@ def retest_stage(snapshot: Snapshot, top: int, n_seeds: int, data: Mapping[str, 
     origin = f"the best {len(trials)}{where}, {counted(n_seeds, 'fresh seed')} each"
     n_trials = len(trials) * n_seeds
     space = snapshot.stages[-1].final_space
-    return Stage(number, f"{RETEST}-{number}", origin, space, snapshot.next_number, n_trials, plan, trials)
+    return Stage(number, f"retest-{number}", origin, space, snapshot.next_number, n_trials, plan, trials)
 
 
-def _best_first(snapshot: Snapshot) -> list[int]:
+def _best_to_retest(snapshot: Snapshot) -> list[int]:
     """The distinct configurations that have completed: as they were confirmed, then by rank, then those that failed."""
     compared = contenders(snapshot)
     held = [one.trial for one in compared if math.isfinite(one.mean)]
     failed = [one.trial for one in compared if not math.isfinite(one.mean)]
-    completed = {result.number: result for result in ranked(snapshot.found) if result.status is Status.COMPLETED}
-    order = dict.fromkeys([*held, *(number for number in completed if number not in failed), *failed])
-    configurations = {trial.number: trial.hyperparameters for trial in snapshot.trials}
-    return confirmation.distinct([completed[number] for number in order], configurations, len(order))
+    completed = [result.number for result in ranked(snapshot.found) if result.status is Status.COMPLETED]
+    keys = {trial.number: key_of(trial.hyperparameters) for trial in snapshot.trials}
+    seen: dict[Key, int] = {}
+    for number in (*held, *(number for number in completed if number not in failed), *failed):
+        seen.setdefault(keys[number], number)
+    return list(seen.values())
 
 
-def _to_confirm(snapshot: Snapshot, n: int) -> tuple[int, ...]:
-    """The trials whose configurations are to be confirmed: the best so far, without those that have been."""
-    configurations = {trial.number: trial.hyperparameters for trial in snapshot.trials}
-    completed = [result for result in ranked(snapshot.found) if result.status is Status.COMPLETED]
-    best = confirmation.distinct(completed, configurations, n)
-    done = {
-        trial
-        for stage in snapshot.stages
-        if isinstance(stage.plan, ConfirmPlan) and stage.plan.replicates == tuple(range(REPLICATES))
-        for trial in stage.plan.trials
-    }
-    return tuple(number for number in best if number not in done)
+def open_stage(snapshot: Snapshot) -> Stage | None:
+    """The stage that is to be gone on with, which brings its confirmation with it; None where nothing is left."""
+    if snapshot.is_finished:
+        return None
+    last = snapshot.stages[-1]
+    follows = last.plan.follows if isinstance(last.plan, ConfirmPlan) else None
+    return last if follows is None else snapshot.stages[follows]
 
 
 def certain_specs(stage: Stage, config: StudyConfig) -> list[TrialSpec]:
@@ -213,13 +309,19 @@ def trials_of(snapshot: Snapshot, stage: Stage, config: StudyConfig, scores: Sco
     """What hands out the trials of a stage, as far along as it was stored."""
     seed, stored = config.search.seed, snapshot.trials_of(stage)
     if isinstance(stage.plan, ConfirmPlan):
-        configurations = {trial.number: trial.hyperparameters for trial in snapshot.trials}
+        known = {trial.number: trial for trial in _searched(snapshot, scores)}
         specs = confirmation.specs(
-            stage.plan, configurations, seed=seed, stage=stage.number, first_trial=stage.first_trial
+            [known[number] for number in stage.plan.trials],
+            stage.plan.replicates,
+            seed=seed,
+            stage=stage.number,
+            first_trial=stage.first_trial,
         )
-        return Confirmations(specs, stored)
+        return Confirmations(stage, specs, stored)
     space = study_file.stage_space(stage.space)
-    return StageSearch(
+    before = replace(snapshot, stages=snapshot.stages[: stage.number])
+    earlier = _searched(before, scores)
+    search = StageSearch(
         stage.plan,
         space,
         config.train,
@@ -227,18 +329,35 @@ def trials_of(snapshot: Snapshot, stage: Stage, config: StudyConfig, scores: Sco
         stage=stage.number,
         first_trial=stage.first_trial,
         epoch_cost=epoch_cost,
-        earlier=_earlier(snapshot, stage, space, scores),
+        earlier=[trial for trial in earlier if space.contains(trial.configuration)],
         past=[Past(trial.spec, trial.result, scores.get(trial.number, ())) for trial in stored],
+    )
+    if not stage.plan.confirm:
+        return search
+    number = stage.number + 1
+    stored = [trial for trial in snapshot.trials if trial.stage == number]
+    return SearchAndConfirmation(
+        search, stage, number, seed=seed, earlier=earlier, confirmed=_confirmed(before), stored=stored
     )
 
 
-def _earlier(snapshot: Snapshot, stage: Stage, space: SearchSpace, scores: Scores) -> list[Known]:
-    """The trials of searches before a stage that lie in its space."""
+def _searched(snapshot: Snapshot, scores: Scores) -> list[Known]:
+    """The trials of searches that have ended."""
     return [
         known_of(trial.hyperparameters, trial.result, scores.get(trial.number, ()))
         for trial in snapshot.trials
-        if trial.stage < stage.number
-        and snapshot.stages[trial.stage].is_search
-        and trial.result is not None
-        and space.contains(trial.hyperparameters)
+        if trial.result is not None and trial.stage < len(snapshot.stages) and snapshot.stages[trial.stage].is_search
     ]
+
+
+def _confirmed(snapshot: Snapshot) -> set[Key]:
+    """The configurations that searches have had confirmed, from all replicates."""
+    stages = {
+        stage.number
+        for stage in snapshot.stages
+        if isinstance(stage.plan, ConfirmPlan) and stage.plan.follows is not None
+    }
+    trials = [trial for trial in snapshot.trials if trial.stage in stages and trial.result is not None]
+    pairs = [(trial.spec, trial.result) for trial in trials if trial.result is not None]
+    configurations = {trial.number: trial.hyperparameters for trial in snapshot.trials}
+    return {key_of(configurations[one.trial]) for one in confirmation.confirmed(pairs, REPLICATES)}

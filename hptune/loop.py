@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -26,7 +26,6 @@ from hptune.events import (
     TrialEnded,
     TrialStarted,
 )
-from hptune.search.plan import SearchPlan
 from hptune.store import Sitting, Snapshot, Stage, Store
 from hptune.trial import MetricName, Status, TrialResult, TrialSpec
 from hptune.workers import Workers
@@ -69,17 +68,13 @@ def run(
     """
     while not stop.is_requested:
         snapshot = store.snapshot()
-        stage = snapshot.stages[-1]
-        if snapshot.has_ended(stage):
-            following = agenda.following_stage(snapshot)
-            if following is None:
-                return
-            store.add_stage(following)
-        else:
-            scores = store.scores(config.search.metric)
-            trials = agenda.trials_of(snapshot, stage, config, scores, epoch_cost)
-            yield StageStarted(stage.number, stage.name, stage.origin, stage.n_trials)
-            yield from _train(store, workers, _Queue(trials), _Watch(snapshot, stage), config.search.metric, stop)
+        stage = agenda.open_stage(snapshot)
+        if stage is None:
+            return
+        metric = config.search.metric
+        trials = agenda.trials_of(snapshot, stage, config, store.scores(metric), epoch_cost)
+        yield StageStarted(stage.number, stage.name, stage.origin, stage.n_trials)
+        yield from _train(store, workers, _Queue(trials), _Watch(snapshot, stage), metric, stop)
 
 
 @dataclass(slots=True)
@@ -123,9 +118,7 @@ class _Watch:
     """How long a stage has been trained, in this sitting and in those before."""
 
     def __init__(self, snapshot: Snapshot, stage: Stage) -> None:
-        plan = stage.plan
         self.stage = stage
-        self._limit_s = plan.budget.time_s if isinstance(plan, SearchPlan) else plan.time_s
         self._before_s = sum(sitting.elapsed_s for sitting in snapshot.sittings if sitting.stage == stage.number)
         self._since = time.monotonic()
         started = datetime.now(UTC).isoformat(timespec="seconds")
@@ -133,9 +126,9 @@ class _Watch:
         self._available_s: float | None = None  # of the workers before this stage
 
     @property
-    def is_over(self) -> bool:
-        """Whether the stage has had its time."""
-        return self._limit_s is not None and self._before_s + time.monotonic() - self._since >= self._limit_s
+    def elapsed_s(self) -> float:
+        """Seconds that the stage has had."""
+        return self._before_s + time.monotonic() - self._since
 
     def sitting(self, workers: Workers, events: list[Event]) -> Sitting:
         """The sitting so far, with events that have not been counted yet."""
@@ -154,20 +147,25 @@ class _Watch:
 class _Notices:
     """What is to be told once in a stage."""
 
-    def __init__(self, stage: Stage, trials: Trials) -> None:
-        self._number, self._trials = stage.number, trials
-        self._space = trials.space
-        self._has_ended = self._is_stopping = False
+    def __init__(self, store: Store, stage: Stage, trials: Trials) -> None:
+        self._store, self._number, self._trials = store, stage.number, trials
+        self._space, self._confirmation = trials.space, trials.confirmation
+        self._ended: Mapping[int, int] = {}
+        self._is_stopping = False
 
     def new(self, workers: Workers, stop: Stop) -> Iterator[Event]:
         """What has become true since the last time."""
-        space = self._trials.space
+        space, confirmation, ended = self._trials.space, self._trials.confirmation, self._trials.ended
         if space is not None and space != self._space:
             self._space = space
             yield SpaceExtended(self._number, json.dumps(space.plain()))
-        if self._trials.is_over and not self._has_ended:
-            self._has_ended = True
-            yield StageEnded(self._number, self._trials.n_handed_out)
+        if confirmation is not None and confirmation != self._confirmation:
+            self._store.put_stage(confirmation)
+            if self._confirmation is None:
+                yield StageStarted(confirmation.number, confirmation.name, confirmation.origin, confirmation.n_trials)
+            self._confirmation = confirmation
+        yield from (StageEnded(*stage) for stage in ended.items() if stage[0] not in self._ended)
+        self._ended = ended
         if stop.is_requested and not self._is_stopping:
             self._is_stopping = True
             yield Stopping(workers.n_busy, GRACE_S)
@@ -178,12 +176,11 @@ def _train(
 ) -> Iterator[Event]:
     """Train what is left of a stage."""
     trials = queue.trials
-    notices = _Notices(watch.stage, trials)
+    notices = _Notices(store, watch.stage, trials)
     group: list[Event] = []  # what has happened and is not stored yet
     group_since = time.monotonic()
     while True:
-        if watch.is_over:
-            trials.close()
+        trials.see_time(watch.elapsed_s)
         while workers.n_idle and not stop.is_requested and (started := queue.start_next(workers)):
             group.append(started)
         group.extend(notices.new(workers, stop))

@@ -148,12 +148,12 @@ def _same(config: StudyConfig, facts: Mapping[str, Any], started: str) -> Datase
 
 
 def add_stage(store: Store, stage: Stage) -> None:
-    """Add a stage to a run. The one before ends with the trials that have ended."""
+    """Add a stage to a run. Those before end with the trials that have ended."""
     snapshot = store.snapshot()
-    last = snapshot.stages[-1]
-    if not snapshot.has_ended(last):
-        n_ended = sum(trial.result is not None for trial in snapshot.trials_of(last))
-        store.append([StageEnded(last.number, n_ended)])
+    for before in snapshot.stages:
+        if not snapshot.has_ended(before):
+            n_ended = sum(trial.result is not None for trial in snapshot.trials_of(before))
+            store.append([StageEnded(before.number, n_ended)])
     store.add_stage(stage)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from hptune.agenda import RETEST
 from hptune.runs import RunFolder
 from hptune.search.plan import Budget, ConfirmPlan, SearchPlan
 from hptune.store import Snapshot, Stage, StoredTrial
@@ -41,16 +40,16 @@ class Made:
             self.trial(score, Origin(Kind.RANDOM), status=status)
         return self._stage(plan, len(scores), "search")
 
-    def confirm(self, replicates, scores, data=None, name="confirm"):
+    def confirm(self, replicates, scores, data=None, follows=0):
         """Scores by trial, seed by seed; fewer than there are seeds where it was cut short."""
         for parent, found in scores.items():
             for replicate, score in zip(replicates, found, strict=False):
                 self.trial(score, Origin(Kind.CONFIRMATION, parent), replicate)
-        plan = ConfirmPlan(tuple(scores), tuple(replicates), data=data)
-        return self._stage(plan, len(scores) * len(replicates), name)
+        plan = ConfirmPlan(tuple(scores), tuple(replicates), follows, data)
+        return self._stage(plan, len(scores) * len(replicates), "confirm" if follows is not None else "retest")
 
     def retest(self, replicates, scores, data=None):
-        return self.confirm(replicates, scores, data, RETEST)
+        return self.confirm(replicates, scores, data, follows=None)
 
     def _stage(self, plan, n_trials, name):
         number = len(self.stages)

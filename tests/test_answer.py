@@ -7,10 +7,11 @@ import random
 from dataclasses import replace
 
 import pytest
-from made import FAILED, SEARCH, Made
+from made import FAILED, Made
 
 from hptune import agenda
 from hptune.search.confirmation import Confirmed
+from hptune.search.plan import ConfirmPlan
 from hptune.store.answer import Answer, answer_of, contenders
 from hptune.trial import Kind, Origin, Status
 
@@ -107,12 +108,13 @@ def test_the_answer_never_needs_weights_that_were_given_up(seed):
     made = Made().search(*(chance.random() for _ in range(5)))
     kept = made.answer.weights
     for _ in range(6):
+        stage = agenda.retest_stage(made.snapshot, chance.randint(1, 3), chance.randint(1, 3))
         if chance.random() < 0.4:
-            made.search(*(chance.random() / 2 for _ in range(2)), plan=replace(SEARCH, confirm=2))
+            made.search(*(chance.random() / 2 for _ in range(2)))
             kept = made.answer.weights if made.answer.confirmed is None else kept
-            stage = agenda.following_stage(made.snapshot)
-        else:
-            stage = agenda.retest_stage(made.snapshot, chance.randint(1, 3), chance.randint(1, 3))
+            new = tuple(trial.number for trial in made.trials[-2:])
+            plan = ConfirmPlan(new, (0, 1, 2), follows=len(made.stages) - 1)
+            stage = replace(stage, number=len(made.stages), plan=plan)
         pairs = [(parent, replicate) for parent in stage.plan.trials for replicate in stage.plan.replicates]
         for parent, replicate in chance.sample(pairs, chance.choice([len(pairs), len(pairs) // 2])):
             score = FAILED if chance.random() < 0.1 else chance.random()

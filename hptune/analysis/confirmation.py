@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hptune import stored_config
-from hptune.agenda import RETEST
 from hptune.data.settings import DataSettings
 from hptune.search.confirmation import Confirmed
 from hptune.search.plan import ConfirmPlan
@@ -146,7 +145,8 @@ def _cheapest(candidates: Sequence[Candidate], answer: int) -> int | None:
 
 def retests(run: Run) -> tuple[Retest, ...]:
     """What each retest has shown so far."""
-    found = [retest(run, stage) for stage in run.snapshot.stages if stage.name.startswith(RETEST)]
+    stages = [s for s in run.snapshot.stages if isinstance(s.plan, ConfirmPlan) and s.plan.follows is None]
+    found = [retest(run, stage) for stage in stages]
     return tuple(one for one in found if one is not None)
 
 

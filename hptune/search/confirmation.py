@@ -6,14 +6,14 @@ from a few seeds that the search has not seen, the same for all, the best config
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from hptune.search.known import Key, key_of
-from hptune.search.plan import ConfirmPlan
-from hptune.trial import Kind, Origin, TrialResult, TrialSpec, Value
+from hptune.search.known import Key, Known, key_of
+from hptune.trial import Kind, Origin, TrialResult, TrialSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +41,23 @@ class Confirmed:
         return statistics.stdev(self.scores) / math.sqrt(len(self.scores))
 
 
-def distinct(order: Sequence[TrialResult], configurations: Mapping[int, Mapping[str, Value]], n: int) -> list[int]:
-    """The first n trials in an order whose configurations differ from all before."""
-    seen: dict[Key, int] = {}
-    for result in order:
-        seen.setdefault(key_of(configurations[result.number]), result.number)
-    return list(seen.values())[:n]
+def distinct(order: Iterable[Known]) -> list[Known]:
+    """The trials whose configurations differ from all before."""
+    seen: dict[Key, Known] = {}
+    for trial in order:
+        seen.setdefault(key_of(trial.configuration), trial)
+    return list(seen.values())
 
 
 def specs(
-    plan: ConfirmPlan, configurations: Mapping[int, Mapping[str, Value]], *, seed: int, stage: int, first_trial: int
-) -> Iterator[TrialSpec]:
+    trials: Iterable[Known], replicates: Iterable[int], *, seed: int, stage: int, first_trial: int
+) -> list[TrialSpec]:
     """The trainings of a confirmation, configuration by configuration, so that one cut short has whole ones."""
-    pairs = [(trial, replicate) for trial in plan.trials for replicate in plan.replicates]
-    for number, (trial, replicate) in enumerate(pairs, first_trial):
-        origin = Origin(Kind.CONFIRMATION, trial)
-        yield TrialSpec(number, stage, configurations[trial], seed, origin, replicate=replicate)
+    pairs = itertools.product(trials, replicates)
+    return [
+        TrialSpec(number, stage, trial.configuration, seed, Origin(Kind.CONFIRMATION, trial.number), (), replicate)
+        for number, (trial, replicate) in enumerate(pairs, first_trial)
+    ]
 
 
 def confirmed(trials: Sequence[tuple[TrialSpec, TrialResult]], n_replicates: int) -> list[Confirmed]:

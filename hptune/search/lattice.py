@@ -2,8 +2,8 @@
 
 Point i is the fractional part of shift + i * (1/g, 1/g^2, ..., 1/g^d), g the positive root of g^(d+1) = g + 1: the
 golden ratio in one dimension, and its generalisation in more (Roberts 2018, The Unreasonable Effectiveness of
-Quasirandom Sequences). With a uniform shift every single point is uniform in the cube, so scales mean what they mean for random
-points, but few points leave no large holes.
+Quasirandom Sequences). With a uniform shift every single point is uniform in the cube, so scales mean what they mean
+for random points, but few points leave no large holes.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ class ConfirmPlan:
 
     trials: tuple[int, ...]  # whose configurations
     replicates: tuple[int, ...]  # numbers of seeds
-    time_s: float | None = None
+    follows: int | None = None  # the stage whose search it belongs to; None: it was asked for by itself
     data: Mapping[str, Any] | None = None  # the facts of the data that they are trained on, where these are others
 
     def to_json(self) -> dict[str, Any]:
@@ -93,8 +94,9 @@ def _n_confirmed(budget: Budget, epochs: int) -> int:
 
 
 def parse_duration(text: str) -> float | None:
-    """Seconds in a text such as 45s, 90m, 2h, 1h30m or 1.5d, or a number of them; None of any other text or of 0."""
+    """Seconds in a text such as 45s, 90m, 2h, 1h30m or 1.5d, or a number of them; None of others, of 0 and infinity."""
     if not re.fullmatch(r"(\d+(\.\d+)?[dhms]?)|((\d+(\.\d+)?d)?(\d+(\.\d+)?h)?(\d+(\.\d+)?m)?(\d+(\.\d+)?s)?)", text):
         return None
     parts = re.findall(r"([\d.]+)([dhms]?)", text)
-    return sum(float(number) * UNITS_S[unit or "s"] for number, unit in parts) or None
+    seconds = sum(float(number) * UNITS_S[unit or "s"] for number, unit in parts)
+    return seconds if 0 < seconds < math.inf else None

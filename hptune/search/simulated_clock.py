@@ -17,7 +17,7 @@ class _Training:
 
     start: float
     cost: float  # of an epoch
-    epochs: int = 0  # that it has run at least
+    epochs: int  # that it runs, as far as that is known: at least so many
     has_ended: bool = False  # and so no more than those
 
     @property
@@ -43,15 +43,19 @@ class SimulatedClock:
         """The trials that have not ended on the clock, by number."""
         return tuple(self._trainings)
 
-    def start(self, number: int, cost: float) -> None:
-        """A trial begins now; an epoch of it takes so long."""
-        self._trainings[number] = _Training(self.now, cost)
+    def start(self, number: int, cost: float, epochs: int) -> None:
+        """A trial begins now; it will run so many epochs at least, and each takes so long."""
+        self._trainings[number] = _Training(self.now, cost, epochs)
 
-    def see(self, number: int, epochs: int, *, has_ended: bool = False) -> None:
-        """A trial has run so many epochs, and perhaps ended there."""
+    def see(self, number: int, epochs: int) -> None:
+        """A trial will run so many epochs at least, as is known now."""
         training = self._trainings[number]
-        training.epochs = epochs if has_ended else max(training.epochs, epochs)
-        training.has_ended = has_ended
+        training.epochs = max(training.epochs, epochs)
+
+    def end(self, number: int, epochs: int) -> None:
+        """A trial has run so many epochs, and ended there."""
+        training = self._trainings[number]
+        training.epochs, training.has_ended = epochs, True
 
     def next_ended(self) -> int | None:
         """Move on to the next end of a trial; None as long as it is not certain which one it is.

@@ -7,6 +7,7 @@ happened.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import final
@@ -19,7 +20,7 @@ from hptune.search.known import Key, Known, key_of, known_of
 from hptune.search.plan import SearchPlan
 from hptune.search.simulated_clock import SimulatedClock
 from hptune.space import SearchSpace
-from hptune.trial import Kind, Origin, TrialResult, TrialSpec, Value
+from hptune.trial import Kind, Origin, Status, TrialResult, TrialSpec, Value
 
 NOMINAL = 100  # full trainings, by which the box shrinks where the budget is a time: then no result depends on it
 
@@ -39,12 +40,23 @@ class _Trial:
 
     spec: TrialSpec
     epochs: int  # that it may run
+    patience: int  # epochs without a lower score after which it ends; 0 is never
     scores: list[float] = field(default_factory=list)
     result: TrialResult | None = None
 
     def known(self) -> Known:
         assert self.result is not None
         return known_of(self.spec.hyperparameters, self.result, self.scores)
+
+    def least_epochs(self, seen: int) -> int:
+        """After how many epochs it can end as planned, those seen or more: at a bar, by its patience, or at its end."""
+        scores = self.scores[:seen]
+        lowest = min(scores, default=math.inf)
+        ends = [epoch for epoch, bar in self.spec.bars if epoch > seen or (epoch == seen and lowest > bar)]
+        if self.patience:
+            best = scores.index(lowest) if scores else 0
+            ends.append(max(best + 1 + self.patience, seen))
+        return min([*ends, self.epochs])
 
 
 @final
@@ -80,7 +92,10 @@ class StageSearch:
         self._trials: dict[int, _Trial] = {}
         self._spent = 0  # epochs of trials that have ended on the clock
         self._is_closed = False
-        self._most_epochs = space.most_epochs(fixed)
+
+    @property
+    def _most_epochs(self) -> int:
+        return self.space.most_epochs(self._fixed)
 
     @property
     def n_handed_out(self) -> int:
@@ -95,6 +110,26 @@ class StageSearch:
         return (trials is not None and self.n_handed_out >= trials) or (
             epochs is not None and not self._clock.busy and self._spent + self._most_epochs > epochs
         )
+
+    @property
+    def confirmation(self) -> None:
+        """No stage follows."""
+
+    @property
+    def ended(self) -> Mapping[int, int]:
+        """How many trials were handed out, by stage, where it is over."""
+        return {self._stage: self.n_handed_out} if self.is_over else {}
+
+    def found(self) -> tuple[Sequence[Known], int]:
+        """What is known on the clock of the trials so far, earlier ones included, and how many are still to come."""
+        while self._advance():
+            pass
+        return self._known, len(self._clock.busy)
+
+    def see_time(self, elapsed_s: float) -> None:
+        """So long has been spent on the stage so far; after its time it hands out nothing that is new."""
+        if self._plan.budget.time_s is not None and elapsed_s >= self._plan.budget.time_s:
+            self.close()
 
     def close(self) -> None:
         """Hand out nothing that has not been handed out in an earlier sitting."""
@@ -116,12 +151,20 @@ class StageSearch:
         scores = self._trials[number].scores
         if epoch > len(scores):  # a trial that is trained again tells the same once more
             scores.append(score)
-        self._clock.see(number, epoch)
+        trial = self._trials[number]
+        self._clock.see(number, trial.least_epochs(len(trial.scores)))
 
     def see_result(self, result: TrialResult) -> None:
-        """A trial has ended."""
-        self._trials[result.number].result = result
-        self._clock.see(result.number, result.epochs, has_ended=True)
+        """A trial has ended.
+
+        Where it did not end as planned, since it diverged or failed, the clock waits for the next planned end: so
+        nothing that is still to come can end earlier on it than is known. How far one came whose workers died is
+        chance: on the clock it runs as long as it may.
+        """
+        trial = self._trials[result.number]
+        trial.result = result
+        is_lost = result.status is Status.CRASHED
+        self._clock.end(result.number, trial.epochs if is_lost else trial.least_epochs(result.epochs))
 
     def _next(self) -> TrialSpec | None:
         """The next spec, whether it has been trained before or not."""
@@ -135,7 +178,8 @@ class StageSearch:
     @property
     def _is_blind(self) -> bool:
         """Whether proposals need not know anything, so that there is nothing to wait for."""
-        return self._plan.method == "random" and not self._plan.bars and self._plan.budget.epochs is None
+        plan = self._plan
+        return plan.method == "random" and not (plan.bars or plan.extend) and plan.budget.epochs is None
 
     @property
     def _has_room(self) -> bool:
@@ -153,7 +197,7 @@ class StageSearch:
             return False
         trial = self._trials[number]
         known = trial.known()
-        self._spent += len(known.lowest)
+        self._spent += len(known.lowest) or 1  # a trial that fails at once costs something, or there is no end of them
         self._known.append(known)
         if self._plan.extend and self._share >= coarse_to_fine.COARSE:
             self.space, ends = borders.extended(self.space, self._known, self.extensions)
@@ -180,8 +224,9 @@ class StageSearch:
             self.close()
             return None
         self._taken.add(key_of(spec.hyperparameters))
-        self._trials[number] = _Trial(spec, self._epochs_of(spec.hyperparameters))
-        self._clock.start(number, self._epoch_cost(spec.hyperparameters))
+        trial = _Trial(spec, self._epochs_of(spec.hyperparameters), self._patience_of(spec.hyperparameters))
+        self._trials[number] = trial
+        self._clock.start(number, self._epoch_cost(spec.hyperparameters), trial.least_epochs(0))
         return spec
 
     def _propose(self, number: int) -> TrialSpec | None:
@@ -202,6 +247,9 @@ class StageSearch:
         found_bars = bars(self._known, self._most_epochs) if self._plan.bars else ()
         own = tuple(bar for bar in found_bars if bar[0] < self._epochs_of(configuration))
         return TrialSpec(number, self._stage, configuration, self._seed, origin, own)
+
+    def _patience_of(self, configuration: Mapping[str, Value]) -> int:
+        return int({"patience": 0, **self._fixed, **configuration}["patience"])
 
     def _epochs_of(self, configuration: Mapping[str, Value]) -> int:
         return int({**self._fixed, **configuration}["epochs"])

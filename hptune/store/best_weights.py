@@ -11,6 +11,7 @@ best.npz and the database agree whatever was killed, and whenever.
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
@@ -20,7 +21,7 @@ from hptune.events import Event, StageStarted, TrialEnded
 from hptune.replacing import remove_folder
 from hptune.runs import RunFolder
 from hptune.search.ranking import ranked
-from hptune.store.answer import answer_of
+from hptune.store.answer import Answer, answer_of
 from hptune.store.snapshot import Snapshot
 from hptune.store.writer import Store
 from hptune.trial import TrialResult
@@ -33,7 +34,8 @@ class BestWeights:
         self._store = store
         self._folder = store.folder
         self._leader: TrialResult | None = None  # of the searches, as long as nothing has been confirmed
-        self._is_search = self._can_lead = True
+        self._can_lead = True  # whether such a leader is the answer
+        self._first_confirming: float = math.inf  # the number of the first trial of a confirmation, if that is on
 
     def __enter__(self) -> Self:
         self._settle()  # what an earlier sitting left
@@ -52,17 +54,18 @@ class BestWeights:
         match event:
             case StageStarted():
                 self._look(self._store.snapshot())
-            case TrialEnded(result) if self._is_search:
+            case TrialEnded(result) if result.number < self._first_confirming:
                 self._see_found(result)
             case TrialEnded():
                 self._see_confirming()
 
-    def _look(self, snapshot: Snapshot) -> None:
-        """Which stage it is, and who leads at its start."""
-        answer = answer_of(snapshot)
-        self._is_search = snapshot.stages[-1].is_search
+    def _look(self, snapshot: Snapshot) -> Answer | None:
+        """Who leads, and whether a confirmation is on, beside which the last trials of a search may be trained."""
+        answer, last = answer_of(snapshot), snapshot.stages[-1]
         self._can_lead = answer is None or answer.confirmed is None
         self._leader = next(iter(ranked(snapshot.found)), None)
+        self._first_confirming = math.inf if last.is_search else last.first_trial
+        return answer
 
     def _see_found(self, result: TrialResult) -> None:
         """A trial of a search has ended."""
@@ -76,7 +79,7 @@ class BestWeights:
     def _see_confirming(self) -> None:
         """A trial of a confirmation has ended."""
         snapshot = self._store.snapshot()
-        if (answer := answer_of(snapshot)) is not None:
+        if (answer := self._look(snapshot)) is not None:
             self._promote(answer.weights)
         needed = _may_become_best(snapshot)
         for trial in snapshot.trials_of(snapshot.stages[-1]):
@@ -94,9 +97,9 @@ class BestWeights:
     def _settle(self) -> None:
         """Bring best.npz up to what is stored, which may be more than has been seen."""
         snapshot = self._store.snapshot()
-        self._look(snapshot)
+        answer = self._look(snapshot)
         if self._folder.weights.is_dir() and not self._folder.weights.is_symlink():
-            if (answer := answer_of(snapshot)) is not None:
+            if answer is not None:
                 self._promote(answer.weights)
             if needed := _may_become_best(snapshot):
                 self._keep_only(needed)

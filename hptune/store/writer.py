@@ -66,6 +66,12 @@ class Store:
         with self._transaction() as connection:
             _insert_stage(connection, stage)
 
+    def put_stage(self, stage: Stage) -> None:
+        """Store a stage that has been added by itself, or in its present form."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM stages WHERE stage = ?", (stage.number,))
+            _insert_stage(connection, stage)
+
     def append(self, events: Iterable[Event], sitting: Sitting | None = None) -> None:
         """Write events, and how long a sitting has lasted, in one durable transaction; when this returns, they stay.
 
