@@ -174,9 +174,11 @@ def survive(place, n_workers, step, undisturbed):
 
 
 @pytest.mark.sweep
-@pytest.mark.parametrize(("n_workers", "stride"), [(0, 1), (1, 7), (2, 5)])
-def test_sweep_of_kills_at_every_step(n_workers, stride, undisturbed_to_the_end, tmp_path):
-    step = 1
+@pytest.mark.parametrize(
+    ("n_workers", "first", "stride"), [*((0, first, 8) for first in range(1, 9)), (1, 1, 17), (2, 1, 17), (2, 9, 17)]
+)
+def test_sweep_of_kills_at_every_step(n_workers, first, stride, undisturbed_to_the_end, tmp_path):
+    step = first
     while survive(tmp_path / str(step), n_workers, step, undisturbed_to_the_end):
         step += stride
         assert step < 500
