@@ -5,9 +5,10 @@ import json
 from hptune.config import study_file, yaml_tree
 from hptune.events import EpochEnded, TrialEnded, TrialStarted
 from hptune.runs import RunFolder
+from hptune.search.plan import Budget, SearchPlan
 from hptune.store import Stage, Store
 from hptune.store.writer import set_up
-from hptune.trial import EpochMetrics, FinalCheck, Status, TrialResult, TrialSpec
+from hptune.trial import EpochMetrics, FinalCheck, Kind, Origin, Status, TrialResult, TrialSpec
 
 STUDY = """
 name: made
@@ -20,7 +21,7 @@ space:
   hidden_units: {type: int, scale: log, low: 16, high: 256}
   hidden_layers: {type: int, low: 1, high: 5}
   batch_size: {type: int, low: 32, high: 96, step: 32, when: {optimizer: momentum}}
-search: {trials: 6}
+search: {method: random, trials: 6, confirm: false}
 """
 DATA = {"fingerprint": "", "train": 800, "dev": 400, "test": 400, "features": 64, "classes": 10}
 
@@ -38,16 +39,22 @@ def parsed(text=STUDY):
     return study_file.parse(yaml_tree.parse(text, "study.yaml"), (), default_name="made", folder=None)
 
 
-def coarse(n_trials=6, text=STUDY):
-    return Stage(0, "coarse", "random", json.dumps(parsed(text).space.plain()), 0, n_trials)
+def random_plan(n_trials):
+    return SearchPlan("random", bars=False, parallel=2, budget=Budget(trials=n_trials))
+
+
+def searched(n_trials=6, text=STUDY):
+    """The first stage of a run."""
+    space = json.dumps(parsed(text).space.plain())
+    return Stage(0, "search", "whole space", space, 0, n_trials, random_plan(n_trials))
 
 
 def zoomed(number, first_trial, n_trials, parent=0, text=STUDY, **narrowed):
     """A stage whose space has the given domains instead."""
     space = {**parsed(text).space.plain(), **narrowed}
-    return Stage(
-        number, f"zoom-{number}", f"zoom around trial {parent}", json.dumps(space), first_trial, n_trials, (parent,)
-    )
+    origin = f"zoom around trial {parent}"
+    plan = random_plan(n_trials)
+    return Stage(number, f"zoom-{number}", origin, json.dumps(space), first_trial, n_trials, plan, (parent,))
 
 
 class FabricatedRun:
@@ -59,7 +66,7 @@ class FabricatedRun:
         config = parsed(text).to_yaml()
         facts = {"data": data, "created": "2026-03-04T05:06:07+00:00"}
         facts["environment"] = {"hptune": "0.1.0"}
-        set_up(self.folder, config, facts, coarse(n_trials, text))
+        set_up(self.folder, config, facts, searched(n_trials, text))
 
     @property
     def path(self):
@@ -75,7 +82,7 @@ class FabricatedRun:
 
     def start(self, number, hyperparameters=ADAM, errors=(), stage=0, attempt=1):
         """A trial without a result, its dev errors by epoch."""
-        spec = TrialSpec(number, stage, hyperparameters, 0)
+        spec = TrialSpec(number, stage, hyperparameters, 0, Origin(Kind.RANDOM))
         epochs = [
             EpochMetrics(epoch, 2 * error, error / 2, 3 * error, error, hyperparameters["learning_rate"], 0.1 * epoch)
             for epoch, error in enumerate(errors, 1)
@@ -86,8 +93,11 @@ class FabricatedRun:
         self.start(number, hyperparameters, errors, stage)
         score = min(errors)
         best = errors.index(score) + 1
-        final = FinalCheck(train, test)
+        final = FinalCheck(train)
         self._append([TrialEnded(TrialResult(number, Status.COMPLETED, "", len(errors), best, score, final, 0.25))])
+        if test is not None:
+            with Store(self.folder) as store:
+                store.set_test_error(number, test)
 
     def end(self, number, status, reason, hyperparameters=ADAM, errors=(), stage=0, attempt=1):
         """A trial that did not complete."""

@@ -25,8 +25,8 @@ def test_leaderboard_ranks_completed_trials(run):
     board = leaderboard(run)
     assert [(row.rank, row.trial, row.stage) for row in board.rows] == [
         (1, 8, "zoom-1"),
-        (2, 0, "coarse"),
-        (3, 1, "coarse"),
+        (2, 0, "search"),
+        (3, 1, "search"),
     ]
     assert board.rows[0].curve == (0.3, 0.08, 0.05)
     assert board.rows[1].metrics["train_error"] == 0.05
@@ -53,7 +53,7 @@ def test_sorting_by_a_column_that_is_not_there(run):
 
 def test_counts_and_lost_attempts(run):
     report = summarize(run)
-    assert report.counts == {"completed": 3, "diverged": 2, "failed": 1, "crashed": 1, "to_go": 3}
+    assert report.counts == {"completed": 3, "stopped": 0, "diverged": 2, "failed": 1, "crashed": 1, "to_go": 3}
     assert report.n_planned == 10
     assert report.n_lost_attempts == 3 + 1
 
@@ -81,10 +81,10 @@ def test_numbers_do_not_keep_equal_causes_apart(one, other, together):
 
 
 def test_stages_with_their_ranges(run):
-    coarse, zoom = summarize(run).stages
-    assert (coarse.n_done, coarse.n_planned, coarse.best_score, coarse.best_trial) == (5, 6, 0.1, 0)
+    search, zoom = summarize(run).stages
+    assert (search.n_done, search.n_planned, search.best_score, search.best_trial) == (5, 6, 0.1, 0)
     assert (zoom.n_done, zoom.n_planned, zoom.best_score, zoom.best_trial) == (2, 4, 0.05, 8)
-    assert coarse.ranges[0].old is None
+    assert search.ranges[0].old is None
     rate = zoom.ranges[0]
     assert (rate.name, rate.old.low, rate.old.high, rate.new.low, rate.new.high) == ("learning_rate", 1e-4, 1, 0.1, 1)
 

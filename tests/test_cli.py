@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -27,7 +28,7 @@ space:
   beta1: {scale: 1-beta, low: 0.9, high: 0.999}
   hidden_units: {type: int, scale: log, low: 4, high: 32}
   activation: {choices: [relu, tanh]}
-search: {trials: 6, seed: 1}
+search: {method: random, trials: 6, seed: 1, confirm: false}
 """
 SLOW = STUDY.replace("epochs: 3", "epochs: 1000000")  # a training that nobody waits for
 PROGRAM = (sys.executable, "-m", "hptune")
@@ -63,7 +64,7 @@ def tables_of(folder):
 
 def test_search_zoom_report_list_and_load_belong_together(home):
     shown = run(home, "search", "toy.yaml", "--workers", 2)
-    assert "runs/toy-001: 6 trials on moons (120 train, 40 dev, 40 test), seed 1" in shown
+    assert "runs/toy-001: random search of 6 trials on moons (120 train, 40 dev, 40 test), seed 1" in shown
     assert "6/6 trials" in shown
     assert "hptune report " in shown
     assert "hptune zoom --around best " in shown
@@ -76,11 +77,11 @@ def test_search_zoom_report_list_and_load_belong_together(home):
     assert "zoom-1" in shown
     trials, curves = tables_of(folder)
     assert [row["trial"] for row in trials] == [str(n) for n in range(10)]
-    assert [row["stage"] for row in trials] == ["coarse"] * 6 + ["zoom-1"] * 4
+    assert [row["stage"] for row in trials] == ["search"] * 6 + ["zoom-1"] * 4
     assert len(curves) == 30
     assert all(abs(1 - float(row["beta1"]) - float(row["1-beta1"])) < 1e-15 for row in trials)
     shown = run(home, "report")
-    assert all(text in shown for text in ("toy-001", "coarse", "zoom-1", "1-beta1", "diagnosis", "Next"))
+    assert all(text in shown for text in ("toy-001", "search", "zoom-1", "1-beta1", "diagnosis", "Next"))
     assert "10/10" in run(home, "list")
     found = json.loads(run(home, "report", "--json"))
     loaded = hptune.load(folder)
@@ -103,11 +104,11 @@ def test_runs_are_numbered_and_named_and_the_newest_is_meant(home):
 
 @pytest.mark.parametrize("n_workers", [1, 2, 4])
 def test_real_training_gives_the_same_tables_with_any_number_of_workers(n_workers, home):
-    """On the digits, with dropout and everything: bit for bit."""
+    """On the digits, with dropout and everything, from coarse to fine with bars and confirmation: bit for bit."""
     (home / "digits.yaml").write_text(
         """
         data: {source: digits}
-        train: {epochs: 2}
+        train: {epochs: 3}
         space:
           learning_rate: {scale: log, low: 1e-3, high: 1}
           hidden_layers: {low: 0, high: 2}
@@ -115,12 +116,15 @@ def test_real_training_gives_the_same_tables_with_any_number_of_workers(n_worker
           dropout: {low: 0, high: 0.5}
           optimizer: {choices: [adam, momentum, gradient_descent]}
           beta1: {scale: 1-beta, low: 0.9, high: 0.999, when: {optimizer: adam}}
-        search: {trials: 8}
+        search: {trials: 30, parallel: 3}
         """
     )
     run(home, "search", "digits.yaml", "--workers", 0, "--runs", "zero")
     run(home, "search", "digits.yaml", "--workers", n_workers)
-    assert tables_of(home / "runs" / "digits-001") == tables_of(home / "zero" / "digits-001")
+    trials, curves = tables_of(home / "zero" / "digits-001")
+    assert tables_of(home / "runs" / "digits-001") == (trials, curves)
+    assert {row["status"] for row in trials} >= {"completed", "stopped"}
+    assert [row["stage"] for row in trials] == ["search"] * 24 + ["confirm-1"] * 6
 
 
 def test_best_yaml_with_its_widths_and_factors_is_the_train_section_of_a_new_study(home):
@@ -134,7 +138,7 @@ def test_best_yaml_with_its_widths_and_factors_is_the_train_section_of_a_new_stu
           batch_size: {choices: [32, full]}
           optimizer: {choices: [adam, momentum]}
           momentum: {low: 0.5, high: 0.9}
-        search: {trials: 6}
+        search: {method: random, trials: 6, confirm: false}
         """
     )
     run(home, "search", "wide.yaml", "--workers", 0)
@@ -362,8 +366,13 @@ def test_ctrl_c_drains_and_names_the_command_that_resumes_and_a_second_one_stops
     assert "Interrupted with 6 trials to go" in seen
     assert "hptune resume" in seen
     assert "Traceback" not in seen
-    assert store.read(runs.find(home / "runs")).n_unfinished == 6
+    assert store.read(runs.find(home / "runs")).n_to_go == 6
     assert (home / "runs" / "toy-001" / "trials.csv").exists()
+
+
+def wait_for_the_first_trial(process):
+    """Read what it prints up to the line that says that the first trial has ended."""
+    assert any(re.match(r"1/\d trials", line) for line in process.stdout)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -374,17 +383,15 @@ def test_an_interrupted_search_resumes_to_the_tables_of_an_undisturbed_one(numbe
     process = subprocess.Popen(
         [*PROGRAM, "search", "long.yaml", "--workers", "2"], cwd=home, stdout=subprocess.PIPE, text=True
     )
-    assert process.stdout is not None
-    process.stdout.readline()
-    process.stdout.readline()  # the first trial has ended
+    wait_for_the_first_trial(process)
     process.send_signal(number)
     rest = process.stdout.read()
     process.stdout.close()
     assert process.wait(30) == 128 + number
     assert "hptune resume" in rest
-    n_unfinished = store.read(runs.find(home / "runs")).n_unfinished
-    assert 0 < n_unfinished < 8
-    assert f"{n_unfinished} of 8 trials to go" in run(home, "resume", "--workers", 1)
+    n_to_go = store.read(runs.find(home / "runs")).n_to_go
+    assert 0 < n_to_go < 8
+    assert f"{n_to_go} of 8 trials to go" in run(home, "resume", "--workers", 1)
     assert "nothing to resume" in run(home, "resume")
     run(home, "search", "long.yaml", "--workers", 2, "--runs", "undisturbed")
     assert tables_of(home / "runs" / "toy-001") == tables_of(home / "undisturbed" / "toy-001")
@@ -422,9 +429,7 @@ def test_what_was_ignored_at_the_start_stays_ignored(number, home):
         [*PROGRAM, "search", "long.yaml", "--workers", "2"], cwd=home, stdout=subprocess.PIPE, text=True,
         preexec_fn=lambda: signal.signal(number, signal.SIG_IGN),  # noqa: PLW1509  (no threads here)
     )  # fmt: skip
-    assert process.stdout is not None
-    process.stdout.readline()
-    process.stdout.readline()  # the first trial has ended
+    wait_for_the_first_trial(process)
     process.send_signal(number)
     assert "6/6 trials" in process.stdout.read()
     process.stdout.close()
@@ -435,7 +440,7 @@ def test_a_reader_that_leaves_ends_no_search(home):
     command = f"{sys.executable} -m hptune search toy.yaml --workers 1 | head -n 1"
     ended = subprocess.run(command, shell=True, cwd=home, capture_output=True, text=True, check=True)
     assert ended.stderr == ""
-    assert store.read(runs.find(home / "runs")).n_unfinished == 0
+    assert store.read(runs.find(home / "runs")).is_finished
     assert (home / "runs" / "toy-001" / "trials.csv").exists()
 
 
@@ -449,7 +454,7 @@ def test_output_onto_a_full_disk_ends_no_search(home):
             check=False,
         )
     assert (ended.returncode, ended.stderr) == (0, b"")
-    assert store.read(runs.find(home / "runs")).n_unfinished == 0
+    assert store.read(runs.find(home / "runs")).is_finished
 
 
 def test_a_terminal_that_is_closed_drains_the_search(home):
@@ -506,7 +511,7 @@ def test_version(home):
 def test_a_regression_from_the_search_to_the_report(home):
     (home / "toy.yaml").write_text(STUDY.replace("{source: moons, examples: 200}", "{source: linear, noise: 0}"))
     text = run(home, "search", "toy.yaml", "--workers", "0", "--set", "train.epochs=20")
-    assert "6 trials on linear (600 train, 200 dev, 200 test), seed 1" in text
+    assert "random search of 6 trials on linear (600 train, 200 dev, 200 test), seed 1" in text
     report = run(home, "report")
     assert "4 features, regression: errors are RMSE in deviations of the training targets" in " ".join(report.split())
     assert "in the target's own unit (RMSE, 1 is " in report

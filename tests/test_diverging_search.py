@@ -23,7 +23,7 @@ space:
   init_scale: {choices: [1, 1e300]}
   clip_norm: {choices: [0, 1]}
   l1: {choices: [0, 1, 1e300]}
-search: {trials: 60, seed: 0}
+search: {method: random, trials: 60, seed: 0, confirm: false}
 """
 
 

@@ -26,7 +26,7 @@ space: {learning_rate: 0.003}
 
 
 def scores(folder, study, *settings):
-    (folder / "known.yaml").write_text(f"{study}search: {{trials: 2}}\n")
+    (folder / "known.yaml").write_text(f"{study}search: {{method: random, trials: 2, confirm: false}}\n")
     options = [part for text in settings for part in ("--set", text)]
     command = [sys.executable, "-m", "hptune", "search", "known.yaml", "--workers", "2", *options]
     subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=120)

@@ -93,7 +93,7 @@ def test_the_whole_report(run):
         "run      made-001",
         "800 train, 400 dev, 400 test examples; 64 features, 10 classes",
         "10 planned: 3 completed, 2 diverged, 1 failed, 1 crashed, 3 to go; 4 attempts lost",
-        "coarse (random): 5 of 6, best 0.1 (trial 0)",
+        "search (whole space): 5 of 6, best 0.1 (trial 0)",
         "zoom-1 (zoom around trial 0): 2 of 4, best 0.05 (trial 8)",
         "learning_rate   0.0001 .. 1 (log)      0.1 .. 1 (log)",
         "Best trial: 8 (zoom-1)",
