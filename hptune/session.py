@@ -14,7 +14,7 @@ from types import FrameType
 
 from rich.console import Console
 
-from hptune import loop, study, tables
+from hptune import final_test, loop, stored_config, study, tables
 from hptune.config.study_file import StudyConfig
 from hptune.data.dataset import Dataset
 from hptune.errors import StoppedError
@@ -57,12 +57,12 @@ def sitting(folder: RunFolder, config: StudyConfig, dataset: Dataset | None) -> 
 
 
 def train(store: Store, config: StudyConfig, console: Console, *, n_workers: int) -> Outcome:
-    """Train what is left of a run, showing progress; then write the tables.
+    """Train what is left of a run, showing progress; then, where it is finished, test its answer; write the tables.
 
-    To be called within a sitting, unless nothing is unfinished.
-    With 0 workers it trains in this process.
+    To be called within a sitting, unless nothing is unfinished. With 0 workers it trains in this process.
     """
     snapshot = store.snapshot()
+    has_own_data = snapshot.is_finished or snapshot.stages[-1].has_own_data
     stop = loop.Stop()
     run = None
     with contextlib.suppress(loop.StopNow), _heeded_signals(stop):
@@ -70,10 +70,12 @@ def train(store: Store, config: StudyConfig, console: Console, *, n_workers: int
             if not snapshot.is_finished:
                 workers = _workers(study.job_of(config, store.folder), n_workers, snapshot.n_to_go)
                 progress = Progress.of(config, snapshot)
-                cost = study.epoch_cost(config, snapshot.facts["data"])
+                cost = stored_config.epoch_cost(config, snapshot.facts["data"])
                 with contextlib.closing(workers), Display(console, progress) as display:
                     events = loop.run(store, workers, config, stop, cost)
                     _consume(events, best_weights, display)
+        if has_own_data and final_test.is_due(store.snapshot()):
+            final_test.measure(store)
         run = tables.load(store.folder.path)
         tables.write(run)
     return Outcome(stop.signal, run or tables.load(store.folder.path))

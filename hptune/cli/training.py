@@ -82,7 +82,7 @@ def search(
     with study.create(loaded, runs, data) as store, session.sitting(store.folder, loaded, dataset):
         del dataset  # memory that is needed no more
         say(console, _headline(loaded, data, store))
-        _train(store, loaded, console, workers, runs)
+        train(store, loaded, console, workers, runs)
 
 
 @click.command(short_help="Go on with a run that was interrupted.")
@@ -92,7 +92,7 @@ def search(
 def resume(run: str | None, workers: int | Literal["auto"] | None, runs: Path) -> None:
     """Go on with RUN (its name or path; the newest by default) to the end of its budget."""
     set_up_blas()
-    from hptune import session, study
+    from hptune import final_test, session, study
     from hptune.report.safe_text import say
     from hptune.runs import find
     from hptune.store import Store
@@ -102,16 +102,17 @@ def resume(run: str | None, workers: int | Literal["auto"] | None, runs: Path) -
     with Store(find(runs, run)) as store:
         snapshot = store.snapshot()
         loaded = config_of(snapshot)
-        if snapshot.is_finished:
+        if snapshot.is_finished and not final_test.is_due(snapshot):
             dataset = None
             say(console, f"{store.folder.path}: all {snapshot.n_planned} trials have ended; nothing to resume.")
         else:
-            dataset = study.same_data(loaded, snapshot)
-            _say_if_elsewhere(console, snapshot)
-            say(console, f"{store.folder.path}: {_to_go(snapshot)}.")
+            dataset = study.data_to_go_on(loaded, snapshot)
+            say_if_elsewhere(console, snapshot)
+            left = to_go(snapshot) or "all trials have ended; the answer meets the test set"
+            say(console, f"{store.folder.path}: {left}.")
         with session.sitting(store.folder, loaded, dataset):
             del dataset  # memory that is needed no more
-            _train(store, loaded, console, workers, runs)
+            train(store, loaded, console, workers, runs)
 
 
 @click.command(short_help="Search on in a smaller space around the best trial.")
@@ -168,16 +169,16 @@ def zoom(
         _print_specs(console, stage, loaded)
         return
     dataset = study.same_data(loaded, snapshot)
-    _say_if_elsewhere(console, snapshot)
+    say_if_elsewhere(console, snapshot)
     with Store(folder) as store, session.sitting(folder, loaded, dataset):
         del dataset  # memory that is needed no more
         snapshot = store.snapshot()  # again, now that nobody else can write
         stage, found = study.plan_zoom(snapshot, loaded, centre, factor or zooming.FACTOR)
-        if to_go := _to_go(snapshot):
-            say(console, f"{folder.path}: {to_go}, which the zoom replaces.")
+        if left := to_go(snapshot):
+            say(console, f"{folder.path}: {left}, which the zoom replaces.")
         study.add_stage(store, stage)
         _print_zoom(console, f"{folder.path}: {stage.name}, {stage.origin}, {plan_text(stage.plan)}", found)
-        _train(store, loaded, console, workers, runs)
+        train(store, loaded, console, workers, runs)
 
 
 def _for_zoom(config: StudyConfig, budget: Budget, method: Method | None) -> StudyConfig:
@@ -190,7 +191,7 @@ def _for_zoom(config: StudyConfig, budget: Budget, method: Method | None) -> Stu
     return replace(config, search=settings)
 
 
-def _train(
+def train(
     store: Store, config: StudyConfig, console: Console, workers: int | Literal["auto"] | None, runs: Path
 ) -> None:
     """Train what is left, show what was found, say what to type next, and end with the right exit code."""
@@ -205,7 +206,7 @@ def _train(
         sys.exit(NOTHING_SUCCEEDED)
 
 
-def _to_go(snapshot: Snapshot) -> str:
+def to_go(snapshot: Snapshot) -> str:
     """How much of a run is left, in words; empty where nothing is."""
     if snapshot.is_finished:
         return ""
@@ -219,9 +220,8 @@ def _headline(config: StudyConfig, data: dict[str, Any], store: Store) -> str:
     from hptune.report.spaces import plan_text
 
     counts = ", ".join(f"{data[name]:,} {name}" for name in ("train", "dev", "test") if data[name])
-    source = config.data.source or Path(config.data.path or "").name
     plan = plan_text(store.snapshot().stages[0].plan)
-    return f"{store.folder.path}: {plan} on {source} ({counts}), seed {config.search.seed}"
+    return f"{store.folder.path}: {plan} on {config.data.name} ({counts}), seed {config.search.seed}"
 
 
 def _say_if_small(console: Console, config: StudyConfig) -> None:
@@ -237,7 +237,7 @@ def _say_if_small(console: Console, config: StudyConfig) -> None:
         say(console, text, "yellow")
 
 
-def _say_if_elsewhere(console: Console, snapshot: Snapshot) -> None:
+def say_if_elsewhere(console: Console, snapshot: Snapshot) -> None:
     from hptune import study
     from hptune.report.safe_text import say
 
