@@ -90,7 +90,7 @@ def _unfinished(snapshot: Snapshot, run: str) -> Step:
 
 def _confirm(snapshot: Snapshot, run: str) -> Iterator[Step]:
     """To train the best trials again, where nothing has since they were found."""
-    if snapshot.stages[-1].is_search:
+    if is_unconfirmed(snapshot):
         text = "Before you rely on the best score, which is partly luck: train the best again, from fresh seeds."
         yield Step(text, f"hptune retest {run}")
 
@@ -108,9 +108,14 @@ def _search_on(snapshot: Snapshot, hits: Sequence[BorderHit], run: str) -> Step:
     if extendable:
         ends = ", ".join(f"the {_end(hit)} end of {hit.name} ({show(hit.value)})" for hit in extendable)
         return Step(f"The best trial lies at {ends}: a zoom extends the space there and narrows it elsewhere.", zooming)
-    if snapshot.stages[-1].is_search:
+    if is_unconfirmed(snapshot):
         return Step("Narrow the space around the best trial and search it again.", zooming)
     return Step(f"The answer is in {snapshot.folder.best_yaml}. To search on near it:", zooming)
+
+
+def is_unconfirmed(snapshot: Snapshot) -> bool:
+    """Whether nothing has been trained again, on the run's own data, since the last search."""
+    return [stage for stage in snapshot.stages if stage.has_own_data][-1].is_search
 
 
 def _end(hit: BorderHit) -> str:

@@ -56,7 +56,7 @@ class StageSummary:
     elapsed_s: float  # of all sittings together; that of a confirmation is counted with its search
     busy_s: float  # of all workers together: training trials that have ended
     available_s: float  # of all workers together: ready for it
-    best_score: float | None  # of a search
+    best_score: float | None  # of the completed trials of a search
     best_trial: int | None
     ranges: tuple[Range, ...]
     extended: tuple[Range, ...]  # what the search has extended, from what to what
@@ -111,7 +111,8 @@ def stage_summary(run: Run, stage: Stage) -> StageSummary:
     snapshot = run.snapshot
     ended = [(trial.spec, trial.result) for trial in snapshot.trials_of(stage) if trial.result is not None]
     results = [result for _, result in ended]
-    best = next(iter(ranked(results)), None) if stage.is_search else None  # a confirmation finds nothing new
+    completed = [result for result in results if result.status is Status.COMPLETED]
+    best = next(iter(ranked(completed)), None) if stage.is_search else None  # a confirmation finds nothing new
     old: dict[str, Domain] = {}
     if stage.parents and stage.is_search:
         grew_from = replace(snapshot, stages=snapshot.stages[: stage.number]).stage_to_narrow(stage.parents)

@@ -282,3 +282,10 @@ def test_spans_of_time_in_words():
         "1.16 d",
         "51 min",
     ]
+
+
+def test_a_stage_of_stopped_trials_has_no_best_one(tmp_path):
+    run = Fine(tmp_path / "run", n_trials=2)
+    run.train((0, COARSE, 0.01, "stopped", [0.4]), (1, COARSE, 0.02, "stopped", [0.3]))
+    (stage,) = summarize(run.load()).stages
+    assert (stage.best_score, stage.best_trial) == (None, None)
