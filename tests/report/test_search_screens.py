@@ -14,8 +14,9 @@ from rich.console import Console
 from hptune import tables
 from hptune.analysis.closing_in import parts
 from hptune.analysis.summary import summarize
-from hptune.events import EpochEnded, SpaceExtended, TrialEnded, TrialStarted
+from hptune.events import EpochEnded, SpaceExtended, StageEnded, TrialEnded, TrialStarted
 from hptune.report.as_json import to_json
+from hptune.report.live import Progress
 from hptune.report.run_list import runs_table
 from hptune.report.spaces import plan_text
 from hptune.report.terminal import print_report
@@ -238,6 +239,25 @@ def test_what_nothing_has_confirmed_is_to_be_trained_again(tmp_path):
     (step,) = summarize(other.load()).next_steps
     assert step.text.startswith(f"The answer is in {other.folder.best_yaml}.")
     assert step.command.split()[1] == "zoom"
+
+
+def test_a_search_that_goes_on_begins_with_what_is_stored(tmp_path):
+    run = searched(tmp_path / "run")
+    run.append(sitting=Sitting(0, 0, "2026-03-04T05:06:07+00:00", 30.0, 0.0, 0.0))
+    loaded = run.load()
+    state = Progress.of(loaded.config, loaded.snapshot)
+    assert (state.done, state.stopped, state.failed, state.best.number) == (7, 2, 1, 5)
+    assert state.share == pytest.approx(40 / 173 * 0.85)
+    assert state.spent_s == 30.0
+    assert state.planned is None
+    state.update(StageEnded(0, 10))
+    assert state.planned == 10 + 2 * 3
+
+
+def test_a_confirmation_that_goes_on_is_counted_once(tmp_path):
+    loaded = confirmed(tmp_path / "run").load()
+    state = Progress.of(loaded.config, loaded.snapshot)
+    assert (state.done, state.planned, state.best.number) == (9, 9, 5)
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])
