@@ -6,19 +6,25 @@ All of it is made from what is stored, so that a run goes on as if it had not be
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from hptune.config import study_file
 from hptune.config.study_file import StudyConfig
+from hptune.data.settings import DataSettings
+from hptune.errors import UsageError
 from hptune.search import confirmation
 from hptune.search.known import Key, Known, best_first, key_of, known_of
 from hptune.search.plan import CONFIRM_SHARE, REPLICATES, Budget, ConfirmPlan, SearchPlan, search_plan
+from hptune.search.ranking import ranked
 from hptune.search.stage_search import Past, StageSearch
 from hptune.space import SearchSpace
 from hptune.store import Snapshot, Stage, StoredTrial
+from hptune.store.answer import contenders
 from hptune.trial import Kind, Status, TrialResult, TrialSpec, Value
+from hptune.wording import counted
 
 Scores = Mapping[int, Sequence[float]]
 """The metric of trials, epoch by epoch, by trial number."""
@@ -243,6 +249,40 @@ def search_stage(
     )
     n_trials = plan.budget.trials if plan.budget == Budget(trials=plan.budget.trials) else None
     return Stage(number, name, origin, json.dumps(space.plain()), first_trial, n_trials, plan, parents)
+
+
+def retest_stage(snapshot: Snapshot, top: int, n_seeds: int, data: Mapping[str, Any] | None = None) -> Stage:
+    """The best configurations of a run, trained again from seeds that it has not used; data are facts of other data.
+
+    Raises:
+        UsageError: no trial has completed.
+
+    """
+    plans = [stage.plan for stage in snapshot.stages if isinstance(stage.plan, ConfirmPlan)]
+    first = max((replicate + 1 for plan in plans for replicate in plan.replicates), default=0)
+    trials = tuple(_best_to_retest(snapshot)[:top])
+    if not trials:
+        raise UsageError(f"{snapshot.folder.path}: no trial has completed, so there is nothing to train again")
+    plan = ConfirmPlan(trials, tuple(range(first, first + n_seeds)), data=data)
+    number = len(snapshot.stages)
+    where = "" if data is None else f" on {DataSettings.from_json(data['settings']).name}"
+    origin = f"the best {len(trials)}{where}, {counted(n_seeds, 'fresh seed')} each"
+    n_trials = len(trials) * n_seeds
+    space = snapshot.stages[-1].final_space
+    return Stage(number, f"retest-{number}", origin, space, snapshot.next_number, n_trials, plan, trials)
+
+
+def _best_to_retest(snapshot: Snapshot) -> list[int]:
+    """The distinct configurations that have completed: as they were confirmed, then by rank, then those that failed."""
+    compared = contenders(snapshot)
+    held = [one.trial for one in compared if math.isfinite(one.mean)]
+    failed = [one.trial for one in compared if not math.isfinite(one.mean)]
+    completed = [result.number for result in ranked(snapshot.found) if result.status is Status.COMPLETED]
+    keys = {trial.number: key_of(trial.hyperparameters) for trial in snapshot.trials}
+    seen: dict[Key, int] = {}
+    for number in (*held, *(number for number in completed if number not in failed), *failed):
+        seen.setdefault(keys[number], number)
+    return list(seen.values())
 
 
 def open_stage(snapshot: Snapshot) -> Stage | None:

@@ -53,12 +53,12 @@ class RunFolder:
 
     @property
     def best_npz(self) -> Path:
-        """The weights of the best trial; see nn.model_file."""
+        """The weights of the answer; see nn.model_file."""
         return self.path / "best.npz"
 
     @property
     def weights(self) -> Path:
-        """Where workers leave the weights of trials that may be the best, during a sitting."""
+        """Where workers leave the weights of trials that may be the best, in a sitting or until all are confirmed."""
         return self.path / ".weights"
 
     def weights_of(self, number: int) -> Path:

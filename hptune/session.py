@@ -14,7 +14,7 @@ from types import FrameType
 
 from rich.console import Console
 
-from hptune import loop, study, tables
+from hptune import final_test, loop, stored_config, study, tables
 from hptune.config.study_file import StudyConfig
 from hptune.data.dataset import Dataset
 from hptune.errors import StoppedError
@@ -22,8 +22,7 @@ from hptune.events import Event
 from hptune.report.live import Display, Progress
 from hptune.report.outcome import Outcome
 from hptune.runs import RunFolder
-from hptune.search.ranking import ranked
-from hptune.store import Snapshot, Store
+from hptune.store import Store
 from hptune.store.best_weights import BestWeights
 from hptune.trial import Job
 from hptune.workers.cores import usable_cores
@@ -58,23 +57,25 @@ def sitting(folder: RunFolder, config: StudyConfig, dataset: Dataset | None) -> 
 
 
 def train(store: Store, config: StudyConfig, console: Console, *, n_workers: int) -> Outcome:
-    """Train what is left of a run, showing progress; then write the tables.
+    """Train what is left of a run, showing progress; then, where it is finished, test its answer; write the tables.
 
-    To be called within a sitting, unless nothing is unfinished.
-    With 0 workers it trains in this process.
+    To be called within a sitting, unless nothing is unfinished. With 0 workers it trains in this process.
     """
     snapshot = store.snapshot()
+    has_own_data = snapshot.is_finished or snapshot.stages[-1].has_own_data
     stop = loop.Stop()
     run = None
     with contextlib.suppress(loop.StopNow), _heeded_signals(stop):
         with BestWeights(store) as best_weights:
             if not snapshot.is_finished:
                 workers = _workers(study.job_of(config, store.folder), n_workers, snapshot.n_to_go)
-                progress = _progress(config, snapshot)
-                cost = study.epoch_cost(config, snapshot.facts["data"])
+                progress = Progress.of(config, snapshot)
+                cost = stored_config.epoch_cost(config, snapshot.facts["data"])
                 with contextlib.closing(workers), Display(console, progress) as display:
                     events = loop.run(store, workers, config, stop, cost)
                     _consume(events, best_weights, display)
+        if has_own_data and final_test.is_due(store.snapshot()):
+            final_test.measure(store)
         run = tables.load(store.folder.path)
         tables.write(run)
     return Outcome(stop.signal, run or tables.load(store.folder.path))
@@ -103,19 +104,6 @@ def _workers(job: Job, n: int, n_trials: int | None) -> InlineWorker | LocalWork
     if n == 0:
         return InlineWorker(job)
     return LocalWorkers(job, n if n_trials is None else min(n, n_trials))
-
-
-def _progress(config: StudyConfig, snapshot: Snapshot) -> Progress:
-    results = snapshot.results
-    epochs = config.train.get("epochs")
-    return Progress(
-        metric=config.search.metric,
-        epochs=epochs if isinstance(epochs, int) else None,
-        planned=snapshot.n_planned,
-        done=len(results),
-        failed=sum(result.score is None for result in results),
-        best=next(iter(ranked(snapshot.found)), None),
-    )
 
 
 def _heeded_signals(stop: loop.Stop) -> contextlib.AbstractContextManager[None]:

@@ -5,13 +5,14 @@ A run's database holds the resolved study file as text and the search space of e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from hptune.config import study_file, yaml_tree
 from hptune.config.study_file import StudyConfig
-from hptune.effects import effective
+from hptune.effects import effective, hyperparameters_of
 from hptune.errors import RunDamagedError, StudyFileError
+from hptune.nn import cost
 from hptune.runs import RunFolder
 from hptune.space import SearchSpace
 from hptune.store import Snapshot
@@ -40,6 +41,12 @@ def config_in(folder: RunFolder, facts: Mapping[str, Any]) -> StudyConfig:
 def spaces_of(snapshot: Snapshot) -> tuple[SearchSpace, ...]:
     """The search spaces of a run's stages, by number."""
     return tuple(study_file.stage_space(stage.final_space) for stage in snapshot.stages)
+
+
+def epoch_cost(config: StudyConfig, data: Mapping[str, Any]) -> Callable[[Mapping[str, Value]], float]:
+    """The estimated cost of an epoch of a configuration, on data of which these are the facts."""
+    sizes = {"n_train": data["train"], "n_dev": data["dev"], "features": data["features"], "classes": data["classes"]}
+    return lambda configuration: cost.epoch_cost(hyperparameters_of(config.train, configuration), **sizes)
 
 
 def complete(configuration: Mapping[str, Value], config: StudyConfig) -> dict[str, Value]:

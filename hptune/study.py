@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,28 +19,23 @@ from hptune.config import study_file
 from hptune.config.study_file import StudyConfig
 from hptune.data import prepared
 from hptune.data.dataset import Dataset, TargetScale
-from hptune.effects import hyperparameters_of
+from hptune.data.settings import DataSettings
 from hptune.errors import DataError, StorageError, UsageError
 from hptune.events import StageEnded
-from hptune.nn import cost
 from hptune.replacing import remove_folder, why
 from hptune.runs import RunFolder
 from hptune.search import zoom
+from hptune.search.plan import ConfirmPlan
 from hptune.search.ranking import ranked
 from hptune.store import Snapshot, Stage, Store
+from hptune.store.answer import answer_of
 from hptune.trainers.network import TRAINER
-from hptune.trial import Job, Kind, TrialResult, Value
+from hptune.trial import Job, Kind, TrialResult
 
 
 def job_of(config: StudyConfig, folder: RunFolder) -> Job:
     """What the workers of a run are prepared with."""
     return Job(TRAINER, config.search.metric, {"folder": str(folder.path.absolute()), "train": dict(config.train)})
-
-
-def epoch_cost(config: StudyConfig, data: Mapping[str, Any]) -> Callable[[Mapping[str, Value]], float]:
-    """The estimated cost of an epoch of a configuration, on data of which these are the facts."""
-    sizes = {"n_train": data["train"], "n_dev": data["dev"], "features": data["features"], "classes": data["classes"]}
-    return lambda configuration: cost.epoch_cost(hyperparameters_of(config.train, configuration), **sizes)
 
 
 @contextlib.contextmanager
@@ -125,12 +121,29 @@ def same_data(config: StudyConfig, snapshot: Snapshot) -> Dataset:
         DataError: they cannot be used, or are others: no trials are added on other data than those before them.
 
     """
+    started = f"{snapshot.folder.path} was started with. Put the old file back, or start a new run with hptune search."
+    return _same(config, snapshot.facts["data"], started)
+
+
+def data_to_go_on(config: StudyConfig, snapshot: Snapshot) -> Dataset:
+    """The data of a run or, where its last stage is trained on others and not at its end, those, read again.
+
+    Raises:
+        DataError: as for same_data.
+
+    """
+    stage = snapshot.stages[-1]
+    if snapshot.is_finished or not isinstance(stage.plan, ConfirmPlan) or stage.plan.data is None:
+        return same_data(config, snapshot)
+    other = replace(config, data=DataSettings.from_json(stage.plan.data["settings"]))
+    started = f"{stage.name} of {snapshot.folder.path} was started with. Put the old file back, or run hptune retest."
+    return _same(other, stage.plan.data, started)
+
+
+def _same(config: StudyConfig, facts: Mapping[str, Any], started: str) -> Dataset:
     dataset = study_data.load(config)
-    if dataset.fingerprint() != snapshot.facts["data"]["fingerprint"]:
-        raise DataError(
-            f"{config.data.path or config.data.source}: not the data that {snapshot.folder.path} was started with. "
-            "Put the old file back, or start a new run with hptune search."
-        )
+    if dataset.fingerprint() != facts["fingerprint"]:
+        raise DataError(f"{config.data.path or config.data.source}: not the data that {started}")
     return dataset
 
 
@@ -179,7 +192,8 @@ def plan_zoom(snapshot: Snapshot, config: StudyConfig, around: zoom.Around, fact
 
 def _centre(snapshot: Snapshot, around: zoom.Around, order: list[TrialResult]) -> int:
     if around.number is None:
-        return order[0].number
+        answer = answer_of(snapshot)
+        return order[0].number if answer is None else answer.trial
     if any(result.number == around.number for result in order):
         return around.number
     for trial in snapshot.trials:

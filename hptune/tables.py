@@ -22,10 +22,11 @@ from hptune.config.study_file import StudyConfig, to_yaml
 from hptune.domains import ONE_MINUS, Real, can_be, show
 from hptune.replacing import replace_file
 from hptune.runs import RunFolder
-from hptune.search.ranking import ranked
 from hptune.space import SearchSpace
 from hptune.store import Snapshot, StoredTrial
+from hptune.store.answer import answer_of
 from hptune.trial import METRICS, Value
+from hptune.wording import counted
 
 UNFINISHED = "unfinished"
 """The status of a trial that was started and has no result."""
@@ -37,6 +38,8 @@ RESULT_COLUMNS: Mapping[str, str] = {
     "trial": WHOLE,
     "stage": TEXT,
     "origin": TEXT,
+    "parent": MAYBE_WHOLE,
+    "side": REAL,
     "status": TEXT,
     "reason": TEXT,
     "best_epoch": MAYBE_WHOLE,
@@ -57,17 +60,21 @@ CurveRow = tuple[Any, ...]  # a row of the store's epochs table
 
 @dataclass(frozen=True, slots=True)
 class Best:
-    """The best trial of a run: the answer of the search."""
+    """The best configuration of a run: the answer of the search."""
 
-    trial: int
-    score: float  # the metric at best_epoch
+    trial: int  # that found it
+    score: float  # the mean metric of the trials that confirm it, from fresh seeds; its own where none do
+    standard_error: float | None  # of that mean; None where there are fewer than two seeds
+    n_seeds: int  # fresh ones; 0 where it has not been confirmed
+    found_score: float  # the metric of the trial that found it
     metric: str
+    hyperparameters: Mapping[str, Value]  # all that matter, fixed ones included
+    weights: int  # the trial whose weights are in best.npz; what follows is of them
     best_epoch: int
     epochs: int  # that it ran: fewer than it was given where its patience ended
-    hyperparameters: Mapping[str, Value]  # all that matter, fixed ones included
     train_error: float | None  # of the weights of the best epoch on the whole set, dropout off
     dev_error: float  # likewise
-    test_error: float | None  # likewise
+    test_error: float | None  # likewise; None until nothing is left to be trained
 
 
 @final
@@ -79,7 +86,8 @@ class Run:
         self._curve_rows = curve_rows
 
     def __repr__(self) -> str:
-        done = f"{len(self.snapshot.results)} of {self.snapshot.n_planned} trials"
+        planned = self.snapshot.n_planned
+        done = f"{len(self.snapshot.results)}{'' if planned is None else f' of {planned}'} trials"
         best = self.best
         found = "none completed" if best is None else f"best {best.metric} {show(best.score)} (trial {best.trial})"
         return f"<Run {self.path}: {done}, {found}>"
@@ -126,25 +134,33 @@ class Run:
 
     @cached_property
     def best(self) -> Best | None:
-        """The best trial; None where none has completed."""
-        order = ranked(self.snapshot.found)
-        if not order:
+        """The answer; None where no trial has completed."""
+        answer = answer_of(self.snapshot)
+        if answer is None:
             return None
-        result = order[0]
-        assert result.score is not None
+        found, trained = (
+            next(trial for trial in self.snapshot.trials if trial.number == number)
+            for number in (answer.trial, answer.weights)
+        )
+        result, confirmed = trained.result, answer.confirmed
+        assert result is not None
         assert result.best_epoch is not None
-        trial = next(trial for trial in self.snapshot.trials if trial.number == result.number)
-        hyperparameters = stored_config.complete(trial.hyperparameters, self.config)
+        assert found.result is not None
+        assert found.result.score is not None
         return Best(
-            trial=result.number,
-            score=result.score,
+            trial=answer.trial,
+            score=found.result.score if confirmed is None else confirmed.mean,
+            standard_error=None if confirmed is None else confirmed.standard_error,
+            n_seeds=0 if confirmed is None else len(confirmed.scores),
+            found_score=found.result.score,
             metric=self.config.search.metric,
+            hyperparameters=stored_config.complete(found.hyperparameters, self.config),
+            weights=answer.weights,
             best_epoch=result.best_epoch,
             epochs=result.epochs,
-            hyperparameters=hyperparameters,
             train_error=result.final.train_error,
             dev_error=self._metrics_at_best_epoch()[result.number]["dev_error"],
-            test_error=trial.test_error,
+            test_error=trained.test_error,
         )
 
     def _hyperparameter_columns(self) -> dict[str, str]:
@@ -159,16 +175,18 @@ class Run:
         return dtypes
 
     def _metrics_at_best_epoch(self) -> dict[int, dict[str, float]]:
-        """The four metrics of every completed trial."""
+        """The four metrics of every trial that has completed or was stopped at a bar."""
         best_epochs = {(result.number, result.best_epoch) for result in self.snapshot.results}
         return {row[0]: dict(zip(METRICS, row[2:], strict=False)) for row in self._curve_rows if row[:2] in best_epochs}
 
     def _trial_row(self, trial: StoredTrial, metrics: Mapping[str, float]) -> dict[str, Any]:
-        stage = self.snapshot.stages[trial.stage]
+        origin = trial.spec.origin
         row: dict[str, Any] = {
             "trial": trial.number,
-            "stage": stage.name,
-            "origin": trial.spec.origin.describe(),
+            "stage": self.snapshot.stages[trial.stage].name,
+            "origin": origin.describe(),
+            "parent": origin.parent,
+            "side": origin.side,
             "status": UNFINISHED,
         }
         if (result := trial.result) is not None:
@@ -233,7 +251,14 @@ def write(run: Run) -> None:
 
 def _best_yaml(best: Best, folder: RunFolder) -> str:
     name = folder.name.encode("unicode_escape").decode("ascii")
-    found = f"{best.metric} {show(best.score)} at epoch {best.best_epoch} of {best.epochs}"
+    found = f"{best.metric} {show(best.found_score)}"
+    if best.n_seeds:
+        spread = "" if best.standard_error is None else f", standard error {show(best.standard_error)}"
+        mean = f"{best.metric} {show(best.score)}, mean of {counted(best.n_seeds, 'fresh seed')}{spread}"
+        found = f"{mean}\n# (the search found it with {show(best.found_score)})"
+    epoch = f"at epoch {best.best_epoch} of {best.epochs}"
     test = "" if best.test_error is None else f", test error {show(best.test_error)}"
+    weights = f"best.npz holds trial {best.weights}: dev error {show(best.dev_error)} {epoch}{test}"
     train = to_yaml({"train": dict(best.hyperparameters)})
-    return f"# {name}, trial {best.trial}: {found}{test}\n# A study file takes this section as it is.\n{train}"
+    title = f"# {name}, trial {best.trial}: {found}"
+    return f"{title}\n# {weights}\n# A study file takes this section as it is.\n{train}"

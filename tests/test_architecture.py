@@ -19,13 +19,13 @@ PACKAGE = Path(hptune.__file__).parent
 # From the ground up: a module may import what stands in a line above its own, or beside it in its own package.
 FLOORS = [
     ["errors", "trial", "randomness", "wording", "notations", "search.plan"],
-    ["legal", "events"],
+    ["legal", "events", "search.known"],
     ["domains", "nn.hyperparameters", "data.settings", "data.kinds"],
     ["levels", "effects", "data", "runs"],
     ["space", "replacing"],
-    ["nn", "config", "search.ranking", "trainers"],
+    ["nn", "config", "search.ranking", "search.confirmation", "trainers"],
     ["search", "store", "trainers.network"],
-    ["workers", "stored_config", "study_data", "agenda"],
+    ["workers", "stored_config", "study_data", "agenda", "other_data", "final_test"],
     ["study", "loop", "tables"],
     ["analysis"],
     ["report"],
@@ -33,7 +33,7 @@ FLOORS = [
     ["cli"],
     ["__main__"],
 ]
-RUNNING = {"nn", "data.loading", "trainers", "workers", "study", "study_data"}
+RUNNING = {"nn", "data.loading", "trainers", "workers", "study", "study_data", "final_test"}
 READING = {"tables", "analysis", "report"}
 SHARED_BY_BOTH = {"nn.hyperparameters", "data.settings"}
 

@@ -1,10 +1,11 @@
-"""best.npz is that of the leading trial, whatever the workers, and whatever was killed, and whenever."""
+"""best.npz is that of the answer, whatever the workers, and whatever was killed, and whenever."""
 
 from __future__ import annotations
 
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import weights_driver
@@ -14,9 +15,11 @@ from hptune import loop, runs, store, study
 from hptune.errors import StorageError
 from hptune.events import EpochEnded, TrialEnded, TrialStarted
 from hptune.nn import model_file
+from hptune.nn.prediction import predict
 from hptune.search.ranking import ranked
+from hptune.store.answer import answer_of
 from hptune.store.best_weights import BestWeights
-from hptune.trial import Status, TrialResult, TrialSpec
+from hptune.trial import Kind, Origin, Status, TrialResult, TrialSpec
 
 AT_REST = {".lock", "config.yaml", "run.db", "best.npz"}
 
@@ -28,41 +31,132 @@ def drive(folder, n_workers, *step):
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    """The content of best.npz, of a run in which it changed hands."""
+    """best.npz and the test errors of a search and its confirmation, in which it changed hands."""
     folder = weights_driver.search(tmp_path_factory.mktemp("undisturbed"), 0)
-    results = store.read(folder).results
-    leaders = {ranked(results[:n])[0].number for n in range(1, len(results) + 1)}
+    snapshot = store.read(folder)
+    leaders = {ranked(snapshot.found[:n])[0].number for n in range(1, len(snapshot.found) + 1)}
     assert len(leaders) > 2
+    assert answer_of(snapshot).trial != ranked(snapshot.found)[0].number
+    return left_by(folder)
+
+
+@pytest.fixture(scope="module")
+def undisturbed_to_the_end(tmp_path_factory):
+    """The same with a retest, a zoom and another retest."""
+    folder = weights_driver.all_stages(tmp_path_factory.mktemp("undisturbed"), 0)
+    snapshot = store.read(folder)
+    assert [stage.name for stage in snapshot.stages] == ["search", "confirm-1", "retest-2", "zoom-3", "retest-4"]
+    assert len({answer_of(cut(snapshot, n)).trial for n in (2, 3, 5)}) == 3
+    return left_by(folder)
+
+
+def cut(snapshot, n):
+    """What was stored after so many stages."""
+    trials = tuple(trial for trial in snapshot.trials if trial.stage < n)
+    return replace(snapshot, stages=snapshot.stages[:n], trials=trials)
+
+
+def left_by(folder):
+    """What must not depend on how a run was trained; nothing else may be left but the database."""
     assert {path.name for path in folder.path.iterdir()} == AT_REST
-    return folder.best_npz.read_bytes()
+    snapshot = store.read(folder)
+    assert model_file.load(folder.best_npz).trial == answer_of(snapshot).weights
+    return folder.best_npz.read_bytes(), [(trial.number, trial.test_error) for trial in snapshot.trials]
 
 
-def test_it_holds_the_leader(undisturbed, tmp_path):
+def test_it_holds_the_best_training_of_the_confirmed_answer(undisturbed, tmp_path):
     folder = weights_driver.search(tmp_path, 0)
-    model, best = model_file.load(folder.best_npz), ranked(store.read(folder).results)[0]
-    assert (model.trial, model.score, model.metric) == (best.number, best.score, "dev_loss")
+    snapshot = store.read(folder)
+    model, answer = model_file.load(folder.best_npz), answer_of(snapshot)
+    confirming = [trial for trial in snapshot.trials if trial.spec.origin.parent == answer.trial and trial.stage == 1]
+    assert len(confirming) == 3
+    best = min(confirming, key=lambda trial: trial.result.score)
+    assert (model.trial, model.score, model.metric) == (best.number, best.result.score, "dev_loss")
 
 
-@pytest.mark.parametrize("n_workers", [1, 3])
-def test_the_bytes_are_the_same_with_any_number_of_workers(n_workers, undisturbed, tmp_path):
-    folder = weights_driver.search(tmp_path, n_workers)
-    assert folder.best_npz.read_bytes() == undisturbed
-    assert {path.name for path in folder.path.iterdir()} == AT_REST
+@pytest.mark.usefixtures("no_groups")
+def test_the_test_set_is_met_once_by_the_answer_of_a_finished_run(undisturbed, undisturbed_to_the_end, tmp_path):
+    with weights_driver.open_store(tmp_path) as opened:
+        with pytest.raises(KeyboardInterrupt):
+            stop_after(opened, 13)  # of 14 trials
+        assert all(trial.test_error is None for trial in opened.snapshot().trials)
+        weights_driver.sitting(opened, 0)
+        before = [trial.number for trial in opened.snapshot().trials if trial.test_error is not None]
+        assert before == [answer_of(opened.snapshot()).weights]
+        met = []
+        opened.set_test_error = lambda *arguments: met.append(arguments)
+        weights_driver.sitting(opened, 0)  # nothing left: not once more
+        assert met == []
+    assert left_by(opened.folder) == undisturbed
+    tested = [number for number, error in undisturbed_to_the_end[1] if error is not None]
+    assert 1 < len(tested) <= 3  # the answers of the search, of the first retest and of the second
+    assert {store.read(opened.folder).trials[number].stage for number in before} == {1}
+
+
+@pytest.fixture
+def no_groups(monkeypatch):
+    """A write for every poll."""
+    monkeypatch.setattr(weights_driver.loop, "GROUP_S", 0.0)
+
+
+def stop_after(opened, n_trials):
+    """A sitting that ends without notice once so many trials have ended."""
+    append = opened.append
+
+    def counted(events, *rest):
+        append(events, *rest)
+        if len(opened.snapshot().results) >= n_trials:
+            raise KeyboardInterrupt
+
+    opened.append = counted
+    try:
+        weights_driver.sitting(opened, 0)
+    finally:
+        del opened.append
+
+
+def test_the_number_is_that_of_the_network_on_the_test_set(tmp_path):
+    folder = weights_driver.search(tmp_path, 0)
+    model, data = model_file.load(folder.best_npz), weights_driver.load(weights_driver.config().data)
+    found = predict(model, data.test.x, data.test.y)
+    assert store.read(folder).trials[model.trial].test_error == found.errors / len(data.test)
+
+
+@pytest.mark.usefixtures("no_groups")
+def test_weights_that_may_become_the_best_survive_between_sittings_and_others_do_not(tmp_path):
+    """Between sittings there is at most one file a configuration; here the second has ended once, the first wholly."""
+    with weights_driver.open_store(tmp_path) as opened:
+        with pytest.raises(KeyboardInterrupt):
+            stop_after(opened, 12)
+        snapshot = opened.snapshot()
+        first, _ = snapshot.stages[1].plan.trials
+        scores = {trial.number: trial.result.score for trial in snapshot.trials_of(snapshot.stages[1]) if trial.result}
+        assert answer_of(snapshot).trial == first
+        assert answer_of(snapshot).weights == min((8, 9, 10), key=scores.get)
+        assert [path.name for path in opened.folder.weights.iterdir()] == ["11.npz"]
+        assert model_file.load(opened.folder.best_npz).trial == answer_of(snapshot).weights
+        (opened.folder.weights / ".13.npz.123").write_text("half")
+        weights_driver.sitting(opened, 0)
+    left_by(opened.folder)
+
+
+def test_the_bytes_are_the_same_with_any_number_of_workers(undisturbed_to_the_end, tmp_path):
+    assert left_by(weights_driver.all_stages(tmp_path, 3)) == undisturbed_to_the_end
 
 
 def leads(folder):
-    """Whether best.npz, if it is there, and the drafts hold the leader of what is stored."""
-    order = ranked(store.read(folder).results)
-    if not order:
+    """Whether best.npz, if it is there, and the drafts hold the answer of what is stored."""
+    answer = answer_of(store.read(folder))
+    if answer is None:
         return not folder.best_npz.exists()
-    places = [folder.best_npz, folder.weights_of(order[0].number)]
-    return order[0].number in [model_file.load(place).trial for place in places if place.exists()]
+    places = [folder.best_npz, folder.weights_of(answer.weights)]
+    return answer.weights in [model_file.load(place).trial for place in places if place.exists()]
 
 
-@pytest.mark.parametrize(("n_workers", "steps"), [(0, (9,)), (2, (11,))])
-def test_kill_9_at_a_step_then_resume_gives_the_same_bytes(n_workers, steps, undisturbed, tmp_path):
+@pytest.mark.parametrize(("n_workers", "steps"), [(0, (75,)), (2, (9,))])
+def test_kill_9_at_a_step_then_resume_gives_the_same_bytes(n_workers, steps, undisturbed_to_the_end, tmp_path):
     for step in steps:
-        survive(tmp_path / str(step), n_workers, step, undisturbed)
+        assert survive(tmp_path / str(step), n_workers, step, undisturbed_to_the_end)
 
 
 def survive(place, n_workers, step, undisturbed):
@@ -71,35 +165,35 @@ def survive(place, n_workers, step, undisturbed):
     if died.returncode == 0:
         return False
     assert died.returncode == -signal.SIGKILL, died.stderr
-    (folder,) = runs.find_all(place)
-    assert leads(folder)
+    assert all(map(leads, runs.find_all(place)))  # the first step is before it appears
     resumed = drive(place, n_workers)
     assert resumed.returncode == 0, resumed.stderr
-    assert folder.best_npz.read_bytes() == undisturbed
-    assert {path.name for path in folder.path.iterdir()} == AT_REST
+    (folder,) = runs.find_all(place)
+    assert left_by(folder) == undisturbed
     return True
 
 
 @pytest.mark.sweep
-@pytest.mark.parametrize("n_workers", [0, 1, 2])
-def test_sweep_of_kills_at_every_step(n_workers, undisturbed, tmp_path):
-    step = 1
-    while survive(tmp_path / str(step), n_workers, step, undisturbed):
-        step += 1
-        assert step < 200
-    assert step > 15
+@pytest.mark.parametrize(
+    ("n_workers", "first", "stride"), [*((0, first, 8) for first in range(1, 9)), (1, 1, 17), (2, 1, 17), (2, 9, 17)]
+)
+def test_sweep_of_kills_at_every_step(n_workers, first, stride, undisturbed_to_the_end, tmp_path):
+    step = first
+    while survive(tmp_path / str(step), n_workers, step, undisturbed_to_the_end):
+        step += stride
+        assert step < 500
+    assert step > 100
 
 
 @pytest.mark.sweep
-def test_kills_one_after_the_other_in_the_same_run(undisturbed, tmp_path):
-    for step in (5, 6):
-        drive(tmp_path, 0, step)
-    assert drive(tmp_path, 0).returncode == 0
-    assert runs.find_all(tmp_path)[0].best_npz.read_bytes() == undisturbed
+def test_kills_one_after_the_other_in_the_same_run(undisturbed_to_the_end, tmp_path):
+    while drive(tmp_path, 0, 25).returncode == -signal.SIGKILL:
+        assert all(map(leads, runs.find_all(tmp_path)))
+    assert left_by(runs.find_all(tmp_path)[0]) == undisturbed_to_the_end
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize("number", [5])
+@pytest.mark.parametrize("number", [5, 12])
 def test_a_worker_that_dies_around_the_writing_of_its_weights_changes_nothing(
     number, moment, undisturbed, tmp_path, monkeypatch
 ):
@@ -107,12 +201,12 @@ def test_a_worker_that_dies_around_the_writing_of_its_weights_changes_nothing(
     folder = weights_driver.search(tmp_path / "runs", 2, "fake_trainers:network_that_dies")
     assert (tmp_path / "struck").exists()
     assert store.read(folder).trials[number].attempts == 2
-    assert folder.best_npz.read_bytes() == undisturbed
-    assert {path.name for path in folder.path.iterdir()} == AT_REST
+    assert left_by(folder) == undisturbed
 
 
 def test_a_worker_leaves_the_weights_of_the_lower_score_and_of_equals_of_the_lower_number(tmp_path, monkeypatch):
-    scores = {5: 0.5, 7: 0.5, 2: 0.5, 3: 0.5, 8: 0.6, 9: 0.4, 1: 0.5}
+    scores = {5: 0.5, 4: 0.1, 7: 0.5, 2: 0.5, 3: 0.5, 6: 0.9, 8: 0.6, 9: 0.4, 1: 0.5}
+    confirming = (4, 6)  # whose weights are wanted in any case
     train = weights_driver.network.train
 
     def scripted(*arguments, number, **options):
@@ -127,10 +221,11 @@ def test_a_worker_leaves_the_weights_of_the_lower_score_and_of_equals_of_the_low
             opened.folder.weights.mkdir()
             train_one = weights_driver.network.prepare(study.job_of(weights_driver.config(), opened.folder))
             for number in scores:
-                list(train_one(TrialSpec(number, 0, {}, 0)))
+                origin = Origin(Kind.CONFIRMATION, 0) if number in confirming else Origin(Kind.COARSE)
+                list(train_one(TrialSpec(number, 0, {}, 0, origin)))
                 if opened.folder.weights_of(number).exists():
                     left.append(number)
-    assert left == [5, 2, 9]
+    assert left == [5, 4, 2, 6, 9]
 
 
 class Events:

@@ -1,8 +1,9 @@
-"""Searches with the built-in network in a folder, and may kill itself at a named step: for tests of best.npz.
+"""Runs with the built-in network in a folder, and may kill itself at a named step: for tests of best.npz.
 
     python weights_driver.py FOLDER WORKERS [N]
 
-N counts every write to the database and every file that becomes best.npz or is deleted, each before and after.
+A run searches and confirms, is tested again, zoomed and tested again. N counts every write to the database and every
+file that becomes best.npz or is deleted, each before and after.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ import os
 import signal
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
-from hptune import loop, runs, study
+from hptune import agenda, final_test, loop, runs, study
 from hptune.config import study_file, yaml_tree
 from hptune.data.loading import load
+from hptune.search import plan, zoom
 from hptune.store import Store
 from hptune.store.best_weights import BestWeights
 from hptune.trainers import network
@@ -29,8 +32,9 @@ space:
   learning_rate: {scale: log, low: 1e-5, high: 0.3}
   normalize_inputs: {choices: [true, false]}
   batch_norm: {choices: [true, false]}
-search: {method: random, trials: 8, seed: 4, metric: dev_loss, confirm: false, parallel: 2}
+search: {trials: 14, seed: 7, metric: dev_loss, parallel: 2}
 """
+plan.CONFIRM_SHARE = 0.45  # 8 trials, and 2 of them confirmed
 
 
 def config():
@@ -43,15 +47,46 @@ def open_store(folder):
     return Store(existing[-1]) if existing else study.create(config(), Path(folder), facts)
 
 
-def search(folder, n_workers, trainer=network.TRAINER):
-    with open_store(folder) as store:
-        data = load(config().data)
-        with study.data_for_workers(store.folder, config(), data), BestWeights(store) as best_weights:
+def sitting(store, n_workers, trainer=network.TRAINER):
+    """Train what is left, then test the answer, as a sitting of the program does."""
+    with study.data_for_workers(store.folder, config(), load(config().data)):
+        with BestWeights(store) as best_weights:
             job = study.job_of(config(), store.folder)
             job = type(job)(trainer, job.metric, job.settings)
             with closing(InlineWorker(job) if n_workers == 0 else LocalWorkers(job, n_workers)) as workers:
                 for event in loop.run(store, workers, config(), loop.Stop()):
                     best_weights.see(event)
+        if final_test.is_due(store.snapshot()):
+            final_test.measure(store)
+
+
+def search(folder, n_workers, trainer=network.TRAINER):
+    """A search and its confirmation."""
+    with open_store(folder) as store:
+        sitting(store, n_workers, trainer)
+    return store.folder
+
+
+def _zoom(snapshot):
+    settings = replace(config(), search=replace(config().search, trials=4))
+    return study.plan_zoom(snapshot, settings, zoom.Around.parse("best"), zoom.FACTOR)[0]
+
+
+LATER = (  # after the search and its confirmation
+    lambda snapshot: agenda.retest_stage(snapshot, 3, 2),
+    _zoom,
+    lambda snapshot: agenda.retest_stage(snapshot, 3, 2),
+)
+
+
+def all_stages(folder, n_workers):
+    """A search, its confirmation, and what may come later; goes on where it was killed."""
+    with open_store(folder) as store:
+        sitting(store, n_workers)
+        for number, following in enumerate(LATER, 2):
+            if len(store.snapshot().stages) == number:
+                study.add_stage(store, following(store.snapshot()))
+                sitting(store, n_workers)
     return store.folder
 
 
@@ -79,7 +114,8 @@ def die_at(n):
 
         setattr(place, name, both)
 
-    watched(Store, "append")
+    for name in ("append", "add_stage", "set_test_error"):
+        watched(Store, name)
     for name in ("replace", "unlink"):
         watched(Path, name, lambda path, *_: ".weights" in path.parts)
 
@@ -87,4 +123,4 @@ def die_at(n):
 if __name__ == "__main__":
     loop.GROUP_S = 0.0  # a write for every poll, so that there are many steps to die at
     die_at(int(sys.argv[3]) if len(sys.argv) > 3 else 0)
-    search(sys.argv[1], int(sys.argv[2]))
+    all_stages(sys.argv[1], int(sys.argv[2]))

@@ -13,6 +13,7 @@ from hptune.cli.checking import check
 from hptune.cli.options import discard
 from hptune.cli.predicting import predict
 from hptune.cli.reading import export, list_runs, report
+from hptune.cli.retesting import retest
 from hptune.cli.training import resume, search, zoom
 from hptune.errors import HptuneError, StorageError, did_you_mean
 
@@ -38,9 +39,10 @@ HELP = """Tune hyperparameters from one YAML file.
 
 \b
 hptune check config.yaml       what would be searched, and whether the data are sound
-hptune search config.yaml      random search, many networks in parallel
-hptune zoom --around best      narrow the space around the best trial, sample it again
+hptune search config.yaml      from coarse to fine, many networks in parallel
+hptune zoom --around best      search on in a smaller space around the best trial
 hptune report                  leaderboard, curves, diagnosis, what to do next
+hptune retest                  the best again from fresh seeds, or on other data: does the ranking hold?
 hptune predict data.csv        predictions of the best network
 """
 
@@ -53,7 +55,7 @@ def cli() -> None:
     """Gather the commands."""
 
 
-for command in (check, search, resume, zoom, report, predict, list_runs, export):
+for command in (check, search, resume, zoom, retest, report, predict, list_runs, export):
     cli.add_command(command)
 
 

@@ -105,15 +105,15 @@ def _schema(model: Model, folder: RunFolder) -> TableSchema:
 
 
 def _note_if_stale(model: Model, folder: RunFolder) -> None:
-    """Say so where the weights are not those of the trial that leads by now."""
-    from hptune.search.ranking import ranked
+    """Say so where the weights are not those of the answer by now."""
     from hptune.store import read
+    from hptune.store.answer import answer_of
 
-    leading = None
+    answer = None
     with contextlib.suppress(HptuneError):  # whatever is wrong with the database, the network is there
-        leading = next(iter(ranked(read(folder).results)), None)
-    if leading is not None and leading.number != model.trial:
-        text = f"best.npz is of trial {model.trial}, but trial {leading.number} leads: hptune resume {folder.path}"
+        answer = answer_of(read(folder))
+    if answer is not None and answer.weights != model.trial:
+        text = f"best.npz is of trial {model.trial}, but trial {answer.weights} leads: hptune resume {folder.path}"
         click.echo(f"Note: {text} brings it up to date", err=True)
 
 

@@ -35,7 +35,7 @@ def _name(_ctx: click.Context, _option: click.Parameter, value: str | None) -> s
     return value
 
 
-@click.command(short_help="Start a run: random search in the space of CONFIG.")
+@click.command(short_help="Start a run: search the space of CONFIG.")
 @click.argument("config", type=click.Path(path_type=Path))
 @budget_options
 @workers_option
@@ -43,7 +43,7 @@ def _name(_ctx: click.Context, _option: click.Parameter, value: str | None) -> s
 @set_option
 @click.option("--name", callback=_name, help="Name of the run.  [default: name in the study file]")
 @runs_option
-@click.option("--dry-run", is_flag=True, help="Print the exact configurations that would run; write nothing.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and the first configurations; write nothing.")
 def search(
     config: Path,
     trials: int | None,
@@ -82,7 +82,7 @@ def search(
     with study.create(loaded, runs, data) as store, session.sitting(store.folder, loaded, dataset):
         del dataset  # memory that is needed no more
         say(console, _headline(loaded, data, store))
-        _train(store, loaded, console, workers, runs)
+        train(store, loaded, console, workers, runs)
 
 
 @click.command(short_help="Go on with a run that was interrupted.")
@@ -92,7 +92,7 @@ def search(
 def resume(run: str | None, workers: int | Literal["auto"] | None, runs: Path) -> None:
     """Go on with RUN (its name or path; the newest by default) to the end of its budget."""
     set_up_blas()
-    from hptune import session, study
+    from hptune import final_test, session, study
     from hptune.report.safe_text import say
     from hptune.runs import find
     from hptune.store import Store
@@ -102,19 +102,20 @@ def resume(run: str | None, workers: int | Literal["auto"] | None, runs: Path) -
     with Store(find(runs, run)) as store:
         snapshot = store.snapshot()
         loaded = config_of(snapshot)
-        if snapshot.is_finished:
+        if snapshot.is_finished and not final_test.is_due(snapshot):
             dataset = None
             say(console, f"{store.folder.path}: all {snapshot.n_planned} trials have ended; nothing to resume.")
         else:
-            dataset = study.same_data(loaded, snapshot)
-            _say_if_elsewhere(console, snapshot)
-            say(console, f"{store.folder.path}: {_to_go(snapshot)}.")
+            dataset = study.data_to_go_on(loaded, snapshot)
+            say_if_elsewhere(console, snapshot)
+            left = to_go(snapshot) or "all trials have ended; the answer meets the test set"
+            say(console, f"{store.folder.path}: {left}.")
         with session.sitting(store.folder, loaded, dataset):
             del dataset  # memory that is needed no more
-            _train(store, loaded, console, workers, runs)
+            train(store, loaded, console, workers, runs)
 
 
-@click.command(short_help="Narrow the space around the best trial and sample it again.")
+@click.command(short_help="Search on in a smaller space around the best trial.")
 @click.option("--around", default="best", show_default=True, metavar="best|N|top:K", help=AROUND)
 @click.option("--run", help="Name or path of the run.  [default: the newest]")
 @click.option(
@@ -130,7 +131,9 @@ def resume(run: str | None, workers: int | Literal["auto"] | None, runs: Path) -
 @budget_options
 @workers_option
 @runs_option
-@click.option("--dry-run", is_flag=True, help="Print the new ranges and configurations; write nothing.")
+@click.option(
+    "--dry-run", is_flag=True, help="Print the new ranges, the plan and the first configurations; write nothing."
+)
 def zoom(
     around: str,
     run: str | None,
@@ -143,7 +146,7 @@ def zoom(
     runs: Path,
     dry_run: bool,
 ) -> None:
-    """Narrow the space of a run around its best trial, in each parameter's own scale, and sample it again."""
+    """Narrow the space of a run around its best trial, in each parameter's own scale, and search it again."""
     set_up_blas()
     from hptune import session, study
     from hptune.report.safe_text import say
@@ -166,16 +169,16 @@ def zoom(
         _print_specs(console, stage, loaded)
         return
     dataset = study.same_data(loaded, snapshot)
-    _say_if_elsewhere(console, snapshot)
+    say_if_elsewhere(console, snapshot)
     with Store(folder) as store, session.sitting(folder, loaded, dataset):
         del dataset  # memory that is needed no more
         snapshot = store.snapshot()  # again, now that nobody else can write
         stage, found = study.plan_zoom(snapshot, loaded, centre, factor or zooming.FACTOR)
-        if to_go := _to_go(snapshot):
-            say(console, f"{folder.path}: {to_go}, which the zoom replaces.")
+        if left := to_go(snapshot):
+            say(console, f"{folder.path}: {left}, which the zoom replaces.")
         study.add_stage(store, stage)
         _print_zoom(console, f"{folder.path}: {stage.name}, {stage.origin}, {plan_text(stage.plan)}", found)
-        _train(store, loaded, console, workers, runs)
+        train(store, loaded, console, workers, runs)
 
 
 def _for_zoom(config: StudyConfig, budget: Budget, method: Method | None) -> StudyConfig:
@@ -188,7 +191,7 @@ def _for_zoom(config: StudyConfig, budget: Budget, method: Method | None) -> Stu
     return replace(config, search=settings)
 
 
-def _train(
+def train(
     store: Store, config: StudyConfig, console: Console, workers: int | Literal["auto"] | None, runs: Path
 ) -> None:
     """Train what is left, show what was found, say what to type next, and end with the right exit code."""
@@ -203,7 +206,7 @@ def _train(
         sys.exit(NOTHING_SUCCEEDED)
 
 
-def _to_go(snapshot: Snapshot) -> str:
+def to_go(snapshot: Snapshot) -> str:
     """How much of a run is left, in words; empty where nothing is."""
     if snapshot.is_finished:
         return ""
@@ -217,9 +220,8 @@ def _headline(config: StudyConfig, data: dict[str, Any], store: Store) -> str:
     from hptune.report.spaces import plan_text
 
     counts = ", ".join(f"{data[name]:,} {name}" for name in ("train", "dev", "test") if data[name])
-    source = config.data.source or Path(config.data.path or "").name
     plan = plan_text(store.snapshot().stages[0].plan)
-    return f"{store.folder.path}: {plan} on {source} ({counts}), seed {config.search.seed}"
+    return f"{store.folder.path}: {plan} on {config.data.name} ({counts}), seed {config.search.seed}"
 
 
 def _say_if_small(console: Console, config: StudyConfig) -> None:
@@ -235,7 +237,7 @@ def _say_if_small(console: Console, config: StudyConfig) -> None:
         say(console, text, "yellow")
 
 
-def _say_if_elsewhere(console: Console, snapshot: Snapshot) -> None:
+def say_if_elsewhere(console: Console, snapshot: Snapshot) -> None:
     from hptune import study
     from hptune.report.safe_text import say
 
@@ -251,7 +253,7 @@ def _print_dry_run(console: Console, config: StudyConfig) -> None:
 
 
 def _print_specs(console: Console, stage: Stage, config: StudyConfig) -> None:
-    """Print the configurations that are certain, and what depends on their results."""
+    """Print the plan and the configurations that are certain, whatever comes of them."""
     from hptune import agenda
     from hptune.config.study_file import stage_space
     from hptune.report.safe_text import say
@@ -259,8 +261,12 @@ def _print_specs(console: Console, stage: Stage, config: StudyConfig) -> None:
 
     specs = agenda.certain_specs(stage, config)
     specs_table(console, specs, stage_space(stage.space))
-    if len(specs) != stage.n_trials:
-        say(console, f"These {len(specs)} are certain, of {plan_text(stage.plan)}; the rest depends on their results.")
+    plan = plan_text(stage.plan)
+    if len(specs) == stage.n_trials:
+        say(console, f"{plan[0].upper()}{plan[1:]}: these are all its configurations.")
+    else:
+        beginning = f"These {len(specs)} trials are certain" if len(specs) > 1 else "This trial is certain"
+        say(console, f"{plan[0].upper()}{plan[1:]}. {beginning}; those after them depend on what comes of these.")
 
 
 def _print_zoom(console: Console, title: str, found: Zoom) -> None:

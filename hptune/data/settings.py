@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 TASKS = ("classification", "regression")
@@ -43,6 +44,11 @@ class DataSettings:
     @property
     def is_regression(self) -> bool:
         return self.task == "regression"
+
+    @property
+    def name(self) -> str:
+        """The built-in set, or the file without its folder."""
+        return self.source or PurePath(self.path or "").name
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

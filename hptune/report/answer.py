@@ -1,4 +1,4 @@
-"""What was found: the best trial with its diagnosis, what failed and why, and what to do next."""
+"""What was found: the answer with its diagnosis, what failed and why, and what to do next."""
 
 from __future__ import annotations
 
@@ -20,14 +20,22 @@ VERDICT_STYLES = {"neither": "green"}
 
 
 def print_best(console: Console, best: BestTrial) -> None:
-    """The best trial's errors, what they mean, and where it lies in its space."""
-    heading(console, f"Best trial: {best.trial} ({best.stage})")
-    say(console, f"{best.metric} {show(best.score)} at epoch {best.best_epoch} of {best.epochs}")
+    """The answer's score and errors, what they mean, and where it lies in its space."""
+    if best.n_seeds:
+        heading(console, f"Answer: the hyperparameters of trial {best.trial} ({best.stage})")
+        spread = "" if best.standard_error is None else f", standard error {show(best.standard_error)}"
+        say(console, f"{best.metric} {show(best.score)}, mean of {counted(best.n_seeds, 'fresh seed')}{spread}")
+        say(console, f"best network: trial {best.weights_trial}, at epoch {best.best_epoch} of {best.epochs}")
+    else:
+        heading(console, f"Best trial: {best.trial} ({best.stage})")
+        say(console, f"{best.metric} {show(best.score)} at epoch {best.best_epoch} of {best.epochs}")
     if best.ties:
         say(console, f"the same in {counted(len(best.ties), 'other trial')}: {_numbers(best.ties)}")
     named = {"train": best.train_error, "dev": best.dev_error, "test": best.test_error, "Bayes": best.bayes_error}
     errors = [f"{name} {show(error)}" for name, error in named.items() if error is not None]
     say(console, f"errors, dropout off: {', '.join(errors)}")
+    if best.to_test:
+        say(console, "test error: measured once, for the answer, when the run is finished")
     if best.target_deviation is not None:
         say(console, _own_units(named, best.target_deviation))
     if best.diagnosis is not None:
@@ -62,7 +70,8 @@ def _print_diagnosis(console: Console, found: Diagnosis) -> None:
 def _border_text(hit: BorderHit) -> str:
     side = "lower" if hit.side == "low" else "upper"
     limit = "" if hit.can_extend else ", which is the legal limit"
-    return f"{hit.name} {show(hit.value)} lies at the {side} end of {hit.domain.describe()}{limit}"
+    others = ", as do others of the best five" if hit.is_crowded else ""
+    return f"{hit.name} {show(hit.value)} lies at the {side} end of {hit.domain.describe()}{others}{limit}"
 
 
 def print_failures(console: Console, failures: Sequence[Failure]) -> None:

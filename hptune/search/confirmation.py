@@ -29,6 +29,11 @@ class Confirmed:
         return math.fsum(self.scores) / len(self.scores)
 
     @property
+    def best_training(self) -> int:
+        """The training with the lowest score; of equals the first."""
+        return min(zip(self.scores, self.trainings, strict=True))[1]
+
+    @property
     def standard_error(self) -> float | None:
         """Of the mean; None of a single score, and where a training has not completed."""
         if len(self.scores) < 2 or math.isinf(self.mean):

@@ -34,6 +34,11 @@ class Stage:
         return isinstance(self.plan, SearchPlan)
 
     @property
+    def has_own_data(self) -> bool:
+        """Whether it is trained on the data of the run, not on others (see ConfirmPlan)."""
+        return isinstance(self.plan, SearchPlan) or self.plan.data is None
+
+    @property
     def final_space(self) -> str:
         """The space, extended where the search has extended it."""
         return self.extended or self.space
@@ -143,17 +148,6 @@ def n_planned(stages: Sequence[tuple[int | None, Plan]]) -> int | None:
     return sum(n for n in n_trials if n is not None) + to_come
 
 
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """A run in numbers that need not read every trial."""
-
-    facts: Mapping[str, Any]
-    n_planned: int | None  # as in Snapshot
-    n_done: int
-    best_score: float | None
-    writer: str | None  # as in Snapshot
-
-
 def read(folder: RunFolder) -> Snapshot:
     """A run without its curves. Works at any time, also while a search writes."""
     with database.errors(folder.path), database.reading(folder) as connection:
@@ -169,21 +163,10 @@ def read_with_curves(folder: RunFolder) -> tuple[Snapshot, list[tuple[Any, ...]]
         return from_connection(folder, connection), curves
 
 
-def read_overview(folder: RunFolder) -> Overview:
-    """A run in a few numbers."""
-    with database.errors(folder.path), database.understood(folder.path), database.reading(folder) as connection:
-        stages = [_stage(row) for row in connection.execute("SELECT * FROM stages ORDER BY stage")]
-        n_done, best = connection.execute(
-            "SELECT count(status), min(CASE status WHEN 'completed' THEN score END) FROM trials"
-        ).fetchone()
-        planned = n_planned([(stage.n_trials, stage.plan) for stage in stages])
-        return Overview(_facts(connection), planned, n_done, best, database.holder(folder))
-
-
-def from_connection(folder: RunFolder, connection: sqlite3.Connection) -> Snapshot:
-    """What an open connection sees."""
+def from_connection(folder: RunFolder, connection: sqlite3.Connection, condition: str = "") -> Snapshot:
+    """What an open connection sees; of the trials those that meet a condition, as SQL."""
     stages = connection.execute("SELECT * FROM stages ORDER BY stage").fetchall()
-    trials = connection.execute("SELECT * FROM trials ORDER BY number").fetchall()
+    trials = connection.execute(f"SELECT * FROM trials {condition} ORDER BY number").fetchall()  # noqa: S608  (ours)
     sittings = connection.execute("SELECT * FROM sittings ORDER BY sitting").fetchall()
     with database.understood(folder.path):
         return Snapshot(

@@ -18,7 +18,7 @@ from hptune.nn.training import Trained, train
 from hptune.replacing import replace_file
 from hptune.runs import RunFolder
 from hptune.trainers import Train
-from hptune.trial import EpochMetrics, FinalCheck, Job, TrialSpec
+from hptune.trial import EpochMetrics, FinalCheck, Job, Kind, TrialSpec
 
 TRAINER = f"{__name__}:prepare"
 
@@ -26,8 +26,8 @@ TRAINER = f"{__name__}:prepare"
 def prepare(job: Job) -> Train:
     """A Train for a job whose settings hold "folder" (that of the run, during a sitting) and "train" (fixed values).
 
-    Of the trials that it trains, each that is better than those before leaves its weights in the run's folder, where
-    the parent finds them (store.best_weights).
+    Of the trials that it trains, each that is better than those before and each that confirms another leaves its
+    weights in the run's folder, where the parent finds them (store.best_weights).
 
     Raises:
         DataError: the data are not there, or damaged.
@@ -46,10 +46,12 @@ def prepare(job: Job) -> Train:
         h = hyperparameters_of(fixed, spec.hyperparameters)  # as best.yaml names them
         dataset = datasets[h.normalize_inputs]
         trained = yield from train(dataset, h, metric=job.metric, seed=spec.seed, number=spec.stream)
-        if (trained.score, spec.number) < best:
+        is_confirming = spec.origin.kind is Kind.CONFIRMATION
+        if is_confirming or (trained.score, spec.number) < best:
             model = _model(trained, dataset, h, job, spec)
             replace_file(folder.weights_of(spec.number), model_file.to_bytes(model))
-            best = trained.score, spec.number
+        if not is_confirming:
+            best = min(best, (trained.score, spec.number))
         return trained.final
 
     return train_one

@@ -1,0 +1,238 @@
+"""What fresh seeds say: how good the best are without the luck of the search, and whether a ranking holds."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hptune import stored_config
+from hptune.data.settings import DataSettings
+from hptune.search.confirmation import Confirmed
+from hptune.search.plan import ConfirmPlan
+from hptune.search.ranking import ranked
+from hptune.store import Snapshot, Stage
+from hptune.store.answer import answer_of, contenders, whole
+from hptune.tables import Run
+from hptune.trial import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A configuration that was trained again from fresh seeds."""
+
+    trial: int  # that found it
+    found_score: float  # with which
+    scores: tuple[float, ...]  # by seed; infinite where a training did not complete
+    mean: float
+    standard_error: float | None  # of the mean
+    cost: float  # estimated seconds of a training on one core; only ratios mean anything
+
+
+@dataclass(frozen=True, slots=True)
+class Optimism:
+    """By how much the score of the leader of the search was too good."""
+
+    trial: int
+    found_score: float
+    mean: float
+    n_trials: int  # completed ones, of which it was the best
+
+    @property
+    def gap(self) -> float:
+        return self.mean - self.found_score
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """The configurations that were compared on fresh seeds, the best mean first."""
+
+    metric: str
+    candidates: tuple[Candidate, ...]
+    answer: int  # a trial; the leader of the search where no configuration has completed from every seed
+    cheapest: int | None  # the least costly trial within a standard error of the answer; None without one
+    optimism: Optimism | None  # None where the leader of the search is not among them
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A configuration before and after it was trained again."""
+
+    trial: int
+    old_rank: int  # among these, from 1
+    old_mean: float | None  # confirmed before; None: only found
+    old_standard_error: float | None
+    found_score: float
+    rank: int
+    scores: tuple[float, ...]
+    mean: float
+    standard_error: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Retest:
+    """Whether an old ranking holds, on fresh seeds or on other data."""
+
+    stage: str
+    metric: str
+    n_seeds: int
+    n_to_go: int  # configurations that have not ended from every seed
+    data: str | None  # the name of other data; None: the run's own
+    differences: tuple[str, ...]  # of the other data from the run's own
+    standings: tuple[Standing, ...]  # in the new order
+    n_pairs: int  # of configurations with different means
+    n_pairs_kept: int  # that are in the same order as before
+    gap: float | None  # by how much the old best is above the new one, seed by seed; None if one did not complete
+    gap_standard_error: float | None  # of that; None of a single seed
+
+    @property
+    def tau(self) -> float | None:
+        """Kendall's rank correlation (Kendall 1938): 1 for the same order, -1 for the reverse one."""
+        return (2 * self.n_pairs_kept - self.n_pairs) / self.n_pairs if self.n_pairs else None
+
+    @property
+    def old_best(self) -> Standing:
+        return min(self.standings, key=lambda one: one.old_rank)
+
+    @property
+    def new_best(self) -> Standing:
+        return self.standings[0]
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether the old best is the new one or within a standard error of it; None where it cannot be told."""
+        if self.old_best is self.new_best:
+            return True
+        if math.isinf(self.old_best.mean):
+            return False
+        if self.gap is None or self.gap_standard_error is None:
+            return None
+        return self.gap <= self.gap_standard_error
+
+
+def confirmation(run: Run) -> Confirmation | None:
+    """What confirmations on the run's own data have shown; None where no configuration has been confirmed."""
+    snapshot = run.snapshot
+    compared, answer = contenders(snapshot), answer_of(snapshot)
+    if not compared or answer is None:
+        return None
+    found = _found_scores(snapshot)
+    cost = _training_cost(run)
+    candidates = tuple(
+        Candidate(one.trial, found[one.trial], one.scores, one.mean, one.standard_error, cost(one)) for one in compared
+    )
+    leader = ranked(snapshot.found)[0]
+    optimism = None
+    n_completed = sum(result.score is not None for result in snapshot.found)
+    for one in candidates:
+        if one.trial == leader.number and math.isfinite(one.mean):
+            optimism = Optimism(one.trial, one.found_score, one.mean, n_completed)
+    return Confirmation(
+        run.config.search.metric, candidates, answer.trial, _cheapest(candidates, answer.trial), optimism
+    )
+
+
+def _cheapest(candidates: Sequence[Candidate], answer: int) -> int | None:
+    best = next((one for one in candidates if one.trial == answer), None)
+    if best is None or best.standard_error is None:
+        return None
+    near = [one for one in candidates if one.mean <= best.mean + best.standard_error]
+    return min(near, key=lambda one: (one.cost, one.mean)).trial
+
+
+def retests(run: Run) -> tuple[Retest, ...]:
+    """What each retest has shown so far."""
+    stages = [s for s in run.snapshot.stages if isinstance(s.plan, ConfirmPlan) and s.plan.follows is None]
+    found = [retest(run, stage) for stage in stages]
+    return tuple(one for one in found if one is not None)
+
+
+def retest(run: Run, stage: Stage) -> Retest | None:
+    """What a retest has shown; None before a configuration has ended from every seed."""
+    snapshot, plan = run.snapshot, stage.plan
+    assert isinstance(plan, ConfirmPlan)
+    new = whole(snapshot, stage)
+    if not new:
+        return None
+    standings = _standings(snapshot, stage, plan.trials, new)
+    pairs = [
+        (one.old_rank < other.old_rank) for one, other in itertools.combinations(standings, 2) if one.mean != other.mean
+    ]
+    by_trial = {one.trial: one for one in new}
+    old_best = by_trial[min(standings, key=lambda one: one.old_rank).trial]
+    gap, gap_standard_error = _paired(old_best.scores, new[0].scores)
+    return Retest(
+        stage=stage.name,
+        metric=run.config.search.metric,
+        n_seeds=len(plan.replicates),
+        n_to_go=len(plan.trials) - len(new),
+        data=None if plan.data is None else DataSettings.from_json(plan.data["settings"]).name,
+        differences=() if plan.data is None else _differences(snapshot.facts["data"], plan.data),
+        standings=standings,
+        n_pairs=len(pairs),
+        n_pairs_kept=sum(pairs),
+        gap=gap,
+        gap_standard_error=gap_standard_error,
+    )
+
+
+def _standings(
+    snapshot: Snapshot, stage: Stage, order: Sequence[int], new: Sequence[Confirmed]
+) -> tuple[Standing, ...]:
+    """The configurations in the new order; `order` is the old one."""
+    before = replace(
+        snapshot,
+        stages=snapshot.stages[: stage.number],
+        trials=tuple(trial for trial in snapshot.trials if trial.stage < stage.number),
+    )
+    old = {one.trial: one for one in contenders(before)}
+    found = _found_scores(snapshot)
+    present = [trial for trial in order if trial in {one.trial for one in new}]
+    return tuple(
+        Standing(
+            trial=one.trial,
+            old_rank=present.index(one.trial) + 1,
+            old_mean=old[one.trial].mean if one.trial in old else None,
+            old_standard_error=old[one.trial].standard_error if one.trial in old else None,
+            found_score=found[one.trial],
+            rank=rank,
+            scores=one.scores,
+            mean=one.mean,
+            standard_error=one.standard_error,
+        )
+        for rank, one in enumerate(new, 1)
+    )
+
+
+def _paired(scores: Sequence[float], others: Sequence[float]) -> tuple[float | None, float | None]:
+    """The mean difference of scores from the same seeds, and its standard error."""
+    if not all(map(math.isfinite, (*scores, *others))):
+        return None, None
+    differences = [score - other for score, other in zip(scores, others, strict=True)]
+    if len(differences) < 2:
+        return differences[0], None
+    return statistics.fmean(differences), statistics.stdev(differences) / math.sqrt(len(differences))
+
+
+def _found_scores(snapshot: Snapshot) -> dict[int, float]:
+    return {result.number: result.score for result in snapshot.found if result.score is not None}
+
+
+def _training_cost(run: Run) -> Callable[[Confirmed], float]:
+    """The estimated cost of a training of a configuration: of an epoch, times the epochs that its trainings ran."""
+    snapshot = run.snapshot
+    of_epoch = stored_config.epoch_cost(run.config, snapshot.facts["data"])
+    configurations: dict[int, Mapping[str, Value]] = {t.number: t.hyperparameters for t in snapshot.trials}
+    epochs = {result.number: result.epochs for result in snapshot.results}
+    return lambda one: of_epoch(configurations[one.trial]) * statistics.fmean(epochs[n] for n in one.trainings)
+
+
+def _differences(own: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[str, ...]:
+    """What is different in numbers, in words."""
+    names = {"train": "training examples", "dev": "dev examples", "features": "features", "classes": "classes"}
+    return tuple(
+        f"{other[key]:,} {name} instead of {own[key]:,}" for key, name in names.items() if own[key] != other[key]
+    )

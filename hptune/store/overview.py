@@ -1,0 +1,49 @@
+"""A run in a few numbers, for a list of many runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hptune.runs import RunFolder
+from hptune.store import database, snapshot
+from hptune.store.answer import answer_of
+from hptune.store.snapshot import Snapshot
+
+# what the answer depends on: in a search a single trial, and of those that confirm trials nearly all
+_LEADING = """
+WHERE json_extract(spec, '$.replicate') IS NOT NULL
+OR number = (
+    SELECT number FROM trials WHERE status = 'completed' AND json_extract(spec, '$.replicate') IS NULL
+    ORDER BY score, number LIMIT 1
+)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """A run in numbers that need not read every trial."""
+
+    facts: Mapping[str, Any]
+    n_planned: int | None  # as in Snapshot
+    n_done: int
+    best_score: float | None  # of the answer
+    writer: str | None  # as in Snapshot
+
+
+def read_overview(folder: RunFolder) -> Overview:
+    """A run in a few numbers."""
+    with database.errors(folder.path), database.reading(folder) as connection:
+        n_done = connection.execute("SELECT count(status) FROM trials").fetchone()[0]
+        found = snapshot.from_connection(folder, connection, _LEADING)
+    return Overview(found.facts, found.n_planned, n_done, _best_score(found), found.writer)
+
+
+def _best_score(found: Snapshot) -> float | None:
+    answer = answer_of(found)
+    if answer is None:
+        return None
+    if answer.confirmed is not None:
+        return answer.confirmed.mean
+    return next(result.score for result in found.found if result.number == answer.trial)
