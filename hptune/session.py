@@ -22,8 +22,7 @@ from hptune.events import Event
 from hptune.report.live import Display, Progress
 from hptune.report.outcome import Outcome
 from hptune.runs import RunFolder
-from hptune.search.ranking import ranked
-from hptune.store import Snapshot, Store
+from hptune.store import Store
 from hptune.store.best_weights import BestWeights
 from hptune.trial import Job
 from hptune.workers.cores import usable_cores
@@ -70,7 +69,7 @@ def train(store: Store, config: StudyConfig, console: Console, *, n_workers: int
         with BestWeights(store) as best_weights:
             if not snapshot.is_finished:
                 workers = _workers(study.job_of(config, store.folder), n_workers, snapshot.n_to_go)
-                progress = _progress(config, snapshot)
+                progress = Progress.of(config, snapshot)
                 cost = stored_config.epoch_cost(config, snapshot.facts["data"])
                 with contextlib.closing(workers), Display(console, progress) as display:
                     events = loop.run(store, workers, config, stop, cost)
@@ -105,19 +104,6 @@ def _workers(job: Job, n: int, n_trials: int | None) -> InlineWorker | LocalWork
     if n == 0:
         return InlineWorker(job)
     return LocalWorkers(job, n if n_trials is None else min(n, n_trials))
-
-
-def _progress(config: StudyConfig, snapshot: Snapshot) -> Progress:
-    results = snapshot.results
-    epochs = config.train.get("epochs")
-    return Progress(
-        metric=config.search.metric,
-        epochs=epochs if isinstance(epochs, int) else None,
-        planned=snapshot.n_planned,
-        done=len(results),
-        failed=sum(result.score is None for result in results),
-        best=next(iter(ranked(snapshot.found)), None),
-    )
 
 
 def _heeded_signals(stop: loop.Stop) -> contextlib.AbstractContextManager[None]:

@@ -38,6 +38,8 @@ RESULT_COLUMNS: Mapping[str, str] = {
     "trial": WHOLE,
     "stage": TEXT,
     "origin": TEXT,
+    "parent": MAYBE_WHOLE,
+    "side": REAL,
     "status": TEXT,
     "reason": TEXT,
     "best_epoch": MAYBE_WHOLE,
@@ -84,7 +86,8 @@ class Run:
         self._curve_rows = curve_rows
 
     def __repr__(self) -> str:
-        done = f"{len(self.snapshot.results)} of {self.snapshot.n_planned} trials"
+        planned = self.snapshot.n_planned
+        done = f"{len(self.snapshot.results)}{'' if planned is None else f' of {planned}'} trials"
         best = self.best
         found = "none completed" if best is None else f"best {best.metric} {show(best.score)} (trial {best.trial})"
         return f"<Run {self.path}: {done}, {found}>"
@@ -172,16 +175,18 @@ class Run:
         return dtypes
 
     def _metrics_at_best_epoch(self) -> dict[int, dict[str, float]]:
-        """The four metrics of every completed trial."""
+        """The four metrics of every trial that has completed or was stopped at a bar."""
         best_epochs = {(result.number, result.best_epoch) for result in self.snapshot.results}
         return {row[0]: dict(zip(METRICS, row[2:], strict=False)) for row in self._curve_rows if row[:2] in best_epochs}
 
     def _trial_row(self, trial: StoredTrial, metrics: Mapping[str, float]) -> dict[str, Any]:
-        stage = self.snapshot.stages[trial.stage]
+        origin = trial.spec.origin
         row: dict[str, Any] = {
             "trial": trial.number,
-            "stage": stage.name,
-            "origin": trial.spec.origin.describe(),
+            "stage": self.snapshot.stages[trial.stage].name,
+            "origin": origin.describe(),
+            "parent": origin.parent,
+            "side": origin.side,
             "status": UNFINISHED,
         }
         if (result := trial.result) is not None:

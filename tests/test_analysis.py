@@ -226,8 +226,9 @@ def test_next_resume(tmp_path):
 def test_next_zoom(tmp_path):
     made = FabricatedRun(tmp_path / "run", n_trials=1)
     made.complete(0)
-    (step,) = _steps(made)
+    step, retest = _steps(made)
     assert step.text.startswith("Narrow")
+    assert retest.command == f"hptune retest {made.path}"
     assert step.command == f"hptune zoom --around best --run {made.path}"
 
 
@@ -262,7 +263,8 @@ def test_next_stop_after_two_zooms_without_gain(tmp_path):
     assert "zoom" in _steps(made)[0].command
     made.add_stage(zoomed(2, 2, 1))
     made.complete(2, errors=(0.1,), stage=2)
-    (step,) = _steps(made)
+    step, retest = _steps(made)
+    assert retest.command == f"hptune retest {made.path}"
     assert step.command == ""
     assert step.text == f"The last 2 zooms found nothing better: train the answer in {made.folder.best_yaml}"
 

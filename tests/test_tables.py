@@ -18,7 +18,20 @@ from hptune.store import database
 
 HYPERPARAMETERS = ["learning_rate", "optimizer", "beta1", "1-beta1", "hidden_units", "hidden_layers", "batch_size"]
 METRICS = ["train_loss", "train_error", "dev_loss", "dev_error"]
-TRIALS = ["trial", "stage", "origin", "status", "reason", "best_epoch", "epochs", *METRICS, *HYPERPARAMETERS, "seconds"]
+TRIALS = [
+    "trial",
+    "stage",
+    "origin",
+    "parent",
+    "side",
+    "status",
+    "reason",
+    "best_epoch",
+    "epochs",
+    *METRICS,
+    *HYPERPARAMETERS,
+    "seconds",
+]
 CURVES = ["trial", "epoch", *METRICS, "learning_rate", "seconds"]
 DOCUMENT = Path(__file__).parents[1] / "docs" / "tables.md"
 
@@ -44,6 +57,7 @@ def test_trials_rows(run):
     assert list(trials.index) == [0, 1, 2, 3, 4, 6, 7, 8]
     assert list(trials["stage"]) == ["search"] * 5 + ["zoom-1"] * 3
     assert set(trials["origin"]) == {"random"}
+    assert trials["parent"].isna().all()
     assert list(trials["status"]) == [
         "completed", "completed", "diverged", "diverged", "failed", "crashed", "unfinished", "completed",
     ]  # fmt: skip
@@ -70,7 +84,7 @@ def test_hyperparameters_keep_their_types(run):
     assert dict(run.trials.dtypes.astype(str)) == {
         **dict.fromkeys(TRIALS, "float64"),
         **dict.fromkeys(["stage", "origin", "status", "reason", "optimizer"], "string"),
-        **dict.fromkeys(["best_epoch", "epochs", "hidden_units", "hidden_layers", "batch_size"], "Int64"),
+        **dict.fromkeys(["parent", "best_epoch", "epochs", "hidden_units", "hidden_layers", "batch_size"], "Int64"),
         "trial": "int64",
     }
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hptune.domains import Border, Domain, show
+from hptune.search import borders as search_borders
 from hptune.search import zoom
+from hptune.search.borders import End
+from hptune.search.known import Known, known_of
 from hptune.search.ranking import ranked
 from hptune.space import SearchSpace
 from hptune.store import Snapshot
@@ -39,40 +42,80 @@ class BorderHit:
     value: Value
     domain: Domain
     can_extend: bool  # whether values beyond that end are legal
+    is_crowded: bool  # whether the winner and two others of the best five lie there: the range was too small
 
 
-def borders(space: SearchSpace, configuration: Mapping[str, Value]) -> tuple[BorderHit, ...]:
-    """Where a trial lies on the border of the space that it was drawn from."""
+def borders(snapshot: Snapshot, space: SearchSpace, configuration: Mapping[str, Value]) -> tuple[BorderHit, ...]:
+    """Where the best trial, of that configuration, lies on the border of the space that it was drawn from."""
+    crowded = search_borders.crowded(space, _known(snapshot, space))
     hits = []
     for change in zoom.around(space, configuration, [], zoom.FACTOR).changes:
         if change.name in configuration and change.old.size > 1:
             value = configuration[change.name]
             if (side := change.old.border(value)) is not None:
                 can_extend = getattr(change.new, side) != getattr(change.old, side)
-                hits.append(BorderHit(change.name, side, value, change.old, can_extend))
+                is_crowded = End(change.name, side) in crowded
+                hits.append(BorderHit(change.name, side, value, change.old, can_extend, is_crowded))
     return tuple(hits)
+
+
+def _known(snapshot: Snapshot, space: SearchSpace) -> list[Known]:
+    """The trials in a space that searches have found, each with its score alone."""
+    configurations = {trial.number: trial.hyperparameters for trial in snapshot.trials}
+    return [
+        known_of(configurations[result.number], result, [result.score])
+        for result in snapshot.found
+        if result.score is not None and space.contains(configurations[result.number])
+    ]
 
 
 def next_steps(snapshot: Snapshot, hits: Sequence[BorderHit], failures: Sequence[tuple[str, str]]) -> tuple[Step, ...]:
     """What to do now. failures holds (status, reason) of the groups of failed trials, the largest first."""
     run = shlex.quote(str(snapshot.folder.path))
     if not snapshot.is_finished:
-        to_go = f"{snapshot.n_to_go} of {counted(snapshot.n_planned or 0, 'trial')} to go."
-        if snapshot.writer:
-            return (Step(f"{to_go} Being searched by {snapshot.writer}."),)
-        return (Step(to_go, f"hptune resume {run}"),)
-    if not ranked(snapshot.found):
+        return (_unfinished(snapshot, run),)
+    if not any(result.status is Status.COMPLETED for result in snapshot.found):
         return _all_failed(failures)
+    return (_search_on(snapshot, hits, run), *_confirm(snapshot, run))
+
+
+def _unfinished(snapshot: Snapshot, run: str) -> Step:
+    to_go = f"{counted(len(snapshot.results), 'trial')} so far, more to go."
+    if snapshot.n_planned is not None:
+        to_go = f"{snapshot.n_to_go} of {counted(snapshot.n_planned, 'trial')} to go."
+    if snapshot.writer:
+        return Step(f"{to_go} Being searched by {snapshot.writer}.")
+    return Step(to_go, f"hptune resume {run}")
+
+
+def _confirm(snapshot: Snapshot, run: str) -> Iterator[Step]:
+    """To train the best trials again, where nothing has since they were found."""
+    if is_unconfirmed(snapshot):
+        text = "Before you rely on the best score, which is partly luck: train the best again, from fresh seeds."
+        yield Step(text, f"hptune retest {run}")
+
+
+def _search_on(snapshot: Snapshot, hits: Sequence[BorderHit], run: str) -> Step:
     if _zooms_without_gain(snapshot) >= PATIENCE:
         text = f"The last {_zooms_without_gain(snapshot)} zooms found nothing better: train the answer in"
-        return (Step(f"{text} {snapshot.folder.best_yaml}"),)
+        return Step(f"{text} {snapshot.folder.best_yaml}")
+    zooming = f"hptune zoom --around best --run {run}"
     extendable = [hit for hit in hits if hit.can_extend]
+    if crowded := [hit for hit in extendable if hit.is_crowded]:
+        ends = ", ".join(f"{hit.name} at its {_end(hit)} end ({show(hit.value)})" for hit in crowded)
+        text = f"The best trials crowd at a border: {ends}. Such a range was probably too small: a zoom extends it, and"
+        return Step(f"{text} search.extend: true in the study file lets a search do so by itself.", zooming)
     if extendable:
         ends = ", ".join(f"the {_end(hit)} end of {hit.name} ({show(hit.value)})" for hit in extendable)
-        text = f"The best trial lies at {ends}: a zoom extends the space there and narrows it elsewhere."
-    else:
-        text = "Narrow the space around the best trial and sample it more densely."
-    return (Step(text, f"hptune zoom --around best --run {run}"),)
+        return Step(f"The best trial lies at {ends}: a zoom extends the space there and narrows it elsewhere.", zooming)
+    if is_unconfirmed(snapshot):
+        return Step("Narrow the space around the best trial and search it again.", zooming)
+    return Step(f"The answer is in {snapshot.folder.best_yaml}. To search on near it:", zooming)
+
+
+def is_unconfirmed(snapshot: Snapshot) -> bool:
+    """Whether nothing has been trained again, on the run's own data, since the last search."""
+    return [stage for stage in snapshot.stages if stage.has_own_data][-1].is_search
 
 
 def _end(hit: BorderHit) -> str:

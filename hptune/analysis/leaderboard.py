@@ -10,7 +10,7 @@ import pandas as pd
 from hptune.errors import UsageError, did_you_mean
 from hptune.search.ranking import ranked
 from hptune.tables import Run
-from hptune.trial import METRICS, Value
+from hptune.trial import METRICS, Origin, Status, Value
 
 TOP = 10
 
@@ -22,10 +22,11 @@ class Row:
     rank: int | None  # from 1; None unless completed
     trial: int
     stage: str
+    origin: Origin
     status: str
     best_epoch: int | None
     epochs: int | None
-    metrics: Mapping[str, float]  # at best_epoch; empty unless completed
+    metrics: Mapping[str, float]  # at best_epoch; empty unless completed or stopped
     hyperparameters: Mapping[str, Value]  # those that were searched
     curve: tuple[float, ...]  # the metric by epoch
     sort_value: Value | None = None  # in the column that the leaderboard is sorted by
@@ -37,6 +38,7 @@ class Leaderboard:
 
     rows: tuple[Row, ...]
     n_trials: int  # from which they were taken
+    n_stopped: int  # of these, at a bar: they have no rank and come after all that have completed
     metric: str
     sort: str | None  # the column they are sorted by; None: by rank
     searched: tuple[str, ...]  # hyperparameters that can differ, in the order of the study file
@@ -47,14 +49,24 @@ def leaderboard(run: Run, top: int = TOP, sort: str | None = None) -> Leaderboar
     """The first trials of a run in the order of `sort` (see ordered)."""
     searched = tuple(dict.fromkeys(name for space in run.spaces for name in space.searched))
     table = ordered(run, sort)
-    ranks = {result.number: rank for rank, result in enumerate(ranked(run.snapshot.found), 1)}
+    completed = [result for result in ranked(run.snapshot.found) if result.status is Status.COMPLETED]
+    ranks = {result.number: rank for rank, result in enumerate(completed, 1)}
     numbers: list[int] = table["trial"].head(top).tolist()
-    metric = run.config.search.metric
-    return Leaderboard(_rows(run, numbers, ranks, searched, sort), len(table), metric, sort, searched, run.near_one)
+    return Leaderboard(
+        rows=_rows(run, numbers, ranks, searched, sort),
+        n_trials=len(table),
+        n_stopped=int((table["status"] == Status.STOPPED.value).sum()),
+        metric=run.config.search.metric,
+        sort=sort,
+        searched=searched,
+        near_one=run.near_one,
+    )
 
 
 def ordered(run: Run, sort: str | None = None) -> pd.DataFrame:
-    """The completed trials, best first; or all trials by a column of the table, missing values last.
+    """The trials of searches in the order of ranked: completed ones, best first, then stopped ones.
+
+    Or all trials by a column of the table, missing values last.
 
     Raises:
         UsageError: there is no such column.
@@ -87,10 +99,11 @@ def _rows(
             rank=ranks.get(number),
             trial=number,
             stage=record["stage"],
+            origin=trial.spec.origin,
             status=record["status"],
             best_epoch=result.best_epoch if result else None,
             epochs=result.epochs if result else None,
-            metrics={name: record[name] for name in METRICS} if number in ranks else {},
+            metrics={name: record[name] for name in METRICS} if result and result.score is not None else {},
             hyperparameters={name: trial.hyperparameters[name] for name in searched if name in trial.hyperparameters},
             curve=curves.get(number, ()),
             sort_value=None if sort is None or pd.isna(record[sort]) else record[sort],

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hptune import store, stored_config
+from hptune.analysis.closing_in import Part, parts
+from hptune.config import study_file
 from hptune.domains import Domain
 from hptune.errors import HptuneError
 from hptune.runs import RunFolder
+from hptune.search.plan import Plan
 from hptune.search.ranking import ranked
 from hptune.store import Snapshot, Stage
 from hptune.tables import Run
@@ -44,11 +48,19 @@ class StageSummary:
 
     name: str
     origin: str
+    plan: Plan
     n_planned: int | None
     n_done: int
-    best_score: float | None
+    counts: Mapping[str, int]  # trials by status, in the order of Status
+    epochs: int  # in all trials that have ended
+    elapsed_s: float  # of all sittings together; that of a confirmation is counted with its search
+    busy_s: float  # of all workers together: training trials that have ended
+    available_s: float  # of all workers together: ready for it
+    best_score: float | None  # of the completed trials of a search
     best_trial: int | None
     ranges: tuple[Range, ...]
+    extended: tuple[Range, ...]  # what the search has extended, from what to what
+    closing_in: tuple[Part, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +77,14 @@ class RunLine:
     problem: str = ""  # why it cannot be read
 
 
-def counts(snapshot: Snapshot) -> dict[str, int]:
-    """Trials by status, in the order of Status, then those to go."""
-    found = Counter(result.status.value for result in snapshot.results)
-    return {**{status.value: found[status.value] for status in Status}, "to_go": snapshot.n_to_go or 0}
+def counts(snapshot: Snapshot) -> dict[str, int | None]:
+    """Trials by status, in the order of Status, then those to go: None as long as that is not known."""
+    return {**_by_status(snapshot.results), "to_go": snapshot.n_to_go}
+
+
+def _by_status(results: Iterable[TrialResult]) -> dict[str, int]:
+    found = Counter(result.status.value for result in results)
+    return {status.value: found[status.value] for status in Status}
 
 
 def n_lost_attempts(snapshot: Snapshot) -> int:
@@ -93,15 +109,42 @@ def failures(results: Sequence[TrialResult]) -> tuple[Failure, ...]:
 
 def stage_summary(run: Run, stage: Stage) -> StageSummary:
     snapshot = run.snapshot
-    results = [trial.result for trial in snapshot.trials_of(stage) if trial.result is not None]
-    best = next(iter(ranked(results)), None)
+    ended = [(trial.spec, trial.result) for trial in snapshot.trials_of(stage) if trial.result is not None]
+    results = [result for _, result in ended]
+    completed = [result for result in results if result.status is Status.COMPLETED]
+    best = next(iter(ranked(completed)), None) if stage.is_search else None  # a confirmation finds nothing new
     old: dict[str, Domain] = {}
     if stage.parents and stage.is_search:
         grew_from = replace(snapshot, stages=snapshot.stages[: stage.number]).stage_to_narrow(stage.parents)
         old = {parameter.name: parameter.domain for parameter in run.spaces[grew_from.number].parameters}
-    ranges = tuple(Range(p.name, old.get(p.name), p.domain) for p in run.spaces[stage.number].parameters)
-    score, number = (best.score, best.number) if best else (None, None)
-    return StageSummary(stage.name, stage.origin, stage.n_trials, len(results), score, number, ranges)
+    sittings = [sitting for sitting in snapshot.sittings if sitting.stage == stage.number]
+    return StageSummary(
+        name=stage.name,
+        origin=stage.origin,
+        plan=stage.plan,
+        n_planned=stage.n_trials,
+        n_done=len(results),
+        counts=_by_status(results),
+        epochs=sum(result.epochs for result in results),
+        elapsed_s=math.fsum(sitting.elapsed_s for sitting in sittings),
+        busy_s=math.fsum(sitting.busy_s for sitting in sittings),
+        available_s=math.fsum(sitting.available_s for sitting in sittings),
+        best_score=best.score if best else None,
+        best_trial=best.number if best else None,
+        ranges=tuple(Range(p.name, old.get(p.name), p.domain) for p in run.spaces[stage.number].parameters),
+        extended=tuple(Range(*change) for change in extensions(stage.space, stage.final_space)),
+        closing_in=parts(ended),
+    )
+
+
+def extensions(old: str, new: str) -> tuple[tuple[str, Domain, Domain], ...]:
+    """What differs between two spaces of the same hyperparameters, both JSON: name, old domain, new domain."""
+    before = {parameter.name: parameter.domain for parameter in study_file.stage_space(old).parameters}
+    return tuple(
+        (parameter.name, before[parameter.name], parameter.domain)
+        for parameter in study_file.stage_space(new).parameters
+        if parameter.domain != before[parameter.name]
+    )
 
 
 def run_line(folder: RunFolder) -> RunLine:

@@ -57,7 +57,7 @@ class Report:
     data: Mapping[str, int]  # train, dev, test: examples; features; classes
     n_planned: int | None
     writer: str | None  # who is searching it just now
-    counts: Mapping[str, int]  # trials by status, and those to go
+    counts: Mapping[str, int | None]  # trials by status, and those to go; None where that is not known
     n_lost_attempts: int  # at trials whose worker died
     stages: tuple[StageSummary, ...]
     leaderboard: Leaderboard
@@ -134,7 +134,9 @@ def _best(run: Run, bayes_error: float) -> BestTrial | None:
         ties=_ties(run, best),
         bayes_error=bayes_error,
         diagnosis=found,
-        borders=advice.borders(run.spaces[run.snapshot.stage_to_narrow((best.trial,)).number], trial.hyperparameters),
+        borders=advice.borders(
+            run.snapshot, run.spaces[run.snapshot.stage_to_narrow((best.trial,)).number], trial.hyperparameters
+        ),
         hyperparameters=best.hyperparameters,
         weights=str(weights) if (weights := run.snapshot.folder.best_npz).exists() else None,
     )

@@ -39,8 +39,8 @@ HELP = """Tune hyperparameters from one YAML file.
 
 \b
 hptune check config.yaml       what would be searched, and whether the data are sound
-hptune search config.yaml      random search, many networks in parallel
-hptune zoom --around best      narrow the space around the best trial, sample it again
+hptune search config.yaml      from coarse to fine, many networks in parallel
+hptune zoom --around best      search on in a smaller space around the best trial
 hptune report                  leaderboard, curves, diagnosis, what to do next
 hptune retest                  the best again from fresh seeds, or on other data: does the ranking hold?
 hptune predict data.csv        predictions of the best network

@@ -35,7 +35,7 @@ def _name(_ctx: click.Context, _option: click.Parameter, value: str | None) -> s
     return value
 
 
-@click.command(short_help="Start a run: random search in the space of CONFIG.")
+@click.command(short_help="Start a run: search the space of CONFIG.")
 @click.argument("config", type=click.Path(path_type=Path))
 @budget_options
 @workers_option
@@ -43,7 +43,7 @@ def _name(_ctx: click.Context, _option: click.Parameter, value: str | None) -> s
 @set_option
 @click.option("--name", callback=_name, help="Name of the run.  [default: name in the study file]")
 @runs_option
-@click.option("--dry-run", is_flag=True, help="Print the exact configurations that would run; write nothing.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and the first configurations; write nothing.")
 def search(
     config: Path,
     trials: int | None,
@@ -115,7 +115,7 @@ def resume(run: str | None, workers: int | Literal["auto"] | None, runs: Path) -
             train(store, loaded, console, workers, runs)
 
 
-@click.command(short_help="Narrow the space around the best trial and sample it again.")
+@click.command(short_help="Search on in a smaller space around the best trial.")
 @click.option("--around", default="best", show_default=True, metavar="best|N|top:K", help=AROUND)
 @click.option("--run", help="Name or path of the run.  [default: the newest]")
 @click.option(
@@ -131,7 +131,9 @@ def resume(run: str | None, workers: int | Literal["auto"] | None, runs: Path) -
 @budget_options
 @workers_option
 @runs_option
-@click.option("--dry-run", is_flag=True, help="Print the new ranges and configurations; write nothing.")
+@click.option(
+    "--dry-run", is_flag=True, help="Print the new ranges, the plan and the first configurations; write nothing."
+)
 def zoom(
     around: str,
     run: str | None,
@@ -144,7 +146,7 @@ def zoom(
     runs: Path,
     dry_run: bool,
 ) -> None:
-    """Narrow the space of a run around its best trial, in each parameter's own scale, and sample it again."""
+    """Narrow the space of a run around its best trial, in each parameter's own scale, and search it again."""
     set_up_blas()
     from hptune import session, study
     from hptune.report.safe_text import say
@@ -251,7 +253,7 @@ def _print_dry_run(console: Console, config: StudyConfig) -> None:
 
 
 def _print_specs(console: Console, stage: Stage, config: StudyConfig) -> None:
-    """Print the configurations that are certain, and what depends on their results."""
+    """Print the plan and the configurations that are certain, whatever comes of them."""
     from hptune import agenda
     from hptune.config.study_file import stage_space
     from hptune.report.safe_text import say
@@ -259,8 +261,12 @@ def _print_specs(console: Console, stage: Stage, config: StudyConfig) -> None:
 
     specs = agenda.certain_specs(stage, config)
     specs_table(console, specs, stage_space(stage.space))
-    if len(specs) != stage.n_trials:
-        say(console, f"These {len(specs)} are certain, of {plan_text(stage.plan)}; the rest depends on their results.")
+    plan = plan_text(stage.plan)
+    if len(specs) == stage.n_trials:
+        say(console, f"{plan[0].upper()}{plan[1:]}: these are all its configurations.")
+    else:
+        beginning = f"These {len(specs)} trials are certain" if len(specs) > 1 else "This trial is certain"
+        say(console, f"{plan[0].upper()}{plan[1:]}. {beginning}; those after them depend on what comes of these.")
 
 
 def _print_zoom(console: Console, title: str, found: Zoom) -> None:

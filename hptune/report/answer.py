@@ -70,7 +70,8 @@ def _print_diagnosis(console: Console, found: Diagnosis) -> None:
 def _border_text(hit: BorderHit) -> str:
     side = "lower" if hit.side == "low" else "upper"
     limit = "" if hit.can_extend else ", which is the legal limit"
-    return f"{hit.name} {show(hit.value)} lies at the {side} end of {hit.domain.describe()}{limit}"
+    others = ", as do others of the best five" if hit.is_crowded else ""
+    return f"{hit.name} {show(hit.value)} lies at the {side} end of {hit.domain.describe()}{others}{limit}"
 
 
 def print_failures(console: Console, failures: Sequence[Failure]) -> None:

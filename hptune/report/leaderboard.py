@@ -13,7 +13,7 @@ from hptune.report.columns import MISSING, Column, Group, print_differing
 from hptune.report.safe_text import heading
 from hptune.report.sparkline import sparkline
 from hptune.tables import Run, complement
-from hptune.trial import Value
+from hptune.trial import Origin, Value
 from hptune.wording import counted
 
 
@@ -39,8 +39,13 @@ def print_leaderboard(console: Console, board: Leaderboard) -> None:
 
 def _title(board: Leaderboard) -> str:
     order = f"best by {board.metric}" if board.sort is None else f"first by {board.sort}"
-    trials = counted(board.n_trials, "completed trial" if board.sort is None else "trial")
-    return f"Leaderboard: the {len(board.rows)} {order} of {trials}"
+    n = len(board.rows)
+    if board.sort is not None:
+        return f"Leaderboard: the {n} {order} of {counted(board.n_trials, 'trial')}"
+    n_completed = board.n_trials - board.n_stopped
+    completed = f"{n_completed:,} completed and " if board.n_stopped else ""
+    trials = counted(board.n_stopped, "stopped trial") if board.n_stopped else counted(n_completed, "completed trial")
+    return f"Leaderboard: the {n} {order} of {completed}{trials}"
 
 
 def _column(board: Leaderboard, header: str, text: Callable[[Row], str], *, always: bool = False) -> Column:
@@ -52,13 +57,20 @@ def _optional(value: Value | None) -> str:
 
 
 def _results(board: Leaderboard) -> list[Group]:
-    """Stage, status (where it can differ), errors at the best epoch, and that epoch out of all."""
+    """Stage, origin, status (where it can differ), errors at the best epoch, and that epoch out of all."""
     stage = Column("stage", tuple(row.stage for row in board.rows), "left")
+    origin = Column("origin", tuple(_origin(row.origin) for row in board.rows), "left")
     status = Column("status", tuple(row.status for row in board.rows), "left")
     names = dict.fromkeys([board.metric, "dev_error", "train_error"])
     epoch = _column(board, "epoch", lambda row: f"{_optional(row.best_epoch)}/{_optional(row.epochs)}", always=True)
-    columns = [stage, *([status] if board.sort else []), *(_metric(board, name) for name in names), epoch]
+    are_alike = board.sort is None and not any(row.rank is None for row in board.rows)
+    columns = [stage, origin, *([] if are_alike else [status]), *(_metric(board, name) for name in names), epoch]
     return [(column,) for column in columns]
+
+
+def _origin(origin: Origin) -> str:
+    """Shorter than in trials.csv."""
+    return origin.kind.value if origin.parent is None else f"{origin.kind.value} of {origin.parent}"
 
 
 def _metric(board: Leaderboard, name: str) -> Column:

@@ -16,41 +16,106 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from hptune import agenda
+from hptune.analysis.progress import extensions
+from hptune.config.study_file import StudyConfig
 from hptune.domains import show
-from hptune.events import AttemptLost, EpochEnded, Event, Stopping, TrialEnded, TrialStarted
+from hptune.events import (
+    AttemptLost,
+    EpochEnded,
+    Event,
+    SpaceExtended,
+    StageEnded,
+    StageStarted,
+    Stopping,
+    TrialEnded,
+    TrialStarted,
+)
 from hptune.report.safe_text import plain
-from hptune.trial import EpochMetrics, TrialResult
-from hptune.wording import duration
+from hptune.search.plan import CONFIRM_SHARE, REPLICATES, Budget, SearchPlan
+from hptune.search.ranking import ranked
+from hptune.store import Snapshot
+from hptune.trial import EpochMetrics, Kind, Origin, Status, TrialResult, TrialSpec
+from hptune.wording import counted, duration
 
 SHOWN_RUNNING = 8  # running trials with a line of their own
 SHOWN_REASONS = 3  # failures told one by one; the report counts the rest
-PLAIN_LINES = 10  # progress lines of a whole search where output is piped
+PLAIN_LINES = 10  # progress lines of a whole run where output is piped, beside those that bring a new best trial
 
 
 @dataclass(slots=True)
 class Progress:
-    """Where a search stands."""
+    """Where a run stands."""
 
     metric: str
     epochs: int | None  # of a trial, where all have the same number
-    planned: int | None
+    n_trials: dict[int, int | None]  # of the stages so far; None as long as the budget has not shown how many
+    to_come: int = 0  # in a stage that has not begun
     done: int = 0
+    stopped: int = 0
     failed: int = 0
-    best: TrialResult | None = None
+    best: TrialResult | None = None  # of the searches
     running: dict[int, EpochMetrics | None] = field(default_factory=dict)
     is_stopping: bool = False
     clock: Callable[[], float] = time.monotonic
+    confirming: set[int] = field(default_factory=set)  # trials that confirm others
+    budget: Budget = field(default_factory=Budget)  # of the search, without its confirmation
+    confirms: bool = False  # whether a part of the budget is held back for that
+    spent_epochs: int = 0  # of it, by trials that have ended
+    spent_trials: int = 0
+    spent_s: float = 0.0  # in earlier sittings
+    space: str = ""  # of the search, JSON
+    newest: Origin | None = None  # of the trial started last that was not from all over a space in between
     started: float = 0.0
-    done_before: int = 0
+    pace_from: tuple[float, float] = (0.0, 0.0)  # time and share from which on the pace is measured
 
     def __post_init__(self) -> None:
-        self.started, self.done_before = self.clock(), self.done
+        self.started = self.clock()
+        self.pace_from = self.started, self.share
+
+    @classmethod
+    def of(cls, config: StudyConfig, snapshot: Snapshot) -> Self:
+        """That of a run which goes on."""
+        results = snapshot.results
+        stage = agenda.open_stage(snapshot) or snapshot.stages[-1]
+        plan = stage.plan if isinstance(stage.plan, SearchPlan) else None
+        ended = [trial.result for trial in snapshot.trials_of(stage) if trial.result is not None]
+        epochs = config.train.get("epochs")
+        has_begun = plan is None or stage is not snapshot.stages[-1]
+        return cls(
+            metric=config.search.metric,
+            epochs=epochs if isinstance(epochs, int) else None,
+            n_trials={stage.number: stage.n_trials for stage in snapshot.stages},
+            to_come=0 if plan is None or has_begun else plan.confirm * REPLICATES,
+            done=len(results),
+            stopped=sum(result.status is Status.STOPPED for result in results),
+            failed=sum(result.score is None for result in results),
+            best=next((best for best in ranked(snapshot.found)[:1] if best.status is Status.COMPLETED), None),
+            budget=plan.budget if plan else Budget(),
+            confirms=bool(plan and plan.confirm),
+            spent_epochs=sum(result.epochs for result in ended),
+            spent_trials=len(ended),
+            spent_s=sum(sitting.elapsed_s for sitting in snapshot.sittings if sitting.stage == stage.number),
+            space=stage.final_space,
+        )
+
+    @property
+    def planned(self) -> int | None:
+        """Trials of all stages; None as long as that is not known."""
+        known = [n for n in self.n_trials.values() if n is not None]
+        return self.to_come + sum(known) if len(known) == len(self.n_trials) else None
 
     def update(self, event: Event) -> bool:
         """Take an event in; True where it brings a new best trial."""
         match event:
+            case StageStarted(number, _, _, n_trials):
+                self._see_stage(number, n_trials)
+            case StageEnded(number, n_trials):
+                self._see_stage(number, n_trials)
+            case SpaceExtended(_, space):
+                self.space = space
             case TrialStarted(spec, _):
-                self.running[spec.number] = None
+                self._start(spec)
             case EpochEnded(number, metrics):
                 self.running[number] = metrics
             case AttemptLost(spec, _):
@@ -58,40 +123,96 @@ class Progress:
             case Stopping():
                 self.is_stopping = True
             case TrialEnded(result):
-                self.running.pop(result.number, None)
-                self.done += 1
-                self.failed += result.score is None
-                if result.score is not None and (self.best is None or result.score < (self.best.score or 0.0)):
-                    self.best = result
-                    return True
+                return self._end(result)
         return False
+
+    def _see_stage(self, number: int, n_trials: int | None) -> None:
+        was_known = self.planned is not None
+        if number not in self.n_trials:
+            self.to_come = 0
+        self.n_trials[number] = n_trials
+        if not was_known:  # from now on trials are counted
+            self.pace_from = self.clock(), self.share
+
+    def _start(self, spec: TrialSpec) -> None:
+        self.running[spec.number] = None
+        if spec.origin.kind is Kind.CONFIRMATION:
+            self.confirming.add(spec.number)
+        if spec.origin.kind is not Kind.GLOBAL:
+            self.newest = spec.origin
+
+    def _end(self, result: TrialResult) -> bool:
+        self.running.pop(result.number, None)
+        self.done += 1
+        self.stopped += result.status is Status.STOPPED
+        self.failed += result.score is None
+        if result.number in self.confirming:
+            return False
+        self.spent_epochs += result.epochs
+        self.spent_trials += 1
+        if result.status is not Status.COMPLETED:
+            return False
+        before, self.best = self.best, ranked([result] if self.best is None else [self.best, result])[0]
+        return self.best is not before
+
+    @property
+    def share(self) -> float:
+        """How much of the run is done: of its trials or, as long as that is not known, of its budget."""
+        if self.planned is not None:
+            return self.done / max(self.planned, 1)
+        budget = self.budget
+        searching = [metrics for number, metrics in self.running.items() if metrics and number not in self.confirming]
+        epochs = self.spent_epochs + sum(metrics.epoch for metrics in searching)
+        elapsed_s = self.spent_s + self.clock() - self.started
+        spent = ((self.spent_trials, budget.trials), (epochs, budget.epochs), (elapsed_s, budget.time_s))
+        share = max((one / limit for one, limit in spent if limit), default=0.0)
+        return min(share, 1.0) * (1 - CONFIRM_SHARE * self.confirms)
 
     def time_left_s(self) -> float | None:
         """Seconds to go at the pace so far; None before there is a pace."""
-        done = self.done - self.done_before
-        if self.planned is None:
-            return None
-        return (self.clock() - self.started) / done * (self.planned - self.done) if done else None
+        since, share = self.pace_from
+        gained = self.share - share
+        return (self.clock() - since) / gained * (1 - self.share) if gained > 0 else None
+
+    @property
+    def phase(self) -> str:
+        """What the newest trials are for, in a few words; empty in random search, where all are for the same."""
+        match self.newest:
+            case None | Origin(Kind.RANDOM):
+                return ""
+            case Origin(Kind.ZOOM, parent):
+                return f"closing in on trial {parent}"
+            case Origin(Kind.CONFIRMATION, parent):
+                return f"confirming trial {parent}"
+            case Origin(kind):
+                return kind.value
 
     def summary(self) -> str:
         """The state in one line."""
-        parts = [f"{self.done}/{self.planned or '?'} trials", f"{len(self.running)} running"]
-        if self.failed:
-            parts.append(f"{self.failed} failed")
+        return ", ".join(filter(None, [self._trials(), self.phase, *self._counts(), *self._times()]))
+
+    def _trials(self) -> str:
+        if self.planned is not None:
+            return f"{self.done}/{self.planned} trials"
+        return f"{counted(self.done, 'trial')}, {self.share * 100:.0f} % of the budget"
+
+    def _counts(self) -> list[str]:
+        parts = [f"{n} {what}" for n, what in ((self.stopped, "stopped"), (self.failed, "failed")) if n]
         if self.best is not None:
             parts.append(f"best {self.metric} {show(self.best.score or 0.0)} (trial {self.best.number})")
-        parts.append(f"{duration(self.clock() - self.started)} elapsed")
+        return parts
+
+    def _times(self) -> tuple[str, str]:
         left = self.time_left_s()
-        if self.is_stopping:
-            parts.append("stopping")
-        elif left is not None:
-            parts.append(f"{duration(left)} left")
-        return ", ".join(parts)
+        to_go = "stopping" if self.is_stopping else "" if left is None else f"{duration(left)} left"
+        return f"{duration(self.clock() - self.started)} elapsed", to_go
 
     def __rich__(self) -> Group:
         bar = Table.grid(expand=True)  # a bar alone does not end its line
-        bar.add_row(ProgressBar(total=max(self.planned or 0, 1), completed=self.done))
-        return Group(bar, Text(self.summary()), *self._running_lines())
+        bar.add_row(ProgressBar(total=1.0, completed=self.share))
+        counts = ", ".join([self._trials(), f"{len(self.running)} running", *self._counts()])
+        times = ", ".join(filter(None, [self.phase, *self._times()]))
+        return Group(bar, Text(counts), Text(times), *self._running_lines())
 
     def _running_lines(self) -> list[Table]:
         if not self.running:
@@ -118,7 +239,8 @@ class Display:
         self._progress = progress
         self._is_moving = console.is_terminal and not console.is_dumb_terminal
         self._live = Live(progress, console=console, refresh_per_second=5, transient=True)
-        self._told = 0
+        self._told = 0  # failures
+        self._tenths = int(progress.share * PLAIN_LINES)  # of the run, told
 
     def __enter__(self) -> Self:
         if self._is_moving:
@@ -130,14 +252,22 @@ class Display:
             self._live.stop()
 
     def show(self, event: Event) -> None:
+        stages, space = set(self._progress.n_trials), self._progress.space
         is_best = self._progress.update(event)
-        if isinstance(event, AttemptLost):
-            self.say(f"trial {event.spec.number}: {event.reason}; the trial is tried again", "yellow")
-        elif isinstance(event, Stopping):
-            grace = f"the {event.n_running} running trials get {event.grace_s:.0f} s to end"
-            self.say(f"Stopping: nothing new is started, {grace}. Ctrl-C again stops at once.", "yellow")
-        elif isinstance(event, TrialEnded):
-            self._tell(event.result, is_best=is_best)
+        match event:
+            case AttemptLost(spec, reason):
+                self.say(f"trial {spec.number}: {reason}; the trial is tried again", "yellow")
+            case Stopping(n_running, grace_s):
+                running = f"{counted(n_running, 'running trial')} may still end within {grace_s:.0f} s"
+                self.say(f"Stopping: nothing new is started; {running}. Ctrl-C again stops at once.", "yellow")
+            case StageStarted(number, name, origin) if number not in stages:
+                self.say(f"{name}: {origin}")
+            case SpaceExtended(_, new):
+                for name, before, after in extensions(space, new):
+                    what = f"{before.describe()}, which is extended to {after.describe()}"
+                    self.say(f"{name}: the best trials lie at an end of {what}")
+            case TrialEnded(result):
+                self._tell(result, is_best=is_best)
 
     def say(self, text: str, style: str = "") -> None:
         """A line that stays."""
@@ -150,6 +280,7 @@ class Display:
             more = " (further ones are counted in the report)" if self._told == SHOWN_REASONS else ""
             first_line = result.reason.partition("\n")[0]
             self.say(f"trial {result.number} {result.status.value}: {first_line}{more}", "yellow")
-        every = max(1, (progress.planned or 100) // PLAIN_LINES)
-        if not self._is_moving and (is_best or progress.done % every == 0 or progress.done == progress.planned):
+        tenths = int(progress.share * PLAIN_LINES)
+        if not self._is_moving and (is_best or tenths > self._tenths):
+            self._tenths = tenths
             self.say(progress.summary())

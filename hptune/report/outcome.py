@@ -9,10 +9,12 @@ from pathlib import Path
 
 from rich.console import Console
 
+from hptune.analysis.advice import is_unconfirmed
+from hptune.domains import show
 from hptune.report.leaderboard import leaderboard
 from hptune.report.safe_text import say
 from hptune.runs import RunFolder, find_all
-from hptune.tables import Run
+from hptune.tables import Best, Run
 from hptune.trial import Status
 from hptune.wording import counted
 
@@ -23,10 +25,6 @@ class Outcome:
 
     signal: int | None  # the signal that ended it early
     run: Run  # as it was left
-
-    @property
-    def n_unfinished(self) -> int:
-        return 0 if self.run.snapshot.is_finished else self.run.snapshot.n_to_go or 1
 
     @property
     def n_completed(self) -> int:
@@ -40,18 +38,30 @@ def print_outcome(console: Console, outcome: Outcome, runs: Path) -> None:
         console.print()
         leaderboard(console, outcome.run, top=5)
     console.print()
+    if outcome.run.best is not None and outcome.run.snapshot.is_finished:
+        say(console, _answer_text(outcome.run.best))
     files = ["trials.csv", "curves.csv", *(["best.yaml"] if outcome.n_completed else [])]
     files += [folder.best_npz.name] if folder.best_npz.exists() else []
     say(console, f"In {folder.path}{os.sep}: {', '.join(files)}, config.yaml, run.db")
-    if outcome.signal is not None and outcome.n_unfinished:
-        say(console, f"Interrupted with {counted(outcome.n_unfinished, 'trial')} to go.", "yellow")
+    snapshot = outcome.run.snapshot
+    if outcome.signal is not None and not snapshot.is_finished:
+        to_go = "a part of its budget" if snapshot.n_to_go is None else counted(snapshot.n_to_go, "trial")
+        say(console, f"Interrupted with {to_go} to go.", "yellow")
     for command, purpose in _next_commands(folder, outcome, runs):
         say(console, f"  {command:<34}  {purpose}")
 
 
+def _answer_text(best: Best) -> str:
+    """The answer and how sure it is, in a line."""
+    seeds = f"mean of {counted(best.n_seeds, 'fresh seed')}" if best.n_seeds else "not confirmed"
+    error = "" if best.standard_error is None else f", standard error {show(best.standard_error)}"
+    test = "" if best.test_error is None else f"; test error {show(best.test_error)}"
+    return f"Answer: trial {best.trial}, {best.metric} {show(best.score)} ({seeds}{error}){test}"
+
+
 def _next_commands(folder: RunFolder, outcome: Outcome, runs: Path) -> list[tuple[str, str]]:
     """What to type next, with what this run needs to be found."""
-    where, name = "", ""
+    where, name, snapshot = "", "", outcome.run.snapshot
     if folder.path.absolute().parent != runs.absolute():
         name = shlex.quote(str(folder.path))
     else:
@@ -60,7 +70,9 @@ def _next_commands(folder: RunFolder, outcome: Outcome, runs: Path) -> list[tupl
     argument, option = (f" {name}", f" --run {name}") if name else ("", "")
     commands = [(f"hptune report{argument}{where}", "what was found, and what to do next")]
     if outcome.n_completed:
-        commands.append((f"hptune zoom --around best{option}{where}", "narrow the space around the best trial"))
-    if outcome.n_unfinished:
+        commands.append((f"hptune zoom --around best{option}{where}", "search on near the best trial"))
+    if outcome.n_completed and snapshot.is_finished and is_unconfirmed(snapshot):
+        commands.append((f"hptune retest{argument}{where}", "train the best again, from fresh seeds"))
+    if not snapshot.is_finished:
         commands.insert(0, (f"hptune resume{argument}{where}", "go on where this stopped"))
     return commands

@@ -1,45 +1,96 @@
-"""The head of a report: which run, which data, how far it is; and the ranges of its stages."""
+"""The head of a report: which run, which data, how far it is; its stages, their ranges, and how they closed in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 
+from hptune.analysis.closing_in import Part
 from hptune.analysis.progress import StageSummary
 from hptune.analysis.summary import Report
 from hptune.domains import show
-from hptune.report.columns import Column, print_columns
-from hptune.report.safe_text import heading, plain
-from hptune.wording import counted
+from hptune.report.columns import MISSING, Column, print_columns
+from hptune.report.safe_text import heading, plain, say
+from hptune.report.spaces import bars_text
+from hptune.search.plan import CONFIRM_SHARE, Budget, SearchPlan
+from hptune.trial import Status
+from hptune.wording import counted, duration
 
 
 def print_overview(console: Console, report: Report) -> None:
-    """Run, data, trials and stages, a line each."""
+    """Run, data and trials, a line each, and the stages in a table."""
     lines = [("run", f"{report.name} ({report.path})"), ("created", f"{report.created}, hptune {report.hptune}")]
     if report.data:
         lines.append(("data", _data_text(report)))
     lines.append(("trials", _trials_text(report)))
+    if busy := _busy(report.stages):
+        lines.append(("workers", f"{busy} busy, {duration(sum(stage.elapsed_s for stage in report.stages))} in all"))
     if report.writer:
         lines.append(("running", report.writer))
-    lines.extend(("stage", _stage_text(stage)) for stage in report.stages)
     _print_labelled(console, lines)
+    _print_stages(console, report.stages)
+
+
+def _print_stages(console: Console, stages: Sequence[StageSummary]) -> None:
+    heading(console, "Stages")
+
+    def column(header: str, text: Callable[[StageSummary], str], justify: JustifyMethod = "right") -> Column:
+        return Column(header, tuple(text(stage) for stage in stages), justify)
+
+    has_limit = any(_budget(stage).time_s is not None for stage in stages)
+    name = column("stage", lambda stage: stage.name, "left")
+    columns = [
+        column("trials", lambda stage: _of(stage.n_done, stage.n_planned)),
+        column("stopped", lambda stage: show(stage.counts[Status.STOPPED.value])),
+        *([column("failed", lambda stage: show(_n_failed(stage)))] if any(map(_n_failed, stages)) else []),
+        column("epochs", lambda stage: _of(stage.epochs, _budget(stage).epochs)),
+        *([column("time", _time)] if has_limit else []),
+        column("best", _best, "left"),
+        column("what", _what, "left"),
+    ]
+    print_columns(console, (name,), name, [(column,) for column in columns])
+    for stage in stages:
+        for found in stage.extended:
+            assert found.old is not None
+            domains = f"{found.old.describe()} to {found.new.describe()}"
+            say(console, f"{stage.name}: {found.name} extended from {domains}, for the best trials lay at an end")
 
 
 def print_ranges(console: Console, stages: Sequence[StageSummary]) -> None:
-    """How zooms have changed the space: a column for every stage."""
-    if len(stages) < 2:
+    """How zooms have changed the space: a column for every search."""
+    searches = [stage for stage in stages if isinstance(stage.plan, SearchPlan)]
+    if len(searches) < 2:
         return
     heading(console, "Search space by stage")
-    names = tuple(found.name for found in stages[0].ranges)
+    names = tuple(found.name for found in searches[0].ranges)
     key = Column("hyperparameter", names, "left")
-    domains = [{found.name: found.new.describe() for found in stage.ranges} for stage in stages]
+    domains = [{found.name: found.new.describe() for found in stage.ranges} for stage in searches]
     columns = [
         Column(stage.name, tuple(described.get(name, "") for name in names), "left")
-        for stage, described in zip(stages, domains, strict=True)
+        for stage, described in zip(searches, domains, strict=True)
     ]
     print_columns(console, (key,), key, [(column,) for column in columns])
+
+
+def print_closing_in(console: Console, stages: Sequence[StageSummary]) -> None:
+    """The parts of every search that has closed in: its trials, the side of their boxes, and the best so far."""
+    for stage in stages:
+        if stage.closing_in:
+            heading(console, f"How {stage.name} closed in")
+            _print_parts(console, stage.closing_in)
+
+
+def _print_parts(console: Console, parts: Sequence[Part]) -> None:
+    phase = Column("phase", tuple(part.phase for part in parts), "left")
+    columns = [
+        Column("trials", tuple(f"{part.first}-{part.last}" for part in parts)),
+        Column("stopped", tuple(show(part.n_stopped) for part in parts)),
+        Column("side", tuple(MISSING if part.side is None else f"{part.side:.2f}" for part in parts)),
+        Column("best so far", tuple(_best(part) for part in parts), "left"),
+    ]
+    print_columns(console, (phase,), phase, [(column,) for column in columns])
 
 
 def _data_text(report: Report) -> str:
@@ -54,12 +105,47 @@ def _data_text(report: Report) -> str:
 def _trials_text(report: Report) -> str:
     states = ", ".join(f"{n} {status.replace('_', ' ')}" for status, n in report.counts.items() if n)
     lost = f"; {counted(report.n_lost_attempts, 'attempt')} lost to dead workers" if report.n_lost_attempts else ""
-    return f"{report.n_planned} planned: {states}{lost}"
+    if report.n_planned is not None:
+        return f"{report.n_planned} planned: {states}{lost}"
+    return f"{sum(n or 0 for n in report.counts.values())} so far{': ' if states else ''}{states}{lost}"
 
 
-def _stage_text(stage: StageSummary) -> str:
-    best = "" if stage.best_score is None else f", best {show(stage.best_score)} (trial {stage.best_trial})"
-    return f"{stage.name} ({stage.origin}): {stage.n_done} of {stage.n_planned}{best}"
+def _what(stage: StageSummary) -> str:
+    """What a stage does, in a few words."""
+    if not isinstance(stage.plan, SearchPlan):
+        return stage.origin
+    return f"{stage.plan.method}{bars_text(stage.plan)}, {stage.origin}"
+
+
+def _n_failed(stage: StageSummary) -> int:
+    return sum(stage.counts[status.value] for status in (Status.DIVERGED, Status.FAILED, Status.CRASHED))
+
+
+def _budget(stage: StageSummary) -> Budget:
+    return stage.plan.budget if isinstance(stage.plan, SearchPlan) else Budget()
+
+
+def _of(n: int, limit: int | None) -> str:
+    return f"{n:,}" if limit is None else f"{n:,}/{limit:,}"
+
+
+def _time(stage: StageSummary) -> str:
+    """Of a search, its confirmation included."""
+    limit_s = _budget(stage).time_s
+    if limit_s is None:
+        return duration(stage.elapsed_s) if stage.elapsed_s else MISSING
+    held_back = CONFIRM_SHARE if isinstance(stage.plan, SearchPlan) and stage.plan.confirm else 0.0
+    return f"{duration(stage.elapsed_s)}/{duration(limit_s / (1 - held_back))}"
+
+
+def _busy(stages: Sequence[StageSummary]) -> str:
+    """The share of their time in which workers trained; empty where there is none."""
+    available_s = sum(stage.available_s for stage in stages)
+    return f"{100 * sum(stage.busy_s for stage in stages) / available_s:.0f} %" if available_s else ""
+
+
+def _best(found: StageSummary | Part) -> str:
+    return MISSING if found.best_score is None else f"{show(found.best_score)} (trial {found.best_trial})"
 
 
 def _print_labelled(console: Console, lines: Iterable[tuple[str, str]]) -> None:

@@ -33,7 +33,9 @@ def runs_table(console: Console, folders: Iterable[RunFolder]) -> None:
 
 
 def _trials(line: RunLine) -> str:
-    return MISSING if line.problem else f"{line.n_done}/{line.n_planned}"
+    if line.problem:
+        return MISSING
+    return f"{line.n_done} so far" if line.n_planned is None else f"{line.n_done}/{line.n_planned}"
 
 
 def _best(line: RunLine) -> str:

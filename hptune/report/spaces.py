@@ -9,11 +9,11 @@ from rich.console import Console
 from hptune.domains import show
 from hptune.report.columns import MISSING, Column, print_columns
 from hptune.report.safe_text import say
-from hptune.search.plan import REPLICATES, ConfirmPlan, Plan
+from hptune.search.plan import REPLICATES, ConfirmPlan, Plan, SearchPlan
 from hptune.search.zoom import Zoom
 from hptune.space import SearchSpace
 from hptune.trial import TrialSpec, Value
-from hptune.wording import counted, duration
+from hptune.wording import counted, span
 
 
 def changes_table(console: Console, zoom: Zoom) -> None:
@@ -43,12 +43,19 @@ def plan_text(plan: Plan) -> str:
     """What a stage is to do, in a few words."""
     if isinstance(plan, ConfirmPlan):
         return f"{counted(len(plan.trials), 'configuration')}, {counted(len(plan.replicates), 'fresh seed')} each"
-    budget, n_confirming = plan.budget, plan.confirm * REPLICATES
-    limits = [] if budget.trials is None else [counted(budget.trials + n_confirming, "trial")]
-    limits += [] if budget.epochs is None else [f"{budget.epochs:,} epochs"]
-    limits += [] if budget.time_s is None else [duration(budget.time_s)]
-    confirming = f", {n_confirming} trainings to confirm the best {plan.confirm}" if plan.confirm else ""
-    return f"{plan.method} search of {' or '.join(limits)}{confirming}"
+    limits = [] if plan.budget.trials is None else [counted(plan.budget.trials, "trial")]
+    limits += [] if plan.budget.epochs is None else [counted(plan.budget.epochs, "epoch")]
+    limits += [] if plan.budget.time_s is None else [span(plan.budget.time_s)]
+    n_trainings = plan.confirm * REPLICATES
+    confirming = f", then {n_trainings} trainings to confirm the best {plan.confirm}" if plan.confirm else ""
+    return f"{plan.method} search{bars_text(plan)} of {' or '.join(limits)}{confirming}"
+
+
+def bars_text(plan: SearchPlan) -> str:
+    """Whether there are bars, where that is not as usual for the method."""
+    if plan.bars == (plan.method == "coarse-to-fine"):
+        return ""
+    return " with bars" if plan.bars else " without bars"
 
 
 def _unfolded(console: Console) -> Console:

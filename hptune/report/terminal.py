@@ -8,13 +8,14 @@ from hptune.analysis.summary import Report
 from hptune.report.answer import print_best, print_failures, print_next_steps
 from hptune.report.confirmation import print_confirmation, print_retest
 from hptune.report.leaderboard import print_leaderboard
-from hptune.report.overview import print_overview, print_ranges
+from hptune.report.overview import print_closing_in, print_overview, print_ranges
 
 
 def print_report(console: Console, report: Report) -> None:
     """Print everything about a run."""
     print_overview(console, report)
     print_ranges(console, report.stages)
+    print_closing_in(console, report.stages)
     print_leaderboard(console, report.leaderboard)
     if report.confirmation is not None:
         print_confirmation(console, report.confirmation)

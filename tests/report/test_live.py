@@ -7,20 +7,31 @@ import io
 import pytest
 from rich.console import Console
 
-from hptune.events import AttemptLost, EpochEnded, Stopping, TrialEnded, TrialStarted
+from hptune.events import (
+    AttemptLost,
+    EpochEnded,
+    SpaceExtended,
+    StageEnded,
+    StageStarted,
+    Stopping,
+    TrialEnded,
+    TrialStarted,
+)
 from hptune.report.live import Display, Progress
-from hptune.trial import EpochMetrics, Status, TrialResult, TrialSpec
+from hptune.search.plan import Budget
+from hptune.trial import EpochMetrics, Kind, Origin, Status, TrialResult, TrialSpec
 
 NOW = [0.0]
 
 
-def progress(**changes):
+def progress(planned=10, **changes):
     NOW[0] = 100.0
-    return Progress(**{"metric": "dev_error", "epochs": 30, "planned": 10, "clock": lambda: NOW[0], **changes})
+    settings = {"metric": "dev_error", "epochs": 30, "n_trials": {0: planned}, "clock": lambda: NOW[0]}
+    return Progress(**{**settings, **changes})
 
 
-def spec(number):
-    return TrialSpec(number, 0, {}, 0)
+def spec(number, kind=Kind.COARSE, parent=None):
+    return TrialSpec(number, 0, {}, 0, Origin(kind, parent, 0.5 if kind is Kind.ZOOM else None))
 
 
 def ended(number, score, status=Status.COMPLETED, reason=""):
@@ -49,9 +60,8 @@ def test_it_counts_done_running_failed_and_knows_the_best():
     state.update(epoch(4, 7, 0.125))
     NOW[0] = 120.0
     text = shown(state)
-    assert "4/10 trials, 1 running, 1 failed, best dev_error 0.25 (trial 1), 0:20 elapsed, 0:30 left" in " ".join(
-        text.split()
-    )
+    assert "4/10 trials, 1 running, 1 failed, best dev_error 0.25 (trial 1)" in text
+    assert "0:20 elapsed, 0:30 left" in text
     assert "trial 4  epoch 7/30  dev_error 0.125" in text
 
 
@@ -60,14 +70,87 @@ def test_time_left_counts_only_this_sitting():
     assert state.time_left_s() is None
     state.update(ended(8, 0.5))
     NOW[0] = 107.0
-    assert state.time_left_s() == 7.0
+    assert state.time_left_s() == pytest.approx(7.0)
+
+
+def test_the_phase_is_that_of_the_newest_trial_and_one_from_elsewhere_in_between_is_none():
+    state = progress()
+    phases = []
+    for number, (kind, parent) in enumerate(
+        [(Kind.COARSE, None), (Kind.ZOOM, 17), (Kind.GLOBAL, None), (Kind.ZOOM, 3), (Kind.CONFIRMATION, 17)]
+    ):
+        state.update(TrialStarted(spec(number, kind, parent), 1))
+        phases.append(state.summary().split(", ")[1])
+    assert phases == [
+        "coarse", "closing in on trial 17", "closing in on trial 17", "closing in on trial 3", "confirming trial 17",
+    ]  # fmt: skip
+
+
+def test_stopped_trials_are_no_failures_and_never_the_best():
+    state = progress()
+    assert state.update(ended(0, 0.1, Status.STOPPED, "above the bar")) is False
+    assert state.update(ended(1, 0.5)) is True
+    assert "2/10 trials, 1 stopped, best dev_error 0.5 (trial 1)" in state.summary()
+    assert "failed" not in state.summary()
+
+
+def test_a_confirmation_is_no_new_best():
+    state = progress()
+    state.update(TrialStarted(spec(0), 1))
+    state.update(ended(0, 0.5))
+    state.update(TrialStarted(spec(1), 1))
+    state.update(TrialStarted(spec(2, Kind.CONFIRMATION, 0), 1))
+    assert state.update(ended(2, 0.125)) is False
+    assert "best dev_error 0.5 (trial 0)" in state.summary()
+    assert state.update(ended(1, 0.25)) is True  # the last of the search may end after the first confirmation
+
+
+def test_without_a_number_of_trials_the_share_of_the_budget_is_shown():
+    # of 1,000 epochs 300 are spent and 50 more under way: 35 %, of the 85 % that are not for confirmation
+    state = progress(planned=None, budget=Budget(epochs=1000), confirms=True, spent_epochs=270, to_come=6)
+    state.update(ended(0, 0.5))  # 30 epochs
+    state.update(TrialStarted(spec(1), 1))
+    state.update(epoch(1, 50, 0.1))
+    NOW[0] = 110.0
+    assert state.share == pytest.approx(0.35 * 0.85)
+    assert "1 trial, 30 % of the budget" in state.summary()
+    before = 0.27 * 0.85  # from an earlier sitting
+    assert state.time_left_s() == pytest.approx(10 * (1 - state.share) / (state.share - before))
+    state.update(StageEnded(0, 40))
+    assert "1/46 trials" in state.summary()
+    assert state.time_left_s() is None  # the pace in trials is not known yet
+    state.update(StageStarted(1, "confirm-1", "the best 2", 6))
+    assert "1/46 trials" in state.summary()
+    state.update(StageEnded(1, 3))
+    assert "1/43 trials" in state.summary()
+
+
+def test_a_limit_of_time_is_a_share_too():
+    state = progress(planned=None, budget=Budget(trials=1000, time_s=100.0), spent_s=20.0, spent_trials=10)
+    NOW[0] = 130.0
+    assert state.share == pytest.approx(0.5)
+    assert "50 % of the budget" in state.summary()
+
+
+def test_stages_and_extended_spaces_are_told():
+    space = '{"l2": {"scale": "log", "low": 1e-05, "high": %s}, "dropout": {"low": 0.0, "high": 0.5}}'
+    steps = display(progress(space=space % "1.0"))
+    moving = next(steps)
+    moving.show(StageStarted(0, "search", "whole space", 51))  # the command has said it
+    moving.show(SpaceExtended(0, space % "300.0"))
+    moving.show(SpaceExtended(0, space % "300.0"))
+    moving.show(StageStarted(1, "confirm-1", "the best 3, 3 fresh seeds each", 9))
+    assert next(steps).splitlines() == [
+        "l2: the best trials lie at an end of 1e-05 .. 1 (log), which is extended to 1e-05 .. 300 (log)",
+        "confirm-1: the best 3, 3 fresh seeds each",
+    ]
 
 
 def test_a_lost_attempt_is_no_longer_running():
     state = progress()
     state.update(TrialStarted(spec(1), 1))
     state.update(AttemptLost(spec(1), "its worker died"))
-    assert "0 running" in state.summary()
+    assert "0 running" in shown(state)
 
 
 def test_stopping_is_said_instead_of_a_time():
@@ -104,6 +187,7 @@ def test_piped_output_has_few_lines_and_no_control_characters():
         moving.show(ended(number, 0.5))
     text = next(steps)
     assert "\x1b" not in text
+    assert "running" not in text  # while a trial's end is told, its worker has begun the next one
     assert 10 <= text.count("\n") <= 12
     assert "1000/1000 trials" in text.splitlines()[-1]
 
