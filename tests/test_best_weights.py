@@ -175,7 +175,7 @@ def survive(place, n_workers, step, undisturbed):
 
 @pytest.mark.sweep
 @pytest.mark.parametrize(
-    ("n_workers", "first", "stride"), [*((0, first, 16) for first in range(1, 17)), (1, 1, 31), (2, 1, 31), (2, 16, 31)]
+    ("n_workers", "first", "stride"), [*((0, first, 32) for first in range(1, 33)), (1, 1, 31), (2, 1, 31), (2, 16, 31)]
 )
 def test_sweep_of_kills_at_every_step(n_workers, first, stride, undisturbed_to_the_end, tmp_path):
     step = first

@@ -14,6 +14,7 @@ import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 from hptune import agenda, final_test, loop, runs, study
 from hptune.config import study_file, yaml_tree
@@ -34,7 +35,7 @@ space:
   batch_norm: {choices: [true, false]}
 search: {trials: 14, seed: 7, metric: dev_loss, parallel: 2}
 """
-plan.CONFIRM_SHARE = 0.45  # 8 trials, and 2 of them confirmed
+SHARE = 0.45  # of the budget for confirmation: 8 trials, and 2 of them confirmed
 
 
 def config():
@@ -43,8 +44,10 @@ def config():
 
 def open_store(folder):
     existing = runs.find_all(Path(folder))
-    facts = study.data_facts(load(config().data))
-    return Store(existing[-1]) if existing else study.create(config(), Path(folder), facts)
+    if existing:
+        return Store(existing[-1])
+    with mock.patch.object(plan, "CONFIRM_SHARE", SHARE):
+        return study.create(config(), Path(folder), study.data_facts(load(config().data)))
 
 
 def sitting(store, n_workers, trainer=network.TRAINER):
