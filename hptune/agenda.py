@@ -168,7 +168,7 @@ class SearchAndConfirmation:
     def is_over(self) -> bool:
         if self._confirmations is None or not self._search.is_over:
             return False
-        return self._confirmations.is_over and not self._search.found()[1]
+        return self._confirmations.is_over and not self._search.n_under_way
 
     def next_spec(self) -> TrialSpec | None:
         spec = self._search.next_spec()
@@ -197,20 +197,24 @@ class SearchAndConfirmation:
 
     def _confirming(self) -> Confirmations:
         """The confirmation of those configurations that are sure to be among the best."""
-        known, n_to_come = self._search.found()
-        completed = [trial for trial in best_first([*self._earlier, *known]) if trial.status is Status.COMPLETED]
-        surely = confirmation.distinct(completed)[: max(self._n - n_to_come, 0)]
-        new = [one for one in surely if one not in self._chosen and key_of(one.configuration) not in self._confirmed]
-        first = self._first + len(self._chosen) * REPLICATES
-        specs = confirmation.specs(new, range(REPLICATES), seed=self._seed, stage=self._number, first_trial=first)
-        self._chosen.extend(new)
         if self._confirmations is None:
-            assert self.confirmation is None
-            stage = replace(self._stage, number=self._number)
-            self._confirmations = Confirmations(stage, specs, self._stored)
-        else:
-            self._confirmations.add(specs)
+            self._confirmations = Confirmations(replace(self._stage, number=self._number), (), self._stored)
+        for known in self._search.last_known():
+            completed = [trial for trial in best_first([*self._earlier, *known]) if trial.status is Status.COMPLETED]
+            surely = confirmation.distinct(completed)[: max(self._n - self._search.n_under_way, 0)]
+            new = [one for one in surely if not self._is_chosen(one)]
+            first = self._first + len(self._chosen) * REPLICATES
+            seed, stage = self._seed, self._number
+            self._confirmations.add(
+                confirmation.specs(new, range(REPLICATES), seed=seed, stage=stage, first_trial=first)
+            )
+            self._chosen.extend(new)
         return self._confirmations
+
+    def _is_chosen(self, one: Known) -> bool:
+        """Whether its configuration is or has been confirmed."""
+        key = key_of(one.configuration)
+        return key in self._confirmed or any(key == key_of(other.configuration) for other in self._chosen)
 
 
 def first_stage(config: StudyConfig) -> Stage:

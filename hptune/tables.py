@@ -251,14 +251,13 @@ def write(run: Run) -> None:
 
 def _best_yaml(best: Best, folder: RunFolder) -> str:
     name = folder.name.encode("unicode_escape").decode("ascii")
-    found = f"{best.metric} {show(best.found_score)}"
+    test = "" if best.test_error is None else f", test error {show(best.test_error)}"
+    trained = f"at epoch {best.best_epoch} of {best.epochs}{test}"
+    found = f"{best.metric} {show(best.found_score)} {trained}"
     if best.n_seeds:
         spread = "" if best.standard_error is None else f", standard error {show(best.standard_error)}"
-        mean = f"{best.metric} {show(best.score)}, mean of {counted(best.n_seeds, 'fresh seed')}{spread}"
-        found = f"{mean}\n# (the search found it with {show(best.found_score)})"
-    epoch = f"at epoch {best.best_epoch} of {best.epochs}"
-    test = "" if best.test_error is None else f", test error {show(best.test_error)}"
-    weights = f"best.npz holds trial {best.weights}: dev error {show(best.dev_error)} {epoch}{test}"
+        found = f"{best.metric} {show(best.score)}, mean of {counted(best.n_seeds, 'fresh seed')}{spread}"
+        found += f" ({show(best.found_score)} in the search)"
+        found += f"\n# best.npz is of trial {best.weights}: dev error {show(best.dev_error)} {trained}"
     train = to_yaml({"train": dict(best.hyperparameters)})
-    title = f"# {name}, trial {best.trial}: {found}"
-    return f"{title}\n# {weights}\n# A study file takes this section as it is.\n{train}"
+    return f"# {name}, trial {best.trial}: {found}\n# A study file takes this section as it is.\n{train}"

@@ -32,13 +32,13 @@ search: {method: random, trials: 6, confirm: false, parallel: 2}
 """
 CLOSING_IN = """
 data: {source: moons}
-train: {epochs: 9}
+train: {epochs: 3}
 space:
   learning_rate: {scale: log, low: 1e-4, high: 1}
   optimizer: {choices: [adam, momentum]}
   beta1: {scale: 1-beta, low: 0.9, high: 0.999, when: {optimizer: adam}}
   hidden_units: {scale: log, low: 16, high: 256}
-search: {trials: 40, parallel: 4, seed: 3}
+search: {trials: 30, parallel: 3, seed: 3}
 """
 STUDIES = {"random": (RANDOM, "steady"), "closing in": (CLOSING_IN, "bowl")}
 FACTS = {"fingerprint": "x", "train": 10, "dev": 10, "test": 0}
@@ -72,10 +72,13 @@ class Watched:
     def add_stage(self, *arguments):
         self._on_write(lambda: self._store.add_stage(*arguments))
 
+    def put_stage(self, *arguments):
+        self._on_write(lambda: self._store.put_stage(*arguments))
+
 
 def train(folder, n_workers, name="random", on_write=lambda workers, write: write()):
     text, trainer = STUDIES[name]
-    job = Job(f"fake_trainers:{trainer}", "dev_error")
+    job = Job(f"fake_trainers:{trainer}", "dev_error", {"epochs": 3})
     with (
         open_store(folder, parsed(text)) as store,
         closing(InlineWorker(job) if n_workers == 0 else LocalWorkers(job, n_workers)) as workers,

@@ -6,7 +6,9 @@ settings["epoch"] (0 is before the first), on the first settings["times"] attemp
 
 from __future__ import annotations
 
+import math
 import os
+import random
 import signal
 import sys
 from pathlib import Path
@@ -252,3 +254,26 @@ def network_that_dies(job):
         return final
 
     return train_one
+
+
+def bowl(job):
+    """A loss that is lowest at a learning rate of 0.01, and falls with every epoch; some trials diverge, some fail.
+
+    settings["epochs"] is how many epochs a trial has that does not search them.
+    """
+    epochs = job.settings.get("epochs", 9)
+
+    def train(spec):
+        h = spec.hyperparameters
+        distance = math.log10(h["learning_rate"] / 0.01) ** 2 + 0.2 * (h.get("optimizer") == "momentum")
+        floor = distance + 0.1 * random.Random(spec.stream).random()
+        for epoch in range(1, h.get("epochs", epochs) + 1):
+            if distance > 2 and epoch == 1 + spec.number % 2:
+                raise DivergedError(f"train_loss became nan in epoch {epoch}")
+            if spec.number % 13 == 7 and epoch == 3:
+                raise ValueError("no good")
+            loss = floor + 1 / epoch
+            yield EpochMetrics(epoch, loss, loss, loss, loss, h["learning_rate"], 0.0)
+        return FinalCheck(floor)
+
+    return train

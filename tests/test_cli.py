@@ -102,7 +102,7 @@ def test_runs_are_numbered_and_named_and_the_newest_is_meant(home):
     assert "other-001" in run(home, "report", home / "else where" / "other-001")
 
 
-@pytest.mark.parametrize("n_workers", [1, 2, 4])
+@pytest.mark.parametrize("n_workers", [1, 2, 4, 8])
 def test_real_training_gives_the_same_tables_with_any_number_of_workers(n_workers, home):
     """On the digits, with dropout and everything, from coarse to fine with bars and confirmation: bit for bit."""
     (home / "digits.yaml").write_text(
@@ -372,14 +372,19 @@ def test_ctrl_c_drains_and_names_the_command_that_resumes_and_a_second_one_stops
 
 def wait_for_the_first_trial(process):
     """Read what it prints up to the line that says that the first trial has ended."""
-    assert any(re.match(r"1/\d trials", line) for line in process.stdout)
+    assert any(re.match(r"1/\d+ trials", line) for line in process.stdout)
+
+
+AT_RANDOM = 8, "method: random, trials: 8, seed: 1, confirm: false"
+FROM_COARSE_TO_FINE = 30, "trials: 30, seed: 1, parallel: 4"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_search_resumes_to_the_tables_of_an_undisturbed_one(number, home):
     """The signal comes while the first trials run; they may end within the grace, and the rest is trained later."""
-    text = STUDY.replace("epochs: 3", "epochs: 300").replace("trials: 6", "trials: 8")
-    (home / "long.yaml").write_text(text)
+    n_trials, search = FROM_COARSE_TO_FINE if number == signal.SIGTERM else AT_RANDOM
+    text = STUDY.replace("epochs: 3", "epochs: 300").partition("search:")[0]
+    (home / "long.yaml").write_text(f"{text}search: {{{search}}}\n")
     process = subprocess.Popen(
         [*PROGRAM, "search", "long.yaml", "--workers", "2"], cwd=home, stdout=subprocess.PIPE, text=True
     )
@@ -390,8 +395,8 @@ def test_an_interrupted_search_resumes_to_the_tables_of_an_undisturbed_one(numbe
     assert process.wait(30) == 128 + number
     assert "hptune resume" in rest
     n_to_go = store.read(runs.find(home / "runs")).n_to_go
-    assert 0 < n_to_go < 8
-    assert f"{n_to_go} of 8 trials to go" in run(home, "resume", "--workers", 1)
+    assert 0 < n_to_go < n_trials
+    assert f"{n_to_go} of {n_trials} trials to go" in run(home, "resume", "--workers", 1)
     assert "nothing to resume" in run(home, "resume")
     run(home, "search", "long.yaml", "--workers", 2, "--runs", "undisturbed")
     assert tables_of(home / "runs" / "toy-001") == tables_of(home / "undisturbed" / "toy-001")

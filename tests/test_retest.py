@@ -215,16 +215,29 @@ def kill_after(home, n_trials, command):
     assert died.returncode == -signal.SIGKILL, died.stderr
 
 
-def test_a_run_that_was_killed_before_its_test_is_tested_by_resume(home, hptune):
-    folder = snapshot_of(home).folder
-    tested = [(trial.number, trial.test_error) for trial in snapshot_of(home).trials]
-    with store.Store(folder) as opened, opened._transaction() as connection:
+def forget_the_test(home):
+    """As if the program had been killed between the last trial and the test; the test errors that there were."""
+    found = [(trial.number, trial.test_error) for trial in snapshot_of(home).trials]
+    with store.Store(snapshot_of(home).folder) as opened, opened._transaction() as connection:
         connection.execute("UPDATE trials SET test_error = NULL")
+    return found
+
+
+def test_a_run_that_was_killed_before_its_test_is_tested_by_resume(home, hptune):
+    tested = forget_the_test(home)
     assert "measured once, for the answer, when the run is finished" in hptune("report")
     shown = hptune("resume", "--workers", 0)
     assert "all trials have ended; the answer meets the test set" in shown
     assert [(trial.number, trial.test_error) for trial in snapshot_of(home).trials] == tested
     assert "nothing to resume" in hptune("resume", "--workers", 0)
+
+
+def test_the_test_set_of_other_data_is_never_met(home, hptune):
+    tested = forget_the_test(home)
+    hptune("retest", "--workers", 0, "--top", 1, "--seeds", 1, "--data", "blobs")
+    assert all(trial.test_error is None for trial in snapshot_of(home).trials)
+    hptune("resume", "--workers", 0)
+    assert [(trial.number, trial.test_error) for trial in snapshot_of(home).trials] == [*tested, (6, None)]
 
 
 def test_the_plan_needs_a_completed_trial():

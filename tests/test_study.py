@@ -17,7 +17,7 @@ from hptune import loop, runs, store, study, tables
 from hptune.errors import DataError, RunInUseError, UsageError
 from hptune.events import EpochEnded, Stopping, TrialEnded
 from hptune.search.zoom import Around
-from hptune.trial import Job
+from hptune.trial import Job, Status
 from hptune.workers.inline import InlineWorker
 from hptune.workers.local import LocalWorkers
 
@@ -28,8 +28,8 @@ def table_texts(folder):
     return [table.drop(columns="seconds").to_csv(index=False) for table in (loaded.trials, loaded.curves)]
 
 
-def drive(folder, n_workers, *point):
-    command = [sys.executable, driver.__file__, str(folder), "random", str(n_workers), *map(str, point)]
+def drive(folder, n_workers, *point, name="random"):
+    command = [sys.executable, driver.__file__, str(folder), name, str(n_workers), *map(str, point)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
@@ -63,6 +63,49 @@ def test_kill_9_of_the_parent_at_any_write_then_resume_gives_the_same_tables(n_w
     assert died.returncode == 0, died.stderr
     assert n > 2  # how many events a write holds depends on timing, that there are several does not
     assert table_texts(tmp_path) == undisturbed
+
+
+@pytest.fixture(scope="module")
+def undisturbed_closing_in(tmp_path_factory):
+    """The tables of a search from coarse to fine, with bars and confirmation."""
+    folder = tmp_path_factory.mktemp("closing-in")
+    driver.train(folder, 0, "closing in")
+    snapshot = store.read(runs.find_all(folder)[-1])
+    assert [stage.n_trials for stage in snapshot.stages] == [24, 6]
+    assert Status.STOPPED in {result.status for result in snapshot.results}
+    return table_texts(folder)
+
+
+@pytest.mark.parametrize("n_workers", [0, 1, 2, 4, 8])
+def test_a_search_from_coarse_to_fine_is_the_same_with_any_number_of_workers(
+    n_workers, tmp_path, undisturbed_closing_in
+):
+    driver.train(tmp_path, n_workers, "closing in")
+    assert table_texts(tmp_path) == undisturbed_closing_in
+
+
+def test_kill_9_of_the_parent_of_a_search_from_coarse_to_fine(tmp_path, undisturbed_closing_in):
+    """Again and again in the same run. How many events a write holds, and so how many there are, depends on timing."""
+    ends = [drive(tmp_path, 2, "before", n, name="closing in").returncode for n in (5, 30)]
+    assert ends[0] == -signal.SIGKILL
+    assert set(ends) <= {-signal.SIGKILL, 0}
+    assert drive(tmp_path, 1, name="closing in").returncode == 0
+    assert table_texts(tmp_path) == undisturbed_closing_in
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("n_workers", [0, 2])
+def test_sweep_of_kills_of_a_search_from_coarse_to_fine(n_workers, tmp_path, undisturbed_closing_in):
+    """At every write, each in a fresh run that goes on with another number of workers."""
+    for n in range(1, 300):
+        folder = tmp_path / str(n)
+        if drive(folder, n_workers, "before", n, name="closing in").returncode == 0:
+            assert n > 20
+            break
+        assert drive(folder, 2 - n_workers, name="closing in").returncode == 0
+        assert table_texts(folder) == undisturbed_closing_in
+    else:
+        pytest.fail("no run got through")
 
 
 @pytest.mark.sweep

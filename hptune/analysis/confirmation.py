@@ -39,7 +39,7 @@ class Optimism:
     trial: int
     found_score: float
     mean: float
-    n_trials: int  # completed ones, of which it was the best
+    n_trials: int  # that have a score, of which its was the best
 
     @property
     def gap(self) -> float:
@@ -126,10 +126,10 @@ def confirmation(run: Run) -> Confirmation | None:
     )
     leader = ranked(snapshot.found)[0]
     optimism = None
-    n_completed = sum(result.score is not None for result in snapshot.found)
+    n_scored = sum(result.score is not None for result in snapshot.found)
     for one in candidates:
         if one.trial == leader.number and math.isfinite(one.mean):
-            optimism = Optimism(one.trial, one.found_score, one.mean, n_completed)
+            optimism = Optimism(one.trial, one.found_score, one.mean, n_scored)
     return Confirmation(
         run.config.search.metric, candidates, answer.trial, _cheapest(candidates, answer.trial), optimism
     )

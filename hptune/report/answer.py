@@ -35,7 +35,7 @@ def print_best(console: Console, best: BestTrial) -> None:
     errors = [f"{name} {show(error)}" for name, error in named.items() if error is not None]
     say(console, f"errors, dropout off: {', '.join(errors)}")
     if best.to_test:
-        say(console, "test error: measured once, for the answer, when the run is finished")
+        say(console, "test error: measured once, for the answer, when the run is finished (hptune resume)")
     if best.target_deviation is not None:
         say(console, _own_units(named, best.target_deviation))
     if best.diagnosis is not None:

@@ -73,7 +73,7 @@ def _cheapest_text(cheapest: Candidate, best: Candidate) -> str:
     assert best.standard_error is not None
     limit = f"{show(best.mean)} + {show(best.standard_error)}"
     if cheapest.trial == best.trial:
-        return f"It is also the cheapest to train of those within one standard error of it (up to {limit})."
+        return f"Trial {best.trial} is also the cheapest to train of all within one standard error of it (to {limit})."
     share = f"{100 * cheapest.cost / best.cost:.0f} %"
     return (
         f"Trial {cheapest.trial} is as good within one standard error (up to {limit}) and the cheapest of those: "

@@ -8,7 +8,7 @@ happened.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
@@ -120,11 +120,19 @@ class StageSearch:
         """How many trials were handed out, by stage, where it is over."""
         return {self._stage: self.n_handed_out} if self.is_over else {}
 
-    def found(self) -> tuple[Sequence[Known], int]:
-        """What is known on the clock of the trials so far, earlier ones included, and how many are still to come."""
+    @property
+    def n_under_way(self) -> int:
+        """How many trials have been handed out and have not ended on the clock."""
+        return len(self._clock.busy)
+
+    def last_known(self) -> Iterator[Sequence[Known]]:
+        """What is known of the trials so far, earlier ones included: now, and after each that ends on the clock.
+
+        One after the other, so that what is made of them does not depend on how many have ended when it is asked for.
+        """
+        yield self._known
         while self._advance():
-            pass
-        return self._known, len(self._clock.busy)
+            yield self._known
 
     def see_time(self, elapsed_s: float) -> None:
         """So long has been spent on the stage so far; after its time it hands out nothing that is new."""

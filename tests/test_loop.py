@@ -1,0 +1,309 @@
+"""The loop: what a search finds depends on its study alone, whatever the workers, the timing and the accidents."""
+
+from __future__ import annotations
+
+import itertools
+from contextlib import closing
+from dataclasses import replace
+
+import driver
+import pytest
+from fake_workers import RandomWorkers
+
+from hptune import loop, store, study, tables
+from hptune.config import study_file
+from hptune.search.zoom import Around
+from hptune.trial import Job, Status
+
+STUDY = """
+data: {source: moons}
+train: {epochs: 9}
+space:
+  learning_rate: {scale: log, low: 1e-4, high: 1}
+  optimizer: {choices: [adam, momentum]}
+  beta1: {scale: 1-beta, low: 0.9, high: 0.999, when: {optimizer: adam}}
+  hidden_units: {scale: log, low: 16, high: 256}
+search: {SEARCH}
+"""
+BUDGETS = {"trials": "trials: 40", "epochs": "epochs: 300", "both": "trials: 60, epochs: 290"}
+COST = {"adam": 1.0, "momentum": 1.7}
+
+
+@pytest.fixture
+def events_are_told_as_they_come(monkeypatch):
+    monkeypatch.setattr(loop, "GROUP_S", 0.0)
+
+
+@pytest.fixture(autouse=True)
+def _no_disk_is_waited_for(monkeypatch):
+    """Nothing here is about the loss of power, and writes to the disk are most of the time."""
+    connect = store.database.connect
+
+    def quick(folder):
+        connection = connect(folder)
+        connection.execute("PRAGMA synchronous = OFF")
+        return connection
+
+    monkeypatch.setattr(store.database, "connect", quick)
+
+
+def parsed(search, parallel=4):
+    return driver.parsed(STUDY.replace("SEARCH", f"{search}, parallel: {parallel}, seed: 3"))
+
+
+def epoch_cost(configuration):
+    """Neither the same for all nor that of RandomWorkers, where every epoch takes what chance gives it."""
+    return COST[configuration["optimizer"]] * (1 + configuration["hidden_units"] / 100)
+
+
+def sitting(opened, config, n_workers, *, seed=0, dying=(), most=None):
+    """Train to the end, or until so many events have been told; the events."""
+    workers = RandomWorkers(Job("fake_trainers:bowl", "dev_error"), n_workers, seed, dying)
+    with closing(workers), closing(loop.run(opened, workers, config, loop.Stop(), epoch_cost)) as events:
+        return [event for event, _ in zip(events, range(10**9 if most is None else most), strict=False)]
+
+
+def texts(opened):
+    """Both tables without times, as they are written."""
+    loaded = tables.load(opened.folder.path)
+    return [table.drop(columns="seconds").to_csv(index=False) for table in (loaded.trials, loaded.curves)]
+
+
+def whole(folder, config, n_workers, **options):
+    """The snapshot and the tables of a run trained to its end."""
+    with driver.open_store(folder, config) as opened:
+        sitting(opened, config, n_workers, **options)
+        assert opened.snapshot().is_finished
+        return opened.snapshot(), texts(opened)
+
+
+@pytest.mark.parametrize("parallel", [1, 3, 7])
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_the_tables_are_the_same_with_any_number_of_workers_in_any_timing(budget, parallel, tmp_path):
+    config = parsed(BUDGETS[budget], parallel)
+    snapshot, expected = whole(tmp_path / "0", config, 1)
+    statuses = {trial.result.status for trial in snapshot.trials}
+    assert statuses == set(Status) - {Status.CRASHED}
+    kinds = [trial.spec.origin.kind for trial in snapshot.trials]
+    assert {"coarse", "zoom", "confirmation"} <= set(kinds)
+    for n_workers, seed in ((1, 1), (2, 2), (4, 3), (8, 4), (8, 5)):
+        assert whole(tmp_path / str(seed), config, n_workers, seed=seed)[1] == expected
+
+
+DYING = (3, 9, 20, 31)
+
+
+def test_trials_whose_workers_die_whenever_change_nothing_either(tmp_path):
+    """How many epochs had come of them is chance; what comes after them is not."""
+    config = parsed("trials: 40")
+    snapshot, expected = whole(tmp_path / "0", config, 1, dying=DYING)
+    crashed = [trial.number for trial in snapshot.trials if trial.result.status is Status.CRASHED]
+    assert crashed == list(DYING)
+    for n_workers, seed in ((1, 1), (2, 2), (3, 3), (8, 4), (8, 5)):
+        assert whole(tmp_path / str(seed), config, n_workers, seed=seed, dying=DYING)[1] == expected
+
+
+@pytest.mark.parametrize("budget", ["trials: 32", "epochs: 280"])
+def test_a_run_interrupted_again_and_again_finds_the_same(budget, tmp_path, events_are_told_as_they_come):
+    """After so many events that one of three trials may end, and with other workers every time."""
+    config = parsed(budget)
+    _, expected = whole(tmp_path / "undisturbed", config, 2)
+    for period in (37, 61):
+        with driver.open_store(tmp_path / str(period), config) as opened:
+            n_sittings = 0
+            while not opened.snapshot().is_finished:
+                sitting(opened, config, 1 + n_sittings % 3, seed=n_sittings, most=period)
+                n_sittings += 1
+                assert n_sittings < 200
+            assert n_sittings > 4
+            assert texts(opened) == expected
+
+
+def at_every_event(folder, config, points, expected):
+    """Interrupt a fresh run after the n-th event, for every n of points, then train it to its end; how many had it."""
+    n_interrupted = 0
+    for n in points:
+        with driver.open_store(folder / str(n), config) as opened:
+            told = sitting(opened, config, 1 + n % 4, seed=n, most=n)
+            n_interrupted += len(told) == n
+            sitting(opened, config, 4 - n % 4, seed=-n)
+            assert opened.snapshot().is_finished
+            assert texts(opened) == expected, n
+    return n_interrupted
+
+
+def test_a_run_interrupted_once_finds_the_same(tmp_path, events_are_told_as_they_come):
+    config = parsed("trials: 30")
+    _, expected = whole(tmp_path / "undisturbed", config, 1)
+    assert at_every_event(tmp_path, config, range(1, 400, 27), expected) > 5
+
+
+@pytest.mark.sweep
+def test_sweep_of_interruptions_after_every_event(tmp_path, events_are_told_as_they_come):
+    config = parsed("trials: 30")
+    _, expected = whole(tmp_path / "undisturbed", config, 1)
+    assert 100 < at_every_event(tmp_path, config, range(1, 400), expected) < 399
+
+
+@pytest.mark.parametrize("parallel", [1, 4])
+@pytest.mark.parametrize("budget", [60, 300, 500])
+def test_a_budget_of_epochs_is_kept_and_mostly_used(budget, parallel, tmp_path):
+    snapshot, _ = whole(tmp_path, parsed(f"epochs: {budget}", parallel), 3)
+    assert sum(result.epochs for result in snapshot.results) <= budget
+    n_confirming = {60: 0, 300: 6, 500: 9}[budget]
+    assert sum(trial.spec.origin.kind == "confirmation" for trial in snapshot.trials) == n_confirming
+    # what diverges in its first epoch is counted as one; less is left than another trial could need
+    spent = sum(max(result.epochs, 1) for result in snapshot.found)
+    assert budget - 9 * n_confirming - 9 < spent <= budget - 9 * n_confirming
+
+
+def test_a_budget_of_time_ends_the_search_which_is_then_confirmed(tmp_path, monkeypatch):
+    """A clock on which every look at it takes a tenth of a second; and again where it is interrupted midway."""
+    for name, most in (("whole", None), ("interrupted", 150)):
+        now = itertools.count()
+        monkeypatch.setattr(loop.time, "monotonic", lambda now=now: next(now) / 10)
+        config = parsed("time: 60s")
+        with driver.open_store(tmp_path / name, config) as opened:
+            if most:
+                assert len(sitting(opened, config, 2, most=most)) == most
+            sitting(opened, config, 2)
+            snapshot = opened.snapshot()
+        assert snapshot.is_finished
+        assert [stage.name for stage in snapshot.stages] == ["search", "confirm-1"]
+        n_searched, n_confirmed = (len(snapshot.trials_of(stage)) for stage in snapshot.stages)
+        assert n_searched > 20
+        assert 0 < n_confirmed <= 15
+        # 85 % of the time to search, all of it to confirm, and then what is under way may end
+        assert 51 <= sum(sitting.elapsed_s for sitting in snapshot.sittings) < 75
+
+
+SMALL_SPACE = """
+data: {source: moons}
+train: {epochs: 9}
+space:
+  learning_rate: {choices: [0.001, 0.01, 0.1]}
+  optimizer: {choices: [adam, momentum]}
+  hidden_units: {choices: [16, 32]}
+search: {trials: 60, parallel: 4}
+"""
+
+
+@pytest.mark.parametrize("n_workers", [1, 3])
+def test_a_space_of_few_configurations_is_used_up_and_the_search_ends(n_workers, tmp_path):
+    snapshot, _ = whole(tmp_path, driver.parsed(SMALL_SPACE), n_workers)
+    search, confirming = snapshot.stages
+    tried = [tuple(trial.hyperparameters.items()) for trial in snapshot.trials_of(search)]
+    assert len(tried) == len(set(tried)) == search.n_trials == 12
+    assert len(snapshot.trials_of(confirming)) == confirming.n_trials == 9
+
+
+def zoom(opened, config, factor=0.5, **changes):
+    """Add a zoom around the best trial."""
+    settings = replace(config.search, **changes)
+    stage, _ = study.plan_zoom(opened.snapshot(), replace(config, search=settings), Around(), factor)
+    study.add_stage(opened, stage)
+    return opened.snapshot().stages[-1]
+
+
+def test_a_zoom_after_an_interrupted_search_takes_its_place(tmp_path, events_are_told_as_they_come):
+    config = parsed("trials: 40")
+    with driver.open_store(tmp_path, config) as opened:
+        sitting(opened, config, 3, most=150)
+        n_started = len(opened.snapshot().trials)
+        assert 10 < n_started < 30
+        stage = zoom(opened, config, trials=30)
+        assert stage.first_trial == n_started
+        sitting(opened, config, 3)
+        snapshot = opened.snapshot()
+    assert snapshot.is_finished
+    assert [stage.name for stage in snapshot.stages] == ["search", "zoom-1", "confirm-2"]
+    assert [stage.n_trials for stage in snapshot.stages[1:]] == [24, 6]
+    assert len({trial.number for trial in snapshot.trials}) == len(snapshot.trials) == n_started + 30
+
+
+def test_a_zoom_after_an_interrupted_confirmation_ends_it(tmp_path, events_are_told_as_they_come):
+    config = parsed("trials: 40")
+    with driver.open_store(tmp_path, config) as opened:
+        while len(opened.snapshot().stages) < 2:
+            sitting(opened, config, 2, most=40)
+        sitting(opened, config, 2, most=30)
+        n_confirmed = sum(trial.result is not None for trial in opened.snapshot().trials if trial.stage == 1)
+        assert 0 < n_confirmed < 6
+        zoom(opened, config, trials=30)
+        sitting(opened, config, 2)
+        snapshot = opened.snapshot()
+    assert snapshot.is_finished
+    assert [stage.name for stage in snapshot.stages] == ["search", "confirm-1", "zoom-2", "confirm-3"]
+    assert [stage.n_trials for stage in snapshot.stages] == [34, n_confirmed, 24, 6]
+
+
+@pytest.mark.parametrize("budget", ["trials: 30", "epochs: 280", "trials: 30, epochs: 9000"])
+def test_a_search_in_which_all_diverge_ends_and_confirms_nothing(budget, tmp_path):
+    text = STUDY.replace("low: 1e-4, high: 1}", "low: 0.5, high: 1}")
+    text = text.replace("SEARCH", f"{budget}, parallel: 4, bars: false")
+    snapshot, _ = whole(tmp_path, driver.parsed(text), 3)
+    assert {result.status for result in snapshot.results} == {Status.DIVERGED}
+    assert [stage.n_trials for stage in snapshot.stages] == [len(snapshot.trials), 0]
+
+
+def test_a_zoom_knows_the_earlier_trials_that_lie_in_its_space(tmp_path):
+    """So it neither repeats one of them nor begins all over, and its bars are those of all of them."""
+    config = parsed("trials: 40")
+    with driver.open_store(tmp_path, config) as opened:
+        sitting(opened, config, 2)
+        stage = zoom(opened, config, 0.8, trials=20)
+        sitting(opened, config, 2)
+        snapshot = opened.snapshot()
+    space = study_file.stage_space(stage.space)
+    before = [t for t in snapshot.trials if t.stage == 0 and space.contains(t.hyperparameters)]
+    zoomed = snapshot.trials_of(stage)
+    assert 3 < len(before) < 34
+    assert len(zoomed) == 20
+    assert all(space.contains(trial.hyperparameters) for trial in zoomed)
+    assert zoomed[0].spec.bars  # from the first one on: there is something to be compared with
+    configurations = [tuple(sorted(trial.hyperparameters.items())) for trial in [*before, *zoomed]]
+    assert len(set(configurations)) == len(configurations)
+
+
+def test_a_zoom_may_be_plain_sampling(tmp_path):
+    config = parsed("trials: 10")
+    with driver.open_store(tmp_path, config) as opened:
+        sitting(opened, config, 2)
+        stage = zoom(opened, config, trials=5, method="random", bars=False)
+        sitting(opened, config, 2)
+        specs = [trial.spec for trial in opened.snapshot().trials_of(stage)]
+    assert [(spec.origin.kind, spec.bars) for spec in specs] == [("random", ())] * 5
+
+
+FAR_AWAY = STUDY.replace("low: 1e-4, high: 1}", "low: 0.1, high: 1}")  # the best learning rate is 0.01
+
+
+def test_a_range_at_whose_end_the_best_lie_is_extended_and_stays_so_after_an_interruption(
+    tmp_path, events_are_told_as_they_come
+):
+    def searched(extend):
+        return driver.parsed(FAR_AWAY.replace("SEARCH", f"trials: 80, parallel: 3, extend: {extend}"))
+
+    def rates(opened):
+        first = opened.snapshot().stages[0]
+        return [study_file.stage_space(text).parameters[0].domain for text in (first.space, first.final_space)]
+
+    with driver.open_store(tmp_path / "no", searched("false")) as opened:
+        sitting(opened, searched("false"), 2)
+        assert rates(opened)[0] == rates(opened)[1]
+    config = searched("true")
+    with driver.open_store(tmp_path / "yes", config) as opened:
+        sitting(opened, config, 2)
+        old, new = rates(opened)
+        assert (old.low, old.high) == (0.1, 1)
+        # half of the range more at a time, at most twice: 10^-1, 10^-1.5, then half of the new range, 10^-2.25
+        assert new.low == pytest.approx(10**-2.25)
+        assert new.high == 1
+        expected, space = texts(opened), opened.snapshot().stages[0].final_space
+        assert min(trial.hyperparameters["learning_rate"] for trial in opened.snapshot().trials) < 0.03
+    for n in (60, 180, 240):
+        with driver.open_store(tmp_path / str(n), config) as opened:
+            sitting(opened, config, 3, most=n)
+            sitting(opened, config, 1)
+            assert opened.snapshot().stages[0].final_space == space
+            assert texts(opened) == expected
