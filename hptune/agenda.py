@@ -78,12 +78,15 @@ class Confirmations:
         self._started = {trial.number for trial in stored}
         self._has_result = {trial.number for trial in stored if trial.result is not None}
         self._left: list[TrialSpec] = []
+        self._is_closed = False
         self.n_handed_out = len(stored)
         self.add(specs)
 
     def add(self, specs: Iterable[TrialSpec]) -> None:
         """More of them."""
         self._left.extend(spec for spec in specs if spec.number not in self._has_result)
+        if self._is_closed:
+            self.close()
 
     @property
     def ended(self) -> Mapping[int, int]:
@@ -111,6 +114,7 @@ class Confirmations:
 
     def close(self) -> None:
         """Hand out nothing that has not been handed out in an earlier sitting."""
+        self._is_closed = True
         self._left = [spec for spec in self._left if spec.number in self._started]
 
 

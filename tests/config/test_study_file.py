@@ -19,6 +19,7 @@ from hptune.domains import LOG, ONE_MINUS, Choice, Real
 from hptune.errors import StudyFileError
 from hptune.levels import FAR, Grid, LogInteger
 from hptune.nn.hyperparameters import DEFAULTS, LEGAL
+from hptune.search.plan import Budget
 from hptune.search.random_search import anywhere as propose
 from hptune.stored_config import complete
 
@@ -734,6 +735,15 @@ IN_FILE = [
         "search.method",
         "expected coarse-to-fine or random",
     ),
+    ("data: {source: digits}\nspace: {l2: 1}\nsearch: {epochs: 0}", "3:18", "search.epochs", "whole number"),
+    ("data: {source: digits}\nspace: {l2: 1}\nsearch: {epochs: 29}", "3:18", "search.epochs", "a trial has 30 epochs"),
+    ("data: {source: digits}\nspace: {l2: 1}\nsearch: {time: soon}", "3:16", "search.time", "90m, 2h, 1h30m"),
+    ("data: {source: digits}\nspace: {l2: 1}\nsearch: {time: 0}", "3:16", "search.time", "above 0"),
+    ("data: {source: digits}\nspace: {l2: 1}\nsearch: {time: -1h}", "3:16", "search.time", "above 0"),
+    ("data: {source: digits}\nspace: {l2: 1}\nsearch: {bars: 1}", "3:16", "search.bars", "true or false"),
+    ("data: {source: digits}\nspace: {l2: 1}\nsearch: {confirm: often}", "3:19", "search.confirm", "true or false"),
+    ("data: {source: digits}\nspace: {l2: 1}\nsearch: {extend: 2}", "3:18", "search.extend", "true or false"),
+    ("data: {source: digits}\nspace: {l2: 1}\nsearch: {parallel: 0}", "3:20", "search.parallel", "or auto, found 0"),
     ("data: {source: digits}\nspace: {l2: 1}\nsearch: {metric: dev_eror}", "3:18", "search.metric", '"dev_error"?'),
     ("data: {source: digits}\nspace: {l2: 1}\nsearch: {goal: maximize}", "3:16", "search.goal", "better when lower"),
     ("data: {source: digits}\nspace: {l2: 1}\nsearch: {workers: -1}", "3:19", "search.workers", "or auto, found -1"),
@@ -760,6 +770,37 @@ def test_the_task_is_that_of_the_source_or_classification(data, task):
     config = parsed(f"data: {{{data}}}\nspace: {{l2: 1}}")
     assert config.data.task == task
     assert parsed(config.to_yaml()) == config
+
+
+@pytest.mark.parametrize(
+    ("text", "budget"),
+    [
+        ("{}", Budget(trials=60)),
+        ("{trials: 7}", Budget(trials=7)),
+        ("{epochs: 300}", Budget(epochs=300)),
+        ("{time: 90m}", Budget(time_s=5400.0)),
+        ("{time: 1h30m, trials: 7, epochs: 40}", Budget(7, 40, 5400.0)),
+        ("{time: 12.5}", Budget(time_s=12.5)),
+    ],
+)
+def test_the_budget_is_that_of_the_keys_given(text, budget):
+    assert parsed(f"{SMALL}search: {text}\n").search.budget == budget
+
+
+@pytest.mark.parametrize(
+    ("text", "method", "bars"),
+    [
+        ("{}", "coarse-to-fine", True),
+        ("{bars: false}", "coarse-to-fine", False),
+        ("{method: random}", "random", False),
+        ("{method: random, bars: true}", "random", True),
+    ],
+)
+def test_bars_go_with_coarse_to_fine_and_each_can_be_chosen_without_the_other(text, method, bars):
+    config = parsed(f"{SMALL}search: {text}\n")
+    search = config.search
+    assert (search.method, search.bars, search.confirm, search.extend) == (method, bars, True, False)
+    assert parsed(config.to_yaml()).search == search
 
 
 @pytest.mark.parametrize(("text", "place", "key", "words"), IN_FILE, ids=[case[0] for case in IN_FILE])
