@@ -13,7 +13,10 @@ from fake_workers import RandomWorkers
 from hptune import loop, store, study, tables
 from hptune.agenda import Confirmations
 from hptune.config import study_file
+from hptune.search.bars import bars
+from hptune.search.known import known_of
 from hptune.search.plan import ConfirmPlan
+from hptune.search.ranking import ranked
 from hptune.search.zoom import Around
 from hptune.store import Stage, StoredTrial
 from hptune.trial import Job, Status, TrialResult, TrialSpec
@@ -90,11 +93,14 @@ def test_the_tables_are_the_same_with_any_number_of_workers_in_any_timing(budget
     assert statuses == set(Status) - {Status.CRASHED}
     kinds = [trial.spec.origin.kind for trial in snapshot.trials]
     assert {"coarse", "zoom", "confirmation"} <= set(kinds)
+    best = [result.number for result in ranked(snapshot.found)]
+    assert sorted(snapshot.stages[1].plan.trials) == sorted(best[: snapshot.stages[0].plan.confirm])
+    assert kinds.count("confirmation") == 3 * snapshot.stages[0].plan.confirm
     for n_workers, seed in ((1, 1), (2, 2), (4, 3), (8, 4), (8, 5)):
         assert whole(tmp_path / str(seed), config, n_workers, seed=seed)[1] == expected
 
 
-DYING = (3, 9, 20, 31)
+DYING = (3, 9, 20, 31, 36)
 
 
 def test_trials_whose_workers_die_whenever_change_nothing_either(tmp_path):
@@ -128,9 +134,9 @@ def at_every_event(folder, config, points, expected):
     n_interrupted = 0
     for n in points:
         with driver.open_store(folder / str(n), config) as opened:
-            told = sitting(opened, config, 1 + n % 4, seed=n, most=n)
+            told = sitting(opened, config, 1 + n % 4, seed=n, dying=DYING, most=n)
             n_interrupted += len(told) == n
-            sitting(opened, config, 4 - n % 4, seed=-n)
+            sitting(opened, config, 4 - n % 4, seed=-n, dying=DYING)
             assert opened.snapshot().is_finished
             assert texts(opened) == expected, n
     return n_interrupted
@@ -138,14 +144,14 @@ def at_every_event(folder, config, points, expected):
 
 def test_a_run_interrupted_once_finds_the_same(tmp_path, events_are_told_as_they_come):
     config = parsed("trials: 30")
-    _, expected = whole(tmp_path / "undisturbed", config, 1)
+    _, expected = whole(tmp_path / "undisturbed", config, 1, dying=DYING)
     assert at_every_event(tmp_path, config, range(1, 400, 27), expected) > 5
 
 
 @pytest.mark.sweep
 def test_sweep_of_interruptions_after_every_event(tmp_path, events_are_told_as_they_come):
     config = parsed("trials: 30")
-    _, expected = whole(tmp_path / "undisturbed", config, 1)
+    _, expected = whole(tmp_path / "undisturbed", config, 1, dying=DYING)
     assert 100 < at_every_event(tmp_path, config, range(1, 400), expected) < 399
 
 
@@ -270,14 +276,15 @@ def test_a_zoom_knows_the_earlier_trials_that_lie_in_its_space(tmp_path):
         sitting(opened, config, 2)
         stage = zoom(opened, config, 0.8, trials=20)
         sitting(opened, config, 2)
-        snapshot = opened.snapshot()
+        snapshot, scores = opened.snapshot(), opened.scores("dev_error")
     space = study_file.stage_space(stage.space)
     before = [t for t in snapshot.trials if t.stage == 0 and space.contains(t.hyperparameters)]
     zoomed = snapshot.trials_of(stage)
     assert 3 < len(before) < 34
     assert len(zoomed) == 20
     assert all(space.contains(trial.hyperparameters) for trial in zoomed)
-    assert zoomed[0].spec.bars  # from the first one on: there is something to be compared with
+    known = [known_of(trial.hyperparameters, trial.result, scores.get(trial.number, ())) for trial in before]
+    assert zoomed[0].spec.bars == bars(known, 9) != ()  # from the first one on there is something to be compared with
     configurations = [tuple(sorted(trial.hyperparameters.items())) for trial in [*before, *zoomed]]
     assert len(set(configurations)) == len(configurations)
 
