@@ -316,13 +316,13 @@ TREE = SearchSpace(
 
 
 def test_a_child_stays_near_under_the_same_value_of_its_parent_alone():
-    found = near(TREE, [known(0, {"activation": "relu", "l2": 0.5})], 0.25)
+    found = near(TREE, [known(0, {"activation": "relu", "l2": 0.05})], 0.25)
     by_parent = {
         activation: [configuration["l2"] for configuration, _ in found if configuration["activation"] == activation]
         for activation in ("relu", "tanh")
     }
     inside = [value for value in by_parent["relu"] if 0 < value < 1]
-    law = cauchy(0.5, 1.0)
+    law = cauchy(0.05, 1.0)
     assert ks_distance(inside, lambda v: (law(v) - law(0)) / (law(1) - law(0))) < 1.95 / math.sqrt(len(inside))
     assert len(inside) < 0.75 * len(by_parent["relu"])
     assert ks_distance(by_parent["tanh"], float) < 1.95 / math.sqrt(len(by_parent["tanh"]))
@@ -334,6 +334,24 @@ def test_what_the_centre_does_not_have_is_drawn_anew():
     values = [configuration["l2"] for configuration, _ in found if "l2" in configuration]
     assert len(values) > 200
     assert ks_distance(values, float) < 1.95 / math.sqrt(len(values))
+
+
+def test_a_choice_is_as_frequent_as_among_those_of_the_best_that_have_it():
+    child = Parameter("batch_norm", Choice((False, True)), LEGAL["batch_norm"], (("activation", ("relu", "tanh")),))
+    where = SearchSpace((child, TREE.parameters[1]))
+    values = [{"activation": "sigmoid"}, {"activation": "sigmoid"}, {"activation": "relu", "batch_norm": True}]
+    trials = [known(number, value) for number, value in enumerate([*values, *[{"activation": "sigmoid"}] * 6])]
+    found = near(where, trials, 0.25)
+    drawn = [c["batch_norm"] for c, origin in found if origin.parent == 2 and c["activation"] == "relu"]
+    assert chi_square(drawn, {True: 1.25 / 1.5, False: 0.25 / 1.5}) < chi_square_bound(2)
+
+
+def test_the_number_of_a_trial_decides_what_is_near_and_its_place_in_the_stage_what_is_coarse():
+    trial = known(0, {"learning_rate": 0.01})
+    turns = [Turn(3, 0, index, number, share) for share in (0.1, 0.5) for index, number in ((2, 9), (2, 8), (1, 9))]
+    both, place, number, near_both, near_place, near_number = [propose(ONE, NOTHING, [trial], (), t)[0] for t in turns]
+    assert both == place != number
+    assert near_both == near_number != near_place
 
 
 def test_a_condition_on_something_fixed_holds_for_the_centre_too():
