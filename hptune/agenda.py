@@ -337,7 +337,7 @@ def trials_of(snapshot: Snapshot, stage: Stage, config: StudyConfig, scores: Sco
         stage=stage.number,
         first_trial=stage.first_trial,
         epoch_cost=epoch_cost,
-        earlier=[trial for trial in earlier if space.contains(trial.configuration)],
+        earlier=earlier,
         past=[Past(trial.spec, trial.result, scores.get(trial.number, ())) for trial in stored],
     )
     if not stage.plan.confirm:

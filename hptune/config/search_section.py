@@ -17,7 +17,7 @@ class SearchSettings:
 
     method: Method = "coarse-to-fine"
     mode: str = "caviar"  # many models in parallel
-    trials: int | None = 60  # None: no limit, and likewise the next two
+    trials: int | None = 100  # None: no limit, and likewise the next two
     epochs: int | None = None  # in all trials together
     time_s: float | None = None
     seed: int = 0

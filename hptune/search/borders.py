@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 from hptune.domains import Border
 from hptune.search.known import Known, best_first
-from hptune.space import SearchSpace
-from hptune.trial import Status
+from hptune.space import Parameter, SearchSpace
+from hptune.trial import Status, Value
 
 AMONG, OTHERS = 5, 2  # the winner, and two others of the best five, lie at an end
+LARGEST_LEVEL = 0.2  # of a range, that can count as its end
 SHARE = 0.5  # of a range that is added to it there
 TIMES = 2  # at the most, on each side
 
@@ -24,16 +25,26 @@ class End:
 
 
 def crowded(space: SearchSpace, known: Sequence[Known]) -> tuple[End, ...]:
-    """The ends at which the winner and two others of the best five completed trials lie, in the outer 5 %."""
+    """The ends at which the winner and two others of the best five completed trials lie: in the outer 5 %, or level."""
     best = [trial.configuration for trial in best_first(known) if trial.status is Status.COMPLETED][:AMONG]
     found = []
     for parameter in space.parameters:
-        sides = [
-            parameter.domain.border(values[parameter.name]) if parameter.name in values else None for values in best
-        ]
+        sides = [_end(parameter, values) for values in best]
         if parameter.is_searched and sides and sides[0] is not None and sides.count(sides[0]) > OTHERS:
             found.append(End(parameter.name, sides[0]))
     return tuple(found)
+
+
+def _end(parameter: Parameter, configuration: Mapping[str, Value]) -> Border | None:
+    """At which end of its range a trial's value lies.
+
+    One of a few levels, a fifth of the range or more, is no end: that the best share it may well be chance.
+    """
+    if parameter.name not in configuration:
+        return None
+    value, domain = configuration[parameter.name], parameter.domain
+    unit, side = domain.to_unit(value), domain.border(value)
+    return side if round(min(unit, 1 - unit), 9) < LARGEST_LEVEL / 2 else None
 
 
 def extended(

@@ -22,7 +22,7 @@ from hptune.search.simulated_clock import SimulatedClock
 from hptune.space import SearchSpace
 from hptune.trial import Kind, Origin, Status, TrialResult, TrialSpec, Value
 
-NOMINAL = 100  # full trainings, by which the box shrinks where the budget is a time: then no result depends on it
+NOMINAL = 100  # trials, by which the box shrinks where the budget is a time: then no result depends on the clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +73,22 @@ class StageSearch:
         stage: int,
         first_trial: int,
         epoch_cost: Callable[[Mapping[str, Value]], float] = lambda _: 1.0,
-        earlier: Iterable[Known] = (),
+        earlier: Sequence[Known] = (),
         past: Iterable[Past] = (),
     ) -> None:
         """A search in a space, beside fixed hyperparameters.
 
         epoch_cost estimates what an epoch of a configuration costs, in any unit. earlier are trials of stages before
-        this one, past those that this stage has handed out in earlier sittings.
+        this one: all of them count for bars, those inside the space for everything. past are those that this stage
+        has handed out in earlier sittings.
         """
         self.space = space
         self.extensions: dict[End, int] = {}
         self._plan, self._fixed, self._seed, self._stage, self._first = plan, fixed, seed, stage, first_trial
         self._epoch_cost = epoch_cost
         self._clock = SimulatedClock(plan.parallel)
-        self._known = list(earlier)  # what the next proposal may know
+        self._elsewhere = [trial for trial in earlier if not space.contains(trial.configuration)]
+        self._known = [trial for trial in earlier if space.contains(trial.configuration)]
         self._taken: set[Key] = {key_of(trial.configuration) for trial in self._known}
         self._past = {trial.spec.number: trial for trial in past}
         self._trials: dict[int, _Trial] = {}
@@ -216,7 +218,7 @@ class StageSearch:
             0.0 if budget.epochs is None else self._spent / budget.epochs,
         ]
         if budget.trials is None and budget.epochs is None:
-            shares.append(self._spent / (NOMINAL * self._most_epochs))
+            shares.append(self.n_handed_out / NOMINAL)
         return min(max(shares), 1.0)
 
     def _hand_out(self) -> TrialSpec | None:
@@ -247,7 +249,7 @@ class StageSearch:
         if found is None:
             return None
         configuration, origin = found
-        found_bars = bars(self._known, self._most_epochs) if self._plan.bars else ()
+        found_bars = bars([*self._elsewhere, *self._known], self._most_epochs) if self._plan.bars else ()
         own = tuple(bar for bar in found_bars if bar[0] < self._epochs_of(configuration))
         return TrialSpec(number, self._stage, configuration, self._seed, origin, own)
 

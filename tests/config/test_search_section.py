@@ -33,7 +33,7 @@ def test_defaults():
     assert SearchSettings() == SearchSettings(
         method="coarse-to-fine",
         mode="caviar",
-        trials=60,
+        trials=100,
         epochs=None,
         time_s=None,
         seed=0,
@@ -63,7 +63,7 @@ def test_defaults():
         ("trials: 1e3", {"trials": 1000}),
         ("trials: 1000000", {"trials": 1_000_000}),
         ("epochs: 900", {"trials": None, "epochs": 900}),
-        ("{trials: 60, epochs: 900}", {"epochs": 900}),
+        ("{trials: 100, epochs: 900}", {"epochs": 900}),
         ("time: 90m", {"trials": None, "time_s": 5400.0}),
         ("time: 1h30m", {"trials": None, "time_s": 5400.0}),
         ("time: 90", {"trials": None, "time_s": 90.0}),

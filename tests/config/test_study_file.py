@@ -775,7 +775,7 @@ def test_the_task_is_that_of_the_source_or_classification(data, task):
 @pytest.mark.parametrize(
     ("text", "budget"),
     [
-        ("{}", Budget(trials=60)),
+        ("{}", Budget(trials=100)),
         ("{trials: 7}", Budget(trials=7)),
         ("{epochs: 300}", Budget(epochs=300)),
         ("{time: 90m}", Budget(time_s=5400.0)),

@@ -57,11 +57,11 @@ def test_what_has_no_ends_is_never_crowded():
     assert crowded(space(hidden_layers=Grid(2, 1, 1)), trials("hidden_layers", 2, 2, 2)) == ()
 
 
-def test_the_outermost_level_is_an_end_however_wide():
-    assert crowded(space(hidden_layers=Grid(1, 1, 3)), trials("hidden_layers", 3, 3, 3)) == (
-        End("hidden_layers", "high"),
-    )
-    assert crowded(space(hidden_layers=Grid(1, 1, 3)), trials("hidden_layers", 2, 2, 2)) == ()
+def test_the_outermost_level_is_an_end_unless_there_are_so_few_that_the_best_share_one_by_chance():
+    six, five = space(hidden_layers=Grid(1, 1, 6)), space(hidden_layers=Grid(1, 1, 5))
+    assert crowded(six, trials("hidden_layers", 6, 6, 6)) == (End("hidden_layers", "high"),)
+    assert crowded(six, trials("hidden_layers", 5, 5, 5)) == ()
+    assert crowded(five, trials("hidden_layers", 5, 5, 5)) == ()
 
 
 def test_an_end_moves_out_by_half_of_the_range_on_its_scale():

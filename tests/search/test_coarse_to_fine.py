@@ -462,12 +462,12 @@ def test_what_a_seed_means():
         rate, units, activation = (configuration[p.name] for p in where.parameters)
         found.append((float(f"{rate:.6g}"), units, activation, origin.describe()))
     assert found == [
-        (0.00327431, 13, "relu", "coarse"),
-        (0.517514, 5, "relu", "coarse"),
-        (0.0001, 4, "relu", "zoom around trial 1, side 1"),
-        (0.580638, 4, "relu", "zoom around trial 1, side 0.86"),
-        (0.138447, 4, "tanh", "zoom around trial 3, side 0.74"),
-        (0.705146, 64, "relu", "zoom around trial 4, side 0.63"),
-        (0.0790684, 4, "relu", "zoom around trial 4, side 0.54"),
-        (1.0, 7, "relu", "zoom around trial 0, side 0.47"),
+        (0.000182218, 16, "relu", "coarse"),
+        (0.00160274, 7, "relu", "coarse"),
+        (0.0001, 13, "relu", "zoom around trial 0, side 1"),
+        (0.000204444, 10, "relu", "zoom around trial 0, side 0.86"),
+        (0.0001, 11, "tanh", "zoom around trial 0, side 0.74"),
+        (0.00104129, 64, "relu", "zoom around trial 3, side 0.63"),
+        (0.000594689, 14, "relu", "zoom around trial 5, side 0.54"),
+        (1.0, 4, "relu", "zoom around trial 1, side 0.47"),
     ]
