@@ -132,19 +132,18 @@ class SearchAndConfirmation:
         number: int,
         *,
         seed: int,
-        earlier: Iterable[Known],
         confirmed: Container[Key],
         stored: Sequence[StoredTrial],
     ) -> None:
         """The search of a stage, and its confirmation as stage number.
 
-        earlier are the trials of searches before this one, confirmed the configurations that need not be confirmed
-        again, stored what an earlier sitting has trained of the confirmation.
+        confirmed are the configurations that need not be confirmed again, stored is what an earlier sitting has trained
+        of the confirmation.
         """
         assert isinstance(stage.plan, SearchPlan)
         self._search, self._stage, self._number, self._seed = search, stage, number, seed
         self._n = stage.plan.confirm
-        self._earlier, self._confirmed = list(earlier), confirmed
+        self._confirmed = confirmed
         self._chosen: list[Known] = []
         self._confirmations = Confirmations(number, (), stored)
 
@@ -204,7 +203,7 @@ class SearchAndConfirmation:
         """
         n_to_come = 0
         for known, n_to_come in self._search.endings():
-            completed = [trial for trial in best_first([*self._earlier, *known]) if trial.status is Status.COMPLETED]
+            completed = [trial for trial in best_first(known) if trial.status is Status.COMPLETED]
             surely = confirmation.distinct(completed)[: max(self._n - n_to_come, 0)]
             new = [one for one in surely if not self._is_chosen(one)]
             first = self._first + len(self._chosen) * REPLICATES
@@ -344,9 +343,7 @@ def trials_of(snapshot: Snapshot, stage: Stage, config: StudyConfig, scores: Sco
         return search
     number = stage.number + 1
     stored = [trial for trial in snapshot.trials if trial.stage == number]
-    return SearchAndConfirmation(
-        search, stage, number, seed=seed, earlier=earlier, confirmed=_confirmed(before), stored=stored
-    )
+    return SearchAndConfirmation(search, stage, number, seed=seed, confirmed=_confirmed(before), stored=stored)
 
 
 def _searched(snapshot: Snapshot, scores: Scores) -> list[Known]:

@@ -7,6 +7,7 @@ bars are computed when a trial is proposed, from what is known then, and travel 
 from __future__ import annotations
 
 import math
+from bisect import insort
 from collections.abc import Iterable
 
 from hptune.search.known import Known
@@ -23,17 +24,29 @@ def rungs(epochs: int) -> tuple[int, ...]:
 
 
 def bars(known: Iterable[Known], epochs: int) -> tuple[Bar, ...]:
-    """The bars of a new trial.
+    """The bars of a new trial of so many epochs.
 
     With n trials known at a rung, it goes on as one of the best (n + 1) / 3 of all n + 1, ties included. A single known
     trial is no measure, and where even the best third has diverged there is no bar.
     """
-    trials = tuple(known)
-    found = []
-    for rung in rungs(epochs):
-        scores = sorted(score for trial in trials if (score := trial.at(rung)) is not None)
-        if len(scores) > 1:
-            bar = scores[max(1, (len(scores) + 1) // KEPT) - 1]
-            if bar < math.inf:
-                found.append((rung, bar))
-    return tuple(found)
+    return Standings(epochs, known).bars()
+
+
+class Standings:
+    """The scores of known trials at every rung, in order, so that a search of many trials need not sort them anew."""
+
+    def __init__(self, epochs: int, known: Iterable[Known] = ()) -> None:
+        self._scores: dict[int, list[float]] = {rung: [] for rung in rungs(epochs)}
+        for trial in known:
+            self.add(trial)
+
+    def add(self, trial: Known) -> None:
+        for rung, scores in self._scores.items():
+            if (score := trial.at(rung)) is not None:
+                insort(scores, score)
+
+    def bars(self) -> tuple[Bar, ...]:
+        """As the function of that name."""
+        counted = [(rung, scores) for rung, scores in self._scores.items() if len(scores) > 1]
+        found = [(rung, scores[max(1, (len(scores) + 1) // KEPT) - 1]) for rung, scores in counted]
+        return tuple((rung, bar) for rung, bar in found if bar < math.inf)

@@ -17,7 +17,7 @@ import numpy as np
 
 from hptune.domains import Choice, same
 from hptune.randomness import Purpose, generator
-from hptune.search.known import Key, Known, best_first, key_of
+from hptune.search.known import Key, Known, key_of
 from hptune.search.lattice import point
 from hptune.space import Parameter, SearchSpace
 from hptune.trial import Kind, Origin, Status, Value
@@ -47,17 +47,16 @@ class Turn:
 def propose(
     space: SearchSpace,
     fixed: Mapping[str, Value],
-    known: Sequence[Known],
+    best: Sequence[Known],
     taken: Collection[Key],
     turn: Turn,
 ) -> Proposal | None:
     """The next configuration of a search.
 
-    known are the trials that it may know of, taken all configurations proposed before. None where every configuration
-    of the space seems to be taken.
+    best are the trials with a score that it may know of, best first, taken all configurations proposed before. None
+    where every configuration of the space seems to be taken.
     """
     rng, share = generator(turn.seed, Purpose.PROPOSAL, turn.number), turn.share
-    best = best_first(known)
     has_centre = bool(best) and best[0].status is Status.COMPLETED
     if share < COARSE or not has_centre:
         configuration = space.configure(_evenly(space, turn), fixed)

@@ -22,6 +22,10 @@ class Known:
     status: Status
     lowest: tuple[float, ...]  # the lowest metric so far, epoch by epoch
 
+    @property
+    def has_score(self) -> bool:
+        return self.status in (Status.COMPLETED, Status.STOPPED)
+
     def at(self, epoch: int) -> float | None:
         """The lowest metric after so many epochs.
 
@@ -46,11 +50,11 @@ def known_of(configuration: Mapping[str, Value], result: TrialResult, scores: It
 
 def best_first(known: Iterable[Known]) -> list[Known]:
     """The trials with a score in the order of ranking.ranked: completed ones, then stopped ones, the farthest first."""
-    scored = [trial for trial in known if trial.status in (Status.COMPLETED, Status.STOPPED)]
-    return sorted(scored, key=_key)
+    return sorted((trial for trial in known if trial.has_score), key=rank_key)
 
 
-def _key(trial: Known) -> tuple[bool, int, float, int]:
+def rank_key(trial: Known) -> tuple[bool, int, float, int]:
+    """By which trials with a score are ordered, the best first."""
     is_stopped = trial.status is Status.STOPPED
     return is_stopped, -len(trial.lowest) if is_stopped else 0, trial.lowest[-1], trial.number
 

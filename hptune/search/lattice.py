@@ -2,7 +2,8 @@
 
 Point i is the fractional part of shift + i * (sqrt 2, sqrt 3, sqrt 5, ...), the roots of the primes (Richtmyer 1951,
 The Evaluation of Definite Integrals, and a Quasi-Monte-Carlo Method). With a uniform shift every single point is
-uniform in the cube, so scales mean what they mean for random points, but few points leave no large holes, in any coordinate.
+uniform in the cube, so scales mean what they mean for random points, but few points leave no large holes, in any
+coordinate.
 """
 
 from __future__ import annotations

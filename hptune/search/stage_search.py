@@ -8,15 +8,16 @@ happened.
 from __future__ import annotations
 
 import math
+from bisect import insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
 from hptune.search import borders, coarse_to_fine, random_search
-from hptune.search.bars import bars
+from hptune.search.bars import Standings
 from hptune.search.borders import End
 from hptune.search.coarse_to_fine import Proposal, Turn
-from hptune.search.known import Key, Known, key_of, known_of
+from hptune.search.known import Key, Known, best_first, key_of, known_of, rank_key
 from hptune.search.plan import SearchPlan
 from hptune.search.simulated_clock import SimulatedClock
 from hptune.space import SearchSpace
@@ -87,9 +88,11 @@ class StageSearch:
         self._plan, self._fixed, self._seed, self._stage, self._first = plan, fixed, seed, stage, first_trial
         self._epoch_cost = epoch_cost
         self._clock = SimulatedClock(plan.parallel)
-        self._elsewhere = [trial for trial in earlier if not space.contains(trial.configuration)]
-        self._known = [trial for trial in earlier if space.contains(trial.configuration)]
-        self._taken: set[Key] = {key_of(trial.configuration) for trial in self._known}
+        inside = [trial for trial in earlier if space.contains(trial.configuration)]
+        self._best = best_first(inside)  # of what the next proposal may know
+        self._known = list(earlier)  # and all of it, by which bars are set
+        self._standings = Standings(space.most_epochs(fixed), self._known)
+        self._taken: set[Key] = {key_of(trial.configuration) for trial in inside}
         self._past = {trial.spec.number: trial for trial in past}
         self._trials: dict[int, _Trial] = {}
         self._spent = 0  # epochs of trials that have ended on the clock
@@ -204,10 +207,20 @@ class StageSearch:
         known = trial.known()
         self._spent += len(known.lowest) or 1  # a trial that fails at once costs something, or there is no end of them
         self._known.append(known)
+        self._standings.add(known)
+        if known.has_score:
+            insort(self._best, known, key=rank_key)
         if self._plan.extend and self._share >= coarse_to_fine.COARSE:
-            self.space, ends = borders.extended(self.space, self._known, self.extensions)
-            self.extensions |= {end: self.extensions.get(end, 0) + 1 for end in ends}
+            self._extend()
         return True
+
+    def _extend(self) -> None:
+        """Move the ends at which the best crowd."""
+        most_epochs = self._most_epochs
+        self.space, ends = borders.extended(self.space, self._best, self.extensions)
+        self.extensions |= {end: self.extensions.get(end, 0) + 1 for end in ends}
+        if self._most_epochs != most_epochs:
+            self._standings = Standings(self._most_epochs, self._known)
 
     @property
     def _share(self) -> float:
@@ -242,15 +255,15 @@ class StageSearch:
             found = coarse_to_fine.propose(
                 self.space,
                 self._fixed,
-                self._known,
+                self._best,
                 self._taken,
                 Turn(self._seed, self._stage, self.n_handed_out, number, self._share),
             )
         if found is None:
             return None
         configuration, origin = found
-        found_bars = bars([*self._elsewhere, *self._known], self._most_epochs) if self._plan.bars else ()
-        own = tuple(bar for bar in found_bars if bar[0] < self._epochs_of(configuration))
+        bars = self._standings.bars() if self._plan.bars else ()
+        own = tuple(bar for bar in bars if bar[0] < self._epochs_of(configuration))
         return TrialSpec(number, self._stage, configuration, self._seed, origin, own)
 
     def _patience_of(self, configuration: Mapping[str, Value]) -> int:

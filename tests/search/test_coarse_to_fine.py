@@ -10,8 +10,9 @@ from search.laws import chi_square, chi_square_bound, ks_distance
 from hptune.domains import LOG, ONE_MINUS, Choice, Real
 from hptune.levels import Grid, LogInteger
 from hptune.nn.hyperparameters import LEGAL
-from hptune.search.coarse_to_fine import Turn, propose
-from hptune.search.known import Known, key_of
+from hptune.search import coarse_to_fine
+from hptune.search.coarse_to_fine import Turn
+from hptune.search.known import Known, best_first, key_of
 from hptune.space import Parameter, SearchSpace
 from hptune.trial import Kind, Origin, Status
 
@@ -28,6 +29,10 @@ def space(**domains):
 
 
 ONE = space(learning_rate=RATES)
+
+
+def propose(where, fixed, trials, taken, turn):
+    return coarse_to_fine.propose(where, fixed, best_first(trials), taken, turn)
 
 
 def known(number, values, *scores, status=Status.COMPLETED):

@@ -332,24 +332,27 @@ def ended_when_proposed(specs, parallel, budget):
 @given(PLANS, st.sampled_from([SPACE, OF_EPOCHS]), SEEDS, st.integers(1, 8), RANDOM)
 def test_a_proposal_knows_what_has_ended_on_the_clock_and_nothing_else(plan, where, seed, workers, rng):
     plan = replace(plan, method="coarse-to-fine", extend=False)
-    known, for_bars = [], []
+    known, seen = [], []
 
-    def propose(space, fixed, trials, taken, turn):
+    class Recording(bars_module.Standings):
+        def add(self, trial):
+            seen.append(trial)
+            super().add(trial)
+
+    def propose(space, fixed, best, taken, turn):
         assert turn.number == len(known)
         assert len(taken) == turn.number
-        known.append([trial.number for trial in trials])
-        return coarse_to_fine_propose(space, fixed, trials, taken, turn)
-
-    def bars(trials, epochs):
-        for_bars.append([trial.number for trial in trials])
-        assert epochs == 9
-        return bars_module.bars(trials, epochs)
+        assert best == best_first(seen)
+        known.append([trial.number for trial in seen])
+        return coarse_to_fine_propose(space, fixed, best, taken, turn)
 
     coarse_to_fine_propose = coarse_to_fine.propose
-    with mock.patch.object(coarse_to_fine, "propose", propose), mock.patch.object(stage_search, "bars", bars):
+    with (
+        mock.patch.object(coarse_to_fine, "propose", propose),
+        mock.patch.object(stage_search, "Standings", Recording),
+    ):
         specs = Sitting(started(plan, where, seed=seed), workers, rng).run().specs
     assert known == ended_when_proposed(specs, plan.parallel, plan.budget)
-    assert for_bars == (known if plan.bars else [])
 
 
 def test_bars_are_those_of_what_is_known_at_rungs_that_the_trial_reaches():
@@ -500,7 +503,7 @@ def test_an_end_at_which_the_best_crowd_is_moved_out_twice_at_the_most(method, b
 def confirming(plan, seed, past=(), stored=()):
     stage = Stage(0, "search", "", "{}", 0, None, plan)
     search = started(plan, seed=seed, past=past)
-    return SearchAndConfirmation(search, stage, 1, seed=seed, earlier=(), confirmed=set(), stored=stored)
+    return SearchAndConfirmation(search, stage, 1, seed=seed, confirmed=set(), stored=stored)
 
 
 @settings(deadline=None, max_examples=60)
