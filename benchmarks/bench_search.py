@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import itertools
 import multiprocessing
 import os
 import sys
@@ -98,19 +99,18 @@ def suites(lcbench: Path) -> dict[str, Suite | str]:
 
 
 def units(suite: Suite, methods: Sequence[str], results: Results) -> Iterator[Unit]:
-    """What is still to be measured, method by method in the order in which they are named."""
-    for method in methods:
+    """What is still to be measured, seed by seed, so that a part of it compares all methods."""
+    for seed, method in itertools.product(range(suite.seeds), methods):
         if method in opponents.PRUNING and not suite.has_curves:
             continue
         labels = [method, *([opponents.TWICE] if method == "random" else [])]
         labels += [label + CONFIRMED for label in labels] if suite.is_noisy else []
-        for seed in range(suite.seeds):
-            for name, load in suite.tasks.items():
-                missing = tuple(
-                    b for b in suite.budgets if any((name, b, seed, label) not in results.rows for label in labels)
-                )
-                if missing:
-                    yield Unit(load, method, name, seed, missing, suite.is_noisy)
+        for name, load in suite.tasks.items():
+            missing = tuple(
+                b for b in suite.budgets if any((name, b, seed, label) not in results.rows for label in labels)
+            )
+            if missing:
+                yield Unit(load, method, name, seed, missing, suite.is_noisy)
 
 
 def measure(suite: Suite, methods: Sequence[str], results: Results, jobs: int) -> None:

@@ -3,10 +3,9 @@
 An opponent is an endless generator of trials, one after the other: Optuna has one worker here, which favours it, for
 every proposal knows all results. Whoever reads it stops at a budget, and may go on to the next one.
 
-Optuna's pruners get the rungs that hptune's bars have: reduction 3, from a first rung of 2 of 52 epochs (epoch 1 of
-LCBench is the untrained network) and 1 of 27; with their defaults, reduction 4 from epoch 1, they lose. Each epoch's
-value is reported as it is. Tried on LCBench instead: the lowest so far, which changed nothing beyond noise. A trial
-that diverged is told as infinitely bad, so that the sampler learns from it.
+Optuna's pruners get the reduction of hptune's bars, 3, and a first rung after 2 of 52 epochs (after epoch 1 of LCBench
+the network is untrained) and after 1 of 27; they are told of the epochs at which they decide, and of no others, which
+changes nothing but the time. A trial that diverged is told as infinitely bad, so that the sampler learns from it.
 """
 
 from __future__ import annotations
@@ -91,12 +90,12 @@ def _optuna(sampler: str, pruner: str | None = None, **options: bool) -> Opponen
             study = optuna.create_study(
                 study_name=f"{task.name} {seed}",  # Hyperband's brackets depend on it
                 sampler=getattr(optuna.samplers, sampler)(seed=seed, **options),
-                pruner=_pruner(pruner, task.epochs),
+                pruner=_pruner(pruner, task),
             )
         for number in itertools.count():
             asked = study.ask()
             configuration = {p.name: _suggested(asked, p) for p in task.space.parameters}
-            trial = _trained(task, seed, number, configuration, asked, is_pruned=pruner is not None)
+            trial = _trained(task, seed, number, configuration, asked, _rungs(task) if pruner else ())
             if trial.is_complete:
                 study.tell(asked, trial.score)
             else:
@@ -106,25 +105,32 @@ def _optuna(sampler: str, pruner: str | None = None, **options: bool) -> Opponen
     return search
 
 
-def _pruner(name: str | None, epochs: int) -> optuna.pruners.BasePruner:
-    first = 2 if epochs == 52 else 1
+def _rungs(task: Task) -> list[int]:
+    """The epochs at which successive halving decides: 2, 6, 18 of 52, and 1, 3, 9 of 27."""
+    first = 2 if task.epochs == 52 else 1
+    return list(itertools.takewhile(lambda rung: rung < task.epochs, (first * 3**k for k in itertools.count())))
+
+
+def _pruner(name: str | None, task: Task) -> optuna.pruners.BasePruner:
     if name == "sha":
-        return optuna.pruners.SuccessiveHalvingPruner(min_resource=first, reduction_factor=3)
+        return optuna.pruners.SuccessiveHalvingPruner(min_resource=_rungs(task)[0], reduction_factor=3)
     if name == "hyperband":
-        return optuna.pruners.HyperbandPruner(min_resource=first, max_resource=epochs, reduction_factor=3)
+        return optuna.pruners.HyperbandPruner(
+            min_resource=_rungs(task)[0], max_resource=task.epochs, reduction_factor=3
+        )
     return optuna.pruners.NopPruner()
 
 
 def _trained(
-    task: Task, seed: int, number: int, configuration: Configuration, asked: optuna.Trial, *, is_pruned: bool
+    task: Task, seed: int, number: int, configuration: Configuration, asked: optuna.Trial, rungs: Sequence[int]
 ) -> Trial:
     score, epochs = math.inf, 0
     try:
         for epochs, value in enumerate(task.curve(configuration, seed, number), 1):
             score = min(score, value)
-            if is_pruned:
+            if epochs in rungs:
                 asked.report(value, epochs)
-                if epochs < task.epochs and asked.should_prune():
+                if asked.should_prune():
                     return Trial(configuration, score, epochs, is_complete=False)
     except DivergedError:
         return Trial(configuration, math.inf, epochs + 1, is_complete=True)
