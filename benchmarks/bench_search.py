@@ -36,7 +36,7 @@ from hptune.workers import blas
 os.environ.update(blas.environment())  # before NumPy is loaded
 
 import opponents
-from search_results import CONFIRMED, References, Results, Row, append, show
+from search_results import References, Results, Row, append, show
 from search_tasks import TABLES, Task, lcbench_names, lcbench_task, table_task
 from search_trainings import SETS, training_task
 
@@ -71,10 +71,8 @@ class Unit:
     def rows(self) -> list[Row]:
         task = self.load()
         return [
-            Row(self.task, budget, self.seed, method, *task.judge(answer.configuration, self.seed), answer.epochs)
-            for method, budget, answer in opponents.answers(
-                self.method, task, self.seed, self.budgets, confirm=self.confirm
-            )
+            Row(self.task, a.budget, self.seed, a.method, *task.judge(a.configuration, self.seed), a.epochs)
+            for a in opponents.answers(self.method, task, self.seed, self.budgets, confirm=self.confirm)
         ]
 
 
@@ -103,8 +101,7 @@ def units(suite: Suite, methods: Sequence[str], results: Results) -> Iterator[Un
     for seed, method in itertools.product(range(suite.seeds), methods):
         if method in opponents.PRUNING and not suite.has_curves:
             continue
-        labels = [method, *([opponents.TWICE] if method == "random" else [])]
-        labels += [label + CONFIRMED for label in labels] if suite.is_noisy else []
+        labels = opponents.labels(method, confirm=suite.is_noisy)
         for name, load in suite.tasks.items():
             missing = tuple(
                 b for b in suite.budgets if any((name, b, seed, label) not in results.rows for label in labels)
@@ -139,14 +136,14 @@ def done(todo: Sequence[Unit], jobs: int) -> Iterator[list[Row]]:
 def smoke(suite: Suite) -> Suite:
     """The smallest piece of a suite."""
     name = next(iter(suite.tasks)) if suite.name != "training" else "medical"
-    return replace(suite, tasks={name: suite.tasks[name]}, budgets=(7,), seeds=1, n_random=10)
+    return replace(suite, tasks={name: suite.tasks[name]}, budgets=(31,), seeds=1, n_random=10)
 
 
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     names = partial(str.split, sep=",")
     parser.add_argument("--suite", type=names, default=["lcbench", "tables", "training"], help="names with commas")
-    parser.add_argument("--methods", type=names, default=list(opponents.OPPONENTS), help="names with commas")
+    parser.add_argument("--methods", type=names, default=list(opponents.METHODS), help="names with commas")
     parser.add_argument("--again", type=names, default=[], help="methods to be measured anew")
     parser.add_argument("--budgets", type=lambda t: tuple(map(int, t.split(","))), help="full trainings, with commas")
     parser.add_argument("--seeds", type=int, help="of every suite")
@@ -154,12 +151,12 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--results", type=Path, default=HERE / "results", help="folder of the CSV files")
     parser.add_argument("--lcbench", type=Path, default=LCBENCH, help="folder of LCBench's surrogate")
     parser.add_argument("--show", action="store_true", help="print what is in the files")
-    parser.add_argument("--fast", action="store_true", help="one task, seven trainings, nothing kept: does it run?")
+    parser.add_argument("--fast", action="store_true", help="one task, one seed, nothing kept: does it run?")
     arguments = parser.parse_args()
     known = suites(arguments.lcbench)
-    if unknown := {*arguments.suite} - {*known} | {*arguments.methods, *arguments.again} - {*opponents.OPPONENTS}:
+    if unknown := {*arguments.suite} - {*known} | {*arguments.methods, *arguments.again} - {*opponents.METHODS}:
         parser.error(
-            f"{', '.join(sorted(unknown))}: suites are {', '.join(known)}, methods {', '.join(opponents.OPPONENTS)}"
+            f"{', '.join(sorted(unknown))}: suites are {', '.join(known)}, methods {', '.join(opponents.METHODS)}"
         )
     return arguments
 

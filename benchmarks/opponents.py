@@ -17,13 +17,18 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from search_tasks import FRESH, N_FRESH, Configuration, Task, lowest
+from search_tasks import FRESH, Configuration, Task, lowest
 
 from hptune.domains import LINEAR, LOG, ONE_MINUS, Choice, Real
 from hptune.levels import Grid, LogInteger
-from hptune.search.propose import propose
+from hptune.search.known import key_of
+from hptune.search.plan import REPLICATES, Budget, SearchPlan, search_plan
+from hptune.search.random_search import anywhere
+from hptune.search.stage_search import StageSearch
 from hptune.space import Parameter
-from hptune.trial import DivergedError, Value
+from hptune.trial import DivergedError, Status, TrialResult, Value
+
+PARALLEL = 4  # simulated machines of hptune
 
 with contextlib.suppress(ImportError):
     import optuna
@@ -49,37 +54,41 @@ Opponent = Callable[[Task, int], Iterator[Trial]]
 class Answer(NamedTuple):
     """What a search returns."""
 
+    method: str
+    budget: int  # full trainings
     configuration: Configuration
-    epochs: int  # that it has used, confirmation included
+    epochs: int  # used, confirmation included
 
 
-def best(trials: Sequence[Trial]) -> Configuration:
-    """The best complete trial; of a search that has completed none, the one that came furthest."""
-    return min(trials, key=lambda trial: (-trial.is_complete, -trial.epochs, trial.score)).configuration
+def hptune_search(task: Task, seed: int, plan: SearchPlan) -> Iterator[Trial]:
+    """The trials of hptune's search.
 
-
-def n_confirmed(budget: int) -> int:
-    """How many configurations are trained again, three times each: five at most, and some 15 % of the budget."""
-    return max(2, min(5, round(0.15 * budget / N_FRESH)))
-
-
-def confirmed(task: Task, seed: int, trials: Sequence[Trial], n: int) -> Configuration:
-    """The best, by the mean of fresh trainings, of the n best distinct configurations."""
-    distinct: list[Trial] = []
-    for trial in sorted((t for t in trials if t.is_complete), key=lambda t: t.score):
-        if len(distinct) < n and all(trial.configuration != other.configuration for other in distinct):
-            distinct.append(trial)
-
-    def mean(trial: Trial) -> float:
-        return sum(lowest(task, trial.configuration, seed, FRESH + k) for k in range(N_FRESH)) / N_FRESH
-
-    return min(distinct, key=mean).configuration
+    Each is trained as soon as it is proposed; what a proposal may know follows from the simulated clock alone.
+    """
+    search = StageSearch(plan, task.space, task.fixed, seed=seed, stage=0, first_trial=0)
+    while (spec := search.next_spec()) is not None:
+        bars, lowest_so_far, status = dict(spec.bars), [], Status.COMPLETED
+        try:
+            for epoch, score in enumerate(task.curve(spec.hyperparameters, seed, spec.stream), 1):
+                search.see_epoch(spec.number, epoch, score)
+                lowest_so_far.append(min([score, *lowest_so_far[-1:]]))
+                if lowest_so_far[-1] > bars.get(epoch, math.inf):
+                    status = Status.STOPPED
+                    break
+        except DivergedError:
+            status = Status.DIVERGED
+        epochs, reached = len(lowest_so_far), min(lowest_so_far, default=math.inf)
+        score = None if status is Status.DIVERGED else reached
+        search.see_result(TrialResult(spec.number, status, epochs=epochs, score=score))
+        yield Trial(
+            spec.hyperparameters, math.inf if score is None else score, epochs, is_complete=status is Status.COMPLETED
+        )
 
 
 def random_search(task: Task, seed: int) -> Iterator[Trial]:
     """hptune's random search: every configuration drawn from the whole space and trained to the end."""
     for number in itertools.count():
-        configuration = propose(task.space, task.fixed, seed=seed, stage=0, number=number).hyperparameters
+        configuration = anywhere(task.space, task.fixed, seed=seed, number=number)
         yield Trial(configuration, lowest(task, configuration, seed, number), task.epochs, is_complete=True)
 
 
@@ -162,35 +171,62 @@ OPPONENTS: dict[str, Opponent] = {
     "tpe+hyperband": _optuna("TPESampler", "hyperband"),
     "random+sha": _optuna("RandomSampler", "sha"),
 }
+METHODS = ("hptune", *OPPONENTS)
 OF_OPTUNA = set(OPPONENTS) - {"random"}
 PRUNING = {name for name in OPPONENTS if "+" in name}
-TWICE = "random-x2"
-"""Random search with twice the budget."""
+TWICE = "random-x2"  # random search with twice the budget
+CONFIRMED = "/c"  # ends the names of methods that confirm their answer within the budget
 
 
-def answers(
-    name: str, task: Task, seed: int, budgets: Sequence[int], *, confirm: bool
-) -> Iterator[tuple[str, int, Answer]]:
-    """The answers of an opponent at several budgets, in full trainings, from one sequence of trials.
+def labels(method: str, *, confirm: bool) -> list[str]:
+    """What a method is called in the results: all of its variants."""
+    names = [method, TWICE] if method == "random" else [method]
+    return [*names, *(name + CONFIRMED for name in names)] if confirm else names
 
-    Yields method, budget and answer; of random search also those with twice the budget and, with confirm, of every
-    method also those that are confirmed within the budget. A trial begins where an epoch of the budget is left, so
-    the last one may exceed it.
+
+def answers(method: str, task: Task, seed: int, budgets: Sequence[int], *, confirm: bool) -> Iterator[Answer]:
+    """The answers of a method, in all of its variants, at several budgets in full trainings.
+
+    hptune searches anew for each, as it plans by its budget, and never exceeds it. An opponent has one sequence of
+    trials for all; it begins one where an epoch of the budget is left, so that the last one may exceed it. All confirm
+    as many configurations as hptune would.
     """
     marks = []
-    for budget in budgets:
-        for method, n_trainings in ((name, budget), *([(TWICE, 2 * budget)] if name == "random" else [])):
-            marks.append((n_trainings, method, budget, 0))
-            if confirm:
-                n = n_confirmed(n_trainings)
-                marks.append((n_trainings - n * N_FRESH, f"{method}/c", budget, n))
-    trials, used, endless = [], 0, OPPONENTS[name](task, seed)
-    for n_trainings, method, budget, n in sorted(marks):
-        while used < n_trainings * task.epochs:
+    for name, budget in itertools.product(labels(method, confirm=confirm), budgets):
+        most = Budget(epochs=task.epochs * budget * (2 if name.startswith(TWICE) else 1))
+        plan = search_plan(
+            most,
+            task.epochs,
+            method="coarse-to-fine",
+            bars=True,
+            parallel=PARALLEL,
+            extend=False,
+            confirm=name.endswith(CONFIRMED),
+        )
+        marks.append((plan.budget.epochs, name, budget, plan))
+    trials: list[Trial] = []
+    endless = None if method == "hptune" else OPPONENTS[method](task, seed)
+    for epochs, name, budget, plan in sorted(marks, key=lambda mark: mark[0]):
+        if endless is None:
+            trials = list(hptune_search(task, seed, plan))
+        while endless is not None and sum(trial.epochs for trial in trials) < epochs:
             trials.append(next(endless))
-            used += trials[-1].epochs
-        if n:
-            answer = Answer(confirmed(task, seed, trials, n), used + n * N_FRESH * task.epochs)
-        else:
-            answer = Answer(best(trials), used)
-        yield method, budget, answer
+        best = _best_first(trials)[: plan.confirm or 1]
+        chosen = _confirmed(task, seed, best) if plan.confirm else best[0].configuration
+        used = sum(trial.epochs for trial in trials) + plan.confirm * REPLICATES * task.epochs
+        yield Answer(name, budget, chosen, used)
+
+
+def _best_first(trials: Sequence[Trial]) -> list[Trial]:
+    """Those with distinct configurations, complete ones first, then those that came furthest."""
+    order = sorted(trials, key=lambda trial: (not trial.is_complete, -trial.epochs, trial.score))
+    return list({key_of(trial.configuration): trial for trial in reversed(order)}.values())[::-1]
+
+
+def _confirmed(task: Task, seed: int, trials: Sequence[Trial]) -> Configuration:
+    """The configuration with the best mean of fresh trainings."""
+
+    def mean(trial: Trial) -> float:
+        return sum(lowest(task, trial.configuration, seed, FRESH + k) for k in range(REPLICATES)) / REPLICATES
+
+    return min(trials, key=mean).configuration

