@@ -71,8 +71,8 @@ class Unit:
     def rows(self) -> list[Row]:
         task = self.load()
         return [
-            Row(self.task, a.budget, self.seed, a.method, *task.judge(a.configuration, self.seed), a.epochs)
-            for a in opponents.answers(self.method, task, self.seed, self.budgets, confirm=self.confirm)
+            Row.of(self.task, self.seed, answer, task.judge(answer.configuration, self.seed))
+            for answer in opponents.answers(self.method, task, self.seed, self.budgets, confirm=self.confirm)
         ]
 
 

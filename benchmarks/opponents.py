@@ -21,7 +21,7 @@ from search_tasks import FRESH, Configuration, Task, lowest
 
 from hptune.domains import LINEAR, LOG, ONE_MINUS, Choice, Real
 from hptune.levels import Grid, LogInteger
-from hptune.search.known import key_of
+from hptune.search.known import Key, key_of
 from hptune.search.plan import REPLICATES, Budget, SearchPlan, search_plan
 from hptune.search.random_search import anywhere
 from hptune.search.stage_search import StageSearch
@@ -63,26 +63,24 @@ class Answer(NamedTuple):
 def hptune_search(task: Task, seed: int, plan: SearchPlan) -> Iterator[Trial]:
     """The trials of hptune's search.
 
-    Each is trained as soon as it is proposed; what a proposal may know follows from the simulated clock alone.
+    Each is trained as soon as it is proposed: what a proposal may know follows from the simulated clock alone, on
+    which an epoch of any configuration takes the same time here.
     """
     search = StageSearch(plan, task.space, task.fixed, seed=seed, stage=0, first_trial=0)
     while (spec := search.next_spec()) is not None:
-        bars, lowest_so_far, status = dict(spec.bars), [], Status.COMPLETED
+        bars, epochs, score, status = dict(spec.bars), 0, math.inf, Status.COMPLETED
         try:
-            for epoch, score in enumerate(task.curve(spec.hyperparameters, seed, spec.stream), 1):
-                search.see_epoch(spec.number, epoch, score)
-                lowest_so_far.append(min([score, *lowest_so_far[-1:]]))
-                if lowest_so_far[-1] > bars.get(epoch, math.inf):
+            for epochs, value in enumerate(task.curve(spec.hyperparameters, seed, spec.stream), 1):
+                search.see_epoch(spec.number, epochs, value)
+                score = min(score, value)
+                if score > bars.get(epochs, math.inf):
                     status = Status.STOPPED
                     break
         except DivergedError:
-            status = Status.DIVERGED
-        epochs, reached = len(lowest_so_far), min(lowest_so_far, default=math.inf)
-        score = None if status is Status.DIVERGED else reached
-        search.see_result(TrialResult(spec.number, status, epochs=epochs, score=score))
-        yield Trial(
-            spec.hyperparameters, math.inf if score is None else score, epochs, is_complete=status is Status.COMPLETED
-        )
+            status, score = Status.DIVERGED, math.inf
+        known = None if status is Status.DIVERGED else score
+        search.see_result(TrialResult(spec.number, status, epochs=epochs, score=known))
+        yield Trial(spec.hyperparameters, score, epochs, is_complete=status is Status.COMPLETED)
 
 
 def random_search(task: Task, seed: int) -> Iterator[Trial]:
@@ -219,8 +217,10 @@ def answers(method: str, task: Task, seed: int, budgets: Sequence[int], *, confi
 
 def _best_first(trials: Sequence[Trial]) -> list[Trial]:
     """Those with distinct configurations, complete ones first, then those that came furthest."""
-    order = sorted(trials, key=lambda trial: (not trial.is_complete, -trial.epochs, trial.score))
-    return list({key_of(trial.configuration): trial for trial in reversed(order)}.values())[::-1]
+    found: dict[Key, Trial] = {}
+    for trial in sorted(trials, key=lambda trial: (not trial.is_complete, -trial.epochs, trial.score)):
+        found.setdefault(key_of(trial.configuration), trial)
+    return list(found.values())
 
 
 def _confirmed(task: Task, seed: int, trials: Sequence[Trial]) -> Configuration:

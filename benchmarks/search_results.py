@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 
 import numpy as np
-from opponents import CONFIRMED, labels
-from search_tasks import Reference, Task
+from opponents import CONFIRMED, Answer, labels
+from search_tasks import Judged, Reference, Task
 
 TIE = 0.01  # of regret: a smaller difference on a task is neither a win nor a loss
 N_RESAMPLES = 10_000
@@ -27,6 +27,11 @@ class Row(NamedTuple):
     score: float
     test: float | None
     epochs: int  # used
+
+    @classmethod
+    def of(cls, task: str, seed: int, answer: Answer, judged: Judged) -> Row:
+        score, test = (None if number is None else float(f"{number:.5g}") for number in judged)
+        return cls(task, answer.budget, seed, answer.method, score, test, answer.epochs)
 
     @property
     def key(self) -> Key:
@@ -56,8 +61,7 @@ class Results:
 
 
 def append(file: TextIO, row: Row) -> None:
-    shown = row._replace(score=f"{row.score:.5g}", test="" if row.test is None else f"{row.test:.4g}")
-    csv.writer(file, lineterminator="\n").writerow(shown)
+    csv.writer(file, lineterminator="\n").writerow(row._replace(test="" if row.test is None else row.test))
     file.flush()
 
 

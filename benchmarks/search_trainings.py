@@ -12,6 +12,7 @@ and so is its test error. Test sets are larger than one would have, to be precis
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -26,10 +27,10 @@ from hptune.data.dataset import Dataset, Examples, normalise
 from hptune.data.settings import DataSettings
 from hptune.data.split import split
 from hptune.effects import hyperparameters_of
-from hptune.nn.network import ForwardBuffers, Network
+from hptune.nn.network import ForwardBuffers
 from hptune.nn.training import Trained, train
 from hptune.search.plan import REPLICATES
-from hptune.trial import EpochMetrics
+from hptune.trial import DivergedError, EpochMetrics
 
 EPOCHS = 27
 FIXED = {"epochs": EPOCHS, "optimizer": "momentum"}
@@ -70,25 +71,30 @@ class Training:
             yield metrics.dev_loss
 
     def judge(self, configuration: Configuration, seed: int) -> Judged:
-        found = [_run(self._train(configuration, seed, UNSEEN + k)) for k in range(REPLICATES)]
-        return Judged(np.mean([t.score for t in found]), np.mean([self._test_error(t.network) for t in found]))
+        scores, errors = zip(*(self._measured(configuration, seed, UNSEEN + k) for k in range(REPLICATES)), strict=True)
+        return Judged(sum(scores) / REPLICATES, sum(errors) / REPLICATES)
 
-    def _test_error(self, network: Network) -> float:
-        test = self.dataset.test
-        targets = network.loss.encode(test.y, len(self.dataset.classes), network.dtype)
-        return network.evaluate(test.x, targets, ForwardBuffers.allocate(network, len(test)))[1] / len(test)
+    def _measured(self, configuration: Configuration, seed: int, number: int) -> tuple[float, float]:
+        """Dev loss and test error of a training; one that diverged is as good as guessing."""
+        training, test, n_classes = (
+            self._train(configuration, seed, number),
+            self.dataset.test,
+            len(self.dataset.classes),
+        )
+        try:
+            while True:
+                next(training)
+        except StopIteration as end:
+            network, _, score = end.value
+        except DivergedError:
+            return math.log(n_classes), 1 - 1 / n_classes
+        targets = network.loss.encode(test.y, n_classes, network.dtype)
+        errors = network.evaluate(test.x, targets, ForwardBuffers.allocate(network, len(test)))[1]
+        return score, errors / len(test)
 
     def reference(self, n: int) -> Reference:
         scores = [lowest(self, configuration, 0, number) for number, configuration in enumerate(drawn(self, n))]
         return Reference(min(scores), float(np.median(scores)))
-
-
-def _run(training: Generator[EpochMetrics, None, Trained]) -> Trained:
-    while True:
-        try:
-            next(training)
-        except StopIteration as end:
-            return end.value
 
 
 @cache

@@ -129,6 +129,11 @@ def test_confirming_stays_in_the_budget_and_takes_the_best_fresh_mean(monkeypatc
     assert confirmed == ("tpe/c", 40, {"x": 2}, 80)  # 34 trials, then two configurations three times
 
 
+def test_what_is_confirmed_are_the_best_and_no_configuration_twice():
+    trials = [Trial({"x": x}, x, 2, is_complete=True) for x in (3, 1, 2, 1, 3)]
+    assert [trial.score for trial in opponents._best_first(trials)] == [1, 2, 3]
+
+
 def test_what_a_pruner_stopped_is_no_answer(monkeypatch):
     trials = [Trial({"x": 1}, 1, 1, is_complete=False), Trial({"x": 2}, 2, 2, is_complete=True)]
     monkeypatch.setitem(opponents.OPPONENTS, "tpe+sha", lambda task, seed: iter(trials))
