@@ -10,7 +10,8 @@ more times each, and the best mean is the answer.
 
 Shown are the mean and the median regret (0: the best of many random configurations, 1: their median) with a bootstrap
 interval of the mean over tasks, the paired difference of hptune to each opponent with its interval, and on how many
-tasks hptune is better, the same (within 0.01) or worse, and on which it is worse.
+tasks hptune is better, the same (within 0.01) or worse, and on which it is worse. n counts the answers measured; a
+difference is over those that both have.
 
 Every answer becomes a row of a CSV file as soon as it is there, and a later invocation measures only what is missing:
 --again hptune measures that anew. The tables are printed from the file; --show prints them and measures nothing.
@@ -188,7 +189,8 @@ def main() -> None:
                 measure(suite, methods, results, arguments.jobs)
             scale = references.of(name, suite.tasks, suite.n_random)
             for budget in suite.budgets:
-                if rows := [row for row in results.rows.values() if row.budget == budget and row.task in scale]:
+                rows = [row for row in results.rows.values() if row.budget == budget and row.seed < suite.seeds]
+                if rows := [row for row in rows if row.task in scale]:
                     size = f"{counted(len(suite.tasks), 'task')}, {counted(suite.seeds, 'seed')}"
                     print(f"\n{name}, {budget} full trainings, {size}")
                     show(rows, scale)

@@ -141,7 +141,7 @@ def _compare(rows: Sequence[Row], tasks: Sequence[str], references: Mapping[str,
     best, median = np.array([references[name] for name in tasks]).T[:, :, None]
     regret = {method: (found - best) / (median - best) for method, found in scores.items()}
     print(
-        f"    {'':18}{'mean regret':>12}{'95 % of tasks':>18}{'median':>9}{'epochs':>9}"
+        f"    {'':18}{'mean regret':>12}{'95 % of tasks':>18}{'median':>9}{'epochs':>9}{'n':>6}"
         f"{'ours less it':>15}{'95 % of tasks':>18}   won-tied-lost"
     )
     losses = {}
@@ -151,6 +151,7 @@ def _compare(rows: Sequence[Row], tasks: Sequence[str], references: Mapping[str,
         low, high = interval(means)
         line = f"    {method:18}{means.mean():12.3f}{f'[{low:.3f}, {high:.3f}]':>18}"
         line += f"{np.nanmedian(measured):9.3f}{np.nanmean(epochs[method]):9.0f}"
+        line += f"{(~np.isnan(measured)).sum():6}"
         if ours in regret and method != ours:
             paired = regret[ours] - regret[method]
             both = ~np.isnan(paired).all(axis=1)

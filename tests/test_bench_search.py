@@ -189,8 +189,8 @@ def test_regrets_differences_and_losses_by_hand(capsys):
     search_results.show(ours + theirs, references)
     shown = capsys.readouterr().out
     # regrets: ours 0.1, 0.3 and 0.5, theirs 0.3, 0.3 and 0.1; differences by task -0.1 and 0.4
-    assert re.search(r"hptune +0\.350 .* 0\.300 +2600\n", shown)
-    assert re.search(r"tpe +0\.200 .* 0\.300 +2600 +0\.150 +\[-0\.100, 0\.400\] +1-0-1\n", shown)
+    assert re.search(r"hptune +0\.350 .* 0\.300 +2600 +3\n", shown)
+    assert re.search(r"tpe +0\.200 .* 0\.300 +2600 +3 +0\.150 +\[-0\.100, 0\.400\] +1-0-1\n", shown)
     assert "behind tpe: b +0.400" in shown
 
 
