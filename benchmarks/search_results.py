@@ -162,7 +162,9 @@ def _compare(rows: Sequence[Row], tasks: Sequence[str], references: Mapping[str,
             line += f"{difference.mean():15.3f}{f'[{low:.3f}, {high:.3f}]':>18}"
             line += f"{f'{won}-{len(difference) - won - lost}-{lost}':>16}"
             losses[method] = [
-                f"{name} {difference[i]:+.3f}±{error[i]:.3f}" for i, name in enumerate(names) if difference[i] > TIE
+                f"{name} {difference[i]:+.3f}{_plus_minus(error[i], 3)}"
+                for i, name in enumerate(names)
+                if difference[i] > TIE
             ]
         print(line)
     for method, lost in losses.items():
@@ -177,4 +179,10 @@ def _by_task(rows: Sequence[Row], tasks: Sequence[str]) -> None:
         print(f"  {value} by task{'':6}" + "".join(f"{name:>18}" for name in tasks))
         for method, found in sorted(table_of(rows, tasks, value).items()):
             means, errors = by_task(found)
-            print(f"    {method:18}" + "".join(f"{f'{m:.4f}±{e:.4f}':>18}" for m, e in zip(means, errors, strict=True)))
+            cells = [f"{mean:.4f}{_plus_minus(error, 4)}" for mean, error in zip(means, errors, strict=True)]
+            print(f"    {method:18}" + "".join(f"{cell:>18}" for cell in cells))
+
+
+def _plus_minus(error: float, digits: int) -> str:
+    """A standard error; of a single seed there is none."""
+    return "" if np.isnan(error) else f"±{error:.{digits}f}"
