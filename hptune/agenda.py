@@ -34,6 +34,7 @@ EpochCost = Callable[[Mapping[str, Value]], float]
 
 
 MOST_CERTAIN = 100  # trials of a search that no number of trials limits
+MOST_SHOWN = 1000  # of any other
 
 
 class Trials(Protocol):
@@ -144,7 +145,9 @@ class SearchAndConfirmation:
         self._search, self._stage, self._number, self._seed = search, stage, number, seed
         self._n = stage.plan.confirm
         self._confirmed = confirmed
+        self._has_limited_time = stage.plan.budget.time_s is not None
         self._chosen: list[Known] = []
+        self._n_looked_at = -1  # known trials at the last choice
         self._confirmations = Confirmations(number, (), stored)
 
     @property
@@ -168,7 +171,7 @@ class SearchAndConfirmation:
 
     @property
     def is_over(self) -> bool:
-        return self._search.is_over and self._choose() == 0 and self._confirmations.is_over
+        return self._search.is_over and not self._search.n_under_way and self._confirmations.is_over
 
     def next_spec(self) -> TrialSpec | None:
         spec = self._search.next_spec()
@@ -196,13 +199,16 @@ class SearchAndConfirmation:
         """The number of the first trial of the confirmation."""
         return self._stage.first_trial + self._search.n_handed_out
 
-    def _choose(self) -> int:
-        """Have those configurations confirmed that are sure to be among the best; how many trials are still to come.
+    def _choose(self) -> None:
+        """Have those configurations confirmed that are sure to be among the best.
 
         It goes from one end of a trial to the next, so that the order does not depend on how many are told at a time.
+        Where time may cut it short, it begins with the best, and so when all are known.
         """
-        n_to_come = 0
         for known, n_to_come in self._search.endings():
+            if n_to_come >= (1 if self._has_limited_time else self._n) or len(known) == self._n_looked_at:
+                continue
+            self._n_looked_at = len(known)
             completed = [trial for trial in best_first(known) if trial.status is Status.COMPLETED]
             surely = confirmation.distinct(completed)[: max(self._n - n_to_come, 0)]
             new = [one for one in surely if not self._is_chosen(one)]
@@ -212,7 +218,6 @@ class SearchAndConfirmation:
                 confirmation.specs(new, range(REPLICATES), seed=seed, stage=stage, first_trial=first)
             )
             self._chosen.extend(new)
-        return n_to_come
 
     def _is_chosen(self, one: Known) -> bool:
         """Whether its configuration is or has been confirmed."""
@@ -239,7 +244,7 @@ def search_stage(
     settings = config.search
     plan = search_plan(
         settings.budget,
-        space.most_epochs(config.train),
+        max(space.most_epochs(config.train), config.space.most_epochs(config.train)),
         method=settings.method,
         bars=settings.bars,
         parallel=settings.parallel or 2,
@@ -303,7 +308,7 @@ def certain_specs(stage: Stage, config: StudyConfig) -> list[TrialSpec]:
     specs: list[TrialSpec] = []
     while (spec := search.next_spec()) is not None and spec.origin.kind in (Kind.RANDOM, Kind.COARSE):
         specs.append(spec)
-        if plan.budget.trials is None and len(specs) == MOST_CERTAIN:
+        if len(specs) == (MOST_CERTAIN if plan.budget.trials is None else MOST_SHOWN):
             break
         epochs = int({**config.train, **spec.hyperparameters}["epochs"])
         for epoch in range(1, epochs + 1):

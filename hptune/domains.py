@@ -154,7 +154,10 @@ class Real:
         """The value at any unit coordinate, as far as the scale reaches."""
         scale = self.scale
         low = scale.straighten(self.low)
-        line = low + unit * (scale.straighten(self.high) - low)  # in this form it never falls as unit rises
+        width = scale.straighten(self.high) - low
+        line = low + unit * width  # in this form it never falls as unit rises
+        if not 0 <= unit <= 1 and abs(line) < 1e-12 * width:
+            line = 0.0  # where rounding alone keeps an end from the middle of the scale
         line = min(max(line, scale.straighten(scale.lowest)), scale.straighten(scale.highest))
         return min(max(scale.bend(line), scale.lowest), scale.highest)
 

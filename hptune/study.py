@@ -187,6 +187,9 @@ def plan_zoom(snapshot: Snapshot, config: StudyConfig, around: zoom.Around, fact
         first_trial=snapshot.next_number,
         parents=parents,
     )
+    limit, least = config.search.epochs, found.space.most_epochs(config.train)
+    if limit is not None and limit < least:
+        raise UsageError(f"--epochs {limit}: a trial has {least} epochs, so none fits in")
     return stage, found
 
 

@@ -167,9 +167,10 @@ class Run:
         """Their dtypes by name, in the order of the study file."""
         dtypes: dict[str, str] = {}
         for parameter in (parameter for space in self.spaces for parameter in space.parameters):
-            dtypes.setdefault(parameter.name, KIND_DTYPES[parameter.legal.kind])
+            column = _column(parameter.name)
+            dtypes.setdefault(column, KIND_DTYPES[parameter.legal.kind])
             if any(can_be(parameter.domain, word) for word in parameter.legal.choices):
-                dtypes[parameter.name] = TEXT  # also where all other values are numbers
+                dtypes[column] = TEXT  # also where all other values are numbers
             if parameter.name in self.near_one:
                 dtypes[complement(parameter.name)] = REAL
         return dtypes
@@ -196,7 +197,8 @@ class Run:
             complement(name): 1 - float(trial.hyperparameters[name])
             for name in self.near_one & trial.hyperparameters.keys()
         }
-        return {**row, **metrics, **trial.hyperparameters, **complements}
+        values = {_column(name): value for name, value in trial.hyperparameters.items()}
+        return {**row, **metrics, **values, **complements}
 
 
 def load(path: str | os.PathLike[str] | None = None, runs: str | os.PathLike[str] = "runs") -> Run:
@@ -209,6 +211,11 @@ def load(path: str | os.PathLike[str] | None = None, runs: str | os.PathLike[str
     """
     folder = run_folders.find(Path(runs), None if path is None else os.fspath(path))
     return Run(*store.read_with_curves(folder))
+
+
+def _column(hyperparameter: str) -> str:
+    """Its column: epochs is that of the epochs that a trial has run, not of those that it was given."""
+    return "given_epochs" if hyperparameter == "epochs" else hyperparameter
 
 
 def complement(name: str) -> str:

@@ -181,7 +181,7 @@ def test_a_budget_of_time_ends_the_search_which_is_then_confirmed(tmp_path, monk
         assert snapshot.is_finished
         assert [stage.name for stage in snapshot.stages] == ["search", "confirm-1"]
         n_searched, n_confirmed = (len(snapshot.trials_of(stage)) for stage in snapshot.stages)
-        assert n_searched > 20
+        assert n_searched >= 20
         assert 0 < n_confirmed <= 15
         # 85 % of the time to search, all of it to confirm, and then what is under way may end
         assert 51 <= sum(sitting.elapsed_s for sitting in snapshot.sittings) < 75
@@ -191,7 +191,7 @@ def test_a_confirmation_that_has_had_its_time_takes_nothing_more_on():
     """But what an earlier sitting has begun is trained to its end."""
     specs = [TrialSpec(number, 1, {}, 0, replicate=number) for number in range(6)]
     begun, ended = StoredTrial(specs[1], 1, None), StoredTrial(specs[0], 1, TrialResult(0, Status.FAILED))
-    confirmations = Confirmations(STAGE, specs[:3], [ended, begun])
+    confirmations = Confirmations(STAGE.number, specs[:3], [ended, begun])
     confirmations.close()
     confirmations.add(specs[3:])
     assert not confirmations.is_over
@@ -283,7 +283,8 @@ def test_a_zoom_knows_the_earlier_trials_that_lie_in_its_space(tmp_path):
     assert 3 < len(before) < 34
     assert len(zoomed) == 20
     assert all(space.contains(trial.hyperparameters) for trial in zoomed)
-    known = [known_of(trial.hyperparameters, trial.result, scores.get(trial.number, ())) for trial in before]
+    all_before = [trial for trial in snapshot.trials if trial.stage == 0]
+    known = [known_of(trial.hyperparameters, trial.result, scores.get(trial.number, ())) for trial in all_before]
     assert zoomed[0].spec.bars == bars(known, 9) != ()  # from the first one on there is something to be compared with
     configurations = [tuple(sorted(trial.hyperparameters.items())) for trial in [*before, *zoomed]]
     assert len(set(configurations)) == len(configurations)

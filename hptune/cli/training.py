@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +15,7 @@ from hptune.cli.options import budget_options, new_console, runs_option, set_up_
 from hptune.cli.overrides import option, set_option, setting
 from hptune.errors import UsageError
 from hptune.runs import is_name
-from hptune.search.plan import Budget, Method
+from hptune.search.plan import Budget, Method, SearchPlan
 from hptune.wording import counted
 
 if TYPE_CHECKING:
@@ -221,11 +222,24 @@ def _headline(config: StudyConfig, data: dict[str, Any], store: Store) -> str:
 
     counts = ", ".join(f"{data[name]:,} {name}" for name in ("train", "dev", "test") if data[name])
     plan = plan_text(store.snapshot().stages[0].plan)
-    return f"{store.folder.path}: {plan} on {config.data.name} ({counts}), seed {config.search.seed}"
+    recipe = f"seed {config.search.seed}, parallel {config.search.parallel}"
+    return f"{store.folder.path}: {plan} on {config.data.name} ({counts}), {recipe}"
 
 
 def _say_if_small(console: Console, config: StudyConfig) -> None:
+    """What of a search has no room in its budget or its space."""
+    from hptune import agenda
     from hptune.report.safe_text import say
+
+    plan = agenda.first_stage(config).plan
+    assert isinstance(plan, SearchPlan)
+    if config.search.confirm and not plan.confirm:
+        text = "Note: too small a budget to confirm what is found; hptune retest does it at any time."
+        say(console, text, "yellow")
+    coarse = (plan.budget.trials or math.inf) / 2
+    if plan.method == "coarse-to-fine" and plan.parallel > coarse:
+        few = f"search.parallel {plan.parallel} of {counted(plan.budget.trials or 0, 'trial')}"
+        say(console, f"Note: {few}: most are chosen before anything is known. A smaller number finds more.", "yellow")
 
     size, trials = config.space.size, config.search.trials or 0
     if size < trials:

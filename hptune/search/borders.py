@@ -13,6 +13,7 @@ from hptune.trial import Status, Value
 AMONG, OTHERS = 5, 2  # the winner, and two others of the best five, lie at an end
 LARGEST_LEVEL = 0.2  # of a range, that can count as its end
 SHARE = 0.5  # of a range that is added to it there
+NEVER = ("epochs",)  # which are a budget: more of them are nearly always better
 TIMES = 2  # at the most, on each side
 
 
@@ -59,7 +60,7 @@ def extended(
         place = next(i for i, parameter in enumerate(parameters) if parameter.name == end.name)
         old = parameters[place]
         new = old.domain.extended(end.side, SHARE, old.legal)
-        if times.get(end, 0) < TIMES and new != old.domain:
+        if times.get(end, 0) < TIMES and new != old.domain and end.name not in NEVER:
             moved.append(end)
             parameters[place] = replace(old, domain=new)
     return SearchSpace(tuple(parameters)), tuple(moved)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from hptune.trial import Status, TrialResult, Value
 
-Key = tuple[tuple[str, Value], ...]
+Key = tuple[tuple[str, bool, Value], ...]
 """A configuration as something that can be compared and looked up."""
 
 
@@ -60,4 +60,4 @@ def rank_key(trial: Known) -> tuple[bool, int, float, int]:
 
 
 def key_of(configuration: Mapping[str, Value]) -> Key:
-    return tuple(sorted(configuration.items()))
+    return tuple((name, isinstance(value, bool), value) for name, value in sorted(configuration.items()))

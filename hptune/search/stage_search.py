@@ -23,7 +23,7 @@ from hptune.search.simulated_clock import SimulatedClock
 from hptune.space import SearchSpace
 from hptune.trial import Kind, Origin, Status, TrialResult, TrialSpec, Value
 
-NOMINAL = 100  # trials, by which the box shrinks where the budget is a time: then no result depends on the clock
+PARALLEL_PER_WORKER = 2  # as search.parallel is by default
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class StageSearch:
     ) -> None:
         """A search in a space, beside fixed hyperparameters.
 
-        epoch_cost estimates what an epoch of a configuration costs, in any unit. earlier are trials of stages before
+        epoch_cost estimates the seconds of an epoch of a configuration. earlier are trials of stages before
         this one: all of them count for bars, those inside the space for everything. past are those that this stage
         has handed out in earlier sittings.
         """
@@ -95,12 +95,11 @@ class StageSearch:
         self._taken: set[Key] = {key_of(trial.configuration) for trial in inside}
         self._past = {trial.spec.number: trial for trial in past}
         self._trials: dict[int, _Trial] = {}
-        self._spent = 0  # epochs of trials that have ended on the clock
+        self._under_way: dict[int, _Trial] = {}  # those that the search does not know the end of
+        self._spent, self._cost = 0, 0.0  # epochs of those that it knows the end of, and their estimated cost
+        self._most_epochs = space.most_epochs(fixed)
         self._is_closed = False
-
-    @property
-    def _most_epochs(self) -> int:
-        return self.space.most_epochs(self._fixed)
+        self._n_unknown = 0  # trials of a blind search without a result
 
     @property
     def n_handed_out(self) -> int:
@@ -125,14 +124,19 @@ class StageSearch:
         """How many trials were handed out, by stage, where it is over."""
         return {self._stage: self.n_handed_out} if self.is_over else {}
 
+    @property
+    def n_under_way(self) -> int:
+        """How many trials were handed out whose end is not known yet."""
+        return len(self._under_way)
+
     def endings(self) -> Iterator[tuple[Sequence[Known], int]]:
-        """What is known on the clock, earlier trials included, and how many are to come: now, and after each end.
+        """What is known, earlier trials included, and how many trials are to come: now, and after each further end.
 
         For a search that is over. Every end is seen, in the order of the clock, however many are told at a time.
         """
-        yield self._known, len(self._clock.busy)
+        yield self._known, self.n_under_way
         while self._advance():
-            yield self._known, len(self._clock.busy)
+            yield self._known, self.n_under_way
 
     def see_time(self, elapsed_s: float) -> None:
         """So long has been spent on the stage so far; after its time it hands out nothing that is new."""
@@ -160,7 +164,8 @@ class StageSearch:
         if epoch > len(scores):  # a trial that is trained again tells the same once more
             scores.append(score)
         trial = self._trials[number]
-        self._clock.see(number, trial.least_epochs(len(trial.scores)))
+        if not self._is_blind:
+            self._clock.see(number, trial.least_epochs(len(trial.scores)))
 
     def see_result(self, result: TrialResult) -> None:
         """A trial has ended.
@@ -172,7 +177,10 @@ class StageSearch:
         trial = self._trials[result.number]
         trial.result = result
         is_lost = result.status is Status.CRASHED
-        self._clock.end(result.number, trial.epochs if is_lost else trial.least_epochs(result.epochs))
+        if self._is_blind:
+            self._n_unknown -= 1
+        else:
+            self._clock.end(result.number, trial.epochs if is_lost else trial.least_epochs(result.epochs))
 
     def _next(self) -> TrialSpec | None:
         """The next spec, whether it has been trained before or not."""
@@ -195,43 +203,47 @@ class StageSearch:
         if not (self._is_blind or self._clock.has_room):
             return False
         epochs = self._plan.budget.epochs
-        under_way = sum(self._trials[number].epochs for number in self._clock.busy)
+        under_way = sum(trial.epochs for trial in self._under_way.values())
         return epochs is None or self._spent + under_way + self._most_epochs <= epochs
 
     def _advance(self) -> bool:
         """Let the next trial end on the clock, and know of it."""
-        number = self._clock.next_ended()
+        number = self._next_ended()
         if number is None:
             return False
-        trial = self._trials[number]
+        trial = self._under_way.pop(number)
         known = trial.known()
-        self._spent += len(known.lowest) or 1  # a trial that fails at once costs something, or there is no end of them
+        epochs = len(known.lowest) or 1  # a trial that fails at once costs something, or there is no end of them
+        self._spent += epochs
+        self._cost += epochs * self._epoch_cost(known.configuration)
         self._known.append(known)
         self._standings.add(known)
         if known.has_score:
             insort(self._best, known, key=rank_key)
-        if self._plan.extend and self._share >= coarse_to_fine.COARSE:
-            self._extend()
+        if self._plan.extend and self._share >= coarse_to_fine.COARSE and not self.is_over:
+            self.space, ends = borders.extended(self.space, self._best, self.extensions)
+            self.extensions |= {end: self.extensions.get(end, 0) + 1 for end in ends}
         return True
 
-    def _extend(self) -> None:
-        """Move the ends at which the best crowd."""
-        most_epochs = self._most_epochs
-        self.space, ends = borders.extended(self.space, self._best, self.extensions)
-        self.extensions |= {end: self.extensions.get(end, 0) + 1 for end in ends}
-        if self._most_epochs != most_epochs:
-            self._standings = Standings(self._most_epochs, self._known)
+    def _next_ended(self) -> int | None:
+        """The next trial to know of: the clock's or, where nothing depends on any, by number once all have ended."""
+        if not self._is_blind:
+            return self._clock.next_ended()
+        return None if self._n_unknown else next(iter(self._under_way), None)
 
     @property
     def _share(self) -> float:
-        """How much of the budget is spent: by trials proposed, or by epochs known of, whichever is more."""
+        """How much of the budget is spent: by trials proposed, by epochs known of, by their time, whichever is most.
+
+        The time is the estimated cost of these epochs, so that no proposal depends on a real clock.
+        """
         budget = self._plan.budget
         shares = [
             0.0 if budget.trials is None else self.n_handed_out / budget.trials,
             0.0 if budget.epochs is None else self._spent / budget.epochs,
         ]
-        if budget.trials is None and budget.epochs is None:
-            shares.append(self.n_handed_out / NOMINAL)
+        if budget.time_s is not None:
+            shares.append(self._cost / (budget.time_s * self._plan.parallel / PARALLEL_PER_WORKER))
         return min(max(shares), 1.0)
 
     def _hand_out(self) -> TrialSpec | None:
@@ -243,8 +255,11 @@ class StageSearch:
             return None
         self._taken.add(key_of(spec.hyperparameters))
         trial = _Trial(spec, self._epochs_of(spec.hyperparameters), self._patience_of(spec.hyperparameters))
-        self._trials[number] = trial
-        self._clock.start(number, self._epoch_cost(spec.hyperparameters), trial.least_epochs(0))
+        self._trials[number] = self._under_way[number] = trial
+        if self._is_blind:
+            self._n_unknown += 1
+        else:
+            self._clock.start(number, self._epoch_cost(spec.hyperparameters), trial.least_epochs(0))
         return spec
 
     def _propose(self, number: int) -> TrialSpec | None:

@@ -21,7 +21,7 @@ from hptune.search import coarse_to_fine, random_search, stage_search
 from hptune.search.borders import End
 from hptune.search.known import best_first, key_of, known_of
 from hptune.search.plan import Budget, SearchPlan
-from hptune.search.stage_search import NOMINAL, Past, StageSearch
+from hptune.search.stage_search import Past, StageSearch
 from hptune.space import Parameter, SearchSpace
 from hptune.store import Stage
 from hptune.trial import Kind, Origin, Status, TrialResult, TrialSpec
@@ -221,27 +221,29 @@ def test_a_budget_of_epochs_ends_though_every_trial_fails_at_once():
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_budget_of_epochs_holds_while_the_range_of_epochs_grows(seed):
+def test_the_range_of_epochs_never_grows_for_they_are_a_budget(seed):
     plan = SearchPlan("coarse-to-fine", False, 3, Budget(epochs=300), extend=True)
     search = started(plan, OF_EPOCHS, seed=seed)
     longer_is_better = lambda spec: ([1 / (epoch + 1) for epoch in range(epochs_of(spec))], Status.COMPLETED)  # noqa: E731
     specs = Sitting(search, 2, random.Random(1), longer_is_better).run().specs
-    assert search.space.most_epochs(FIXED) == 9 + 4 + 6  # seven levels and half of that, then eleven and half of that
-    assert 300 - 19 < sum(map(epochs_of, specs)) <= 300
+    assert search.space.most_epochs(FIXED) == 9
+    assert 300 - 9 < sum(map(epochs_of, specs)) <= 300
 
 
 def test_a_time_ends_when_it_is_over_and_no_result_depends_on_it():
-    plan = SearchPlan("coarse-to-fine", False, 1, Budget(time_s=60.0))
-    search, kinds = started(plan), []
-    for _ in range(NOMINAL):
+    plan = SearchPlan("coarse-to-fine", False, 2, Budget(time_s=60.0))
+    search = started(plan, epoch_cost=lambda _: 1 / 3)  # seconds: a trial of 9 epochs takes 3
+    for index in range(20):
         spec = search.next_spec()
-        kinds.append(spec.origin.kind)
+        spent = 3.0 * max(index - 1, 0)  # of two machines, one is still busy on the clock
+        origin = spec.origin
+        assert origin.kind is Kind.COARSE if spent < 60 / 4 else origin.kind in (Kind.ZOOM, Kind.GLOBAL)
+        if origin.kind is Kind.ZOOM:
+            assert origin.side == pytest.approx(0.4 ** ((spent / 60 - 1 / 4) / (3 / 4)))
         for epoch in range(1, 10):
             search.see_epoch(spec.number, epoch, 0.5)
         search.see_result(TrialResult(spec.number, Status.COMPLETED, epochs=9, best_epoch=1, score=0.5))
-    assert kinds.index(Kind.ZOOM) == NOMINAL / 4
-    assert set(kinds[: NOMINAL // 4]) == {Kind.COARSE}
-    shorter = specs_of(replace(plan, budget=Budget(7, time_s=1.0)))
+    shorter = specs_of(replace(plan, budget=Budget(7, time_s=1e9)))
     assert shorter == specs_of(replace(plan, budget=Budget(7)))
     search.see_time(59.9)
     assert not search.is_over

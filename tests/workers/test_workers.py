@@ -46,7 +46,7 @@ STAGE = Stage(0, "search", "", "{}", 0, len(SPECS), SearchPlan("random", False, 
 def train(workers, specs=SPECS):
     """A stage of given trials, which depend on nothing."""
     memory = Memory()
-    queue = loop._Queue(Confirmations(specs, ()))
+    queue = loop._Queue(Confirmations(0, specs, ()))
     watch = loop._Watch(Snapshot(None, {}, (STAGE,), (), (), None), STAGE)
     with closing(workers):
         told = list(loop._train(memory, workers, queue, watch, "dev_error", loop.Stop()))
