@@ -17,11 +17,10 @@ from typing import Any
 
 import click
 
-from hptune import agenda, store, study
+from hptune import agenda, store, stored_config
 from hptune.runs import RunFolder
 from hptune.search.plan import SearchPlan
 from hptune.store import Snapshot, Stage
-from hptune.stored_config import config_of
 from hptune.trial import METRICS
 
 CURVE = ("trial", "epoch", *METRICS, "learning_rate", "seconds")
@@ -44,12 +43,12 @@ def utilisation(snapshot: Snapshot, curves: Sequence[Row], workers: int) -> floa
 
 def _end_of(snapshot: Snapshot, stage: Stage, rows: Mapping[int, Sequence[Row]], workers: int, start: float) -> float:
     """When a stage ends that begins at a time, its confirmation included."""
-    config = config_of(snapshot)
+    config = stored_config.config_of(snapshot)
     score = CURVE.index(config.search.metric)
     results = {result.number: result for result in snapshot.results}
     before = tuple(trial for trial in snapshot.trials if trial.stage < stage.number)
     scores = {number: [row[score] for row in found] for number, found in rows.items()}
-    cost = study.epoch_cost(config, snapshot.facts["data"])
+    cost = stored_config.epoch_cost(config, snapshot.facts["data"])
     stages = snapshot.stages[: stage.number + 1]
     trials = agenda.trials_of(replace(snapshot, stages=stages, trials=before), stage, config, scores, cost)
     events: list[tuple[float, int, int]] = []  # time, trial, epoch; one epoch too many is the end

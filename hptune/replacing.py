@@ -39,7 +39,7 @@ def replace_file(path: Path, content: str | bytes) -> None:
         finally:
             draft.unlink(missing_ok=True)
     except (OSError, RuntimeError) as error:  # RuntimeError: links that lead to each other
-        raise StorageError(f"{path}: cannot be written: {why(error)}") from error
+        raise StorageError(f"{path}: cannot be written: {why(error)}. Free space or rights, then try again.") from error
 
 
 def remove_folder(path: Path) -> None:

@@ -262,6 +262,8 @@ class Display:
                 self.say(f"Stopping: nothing new is started; {running}. Ctrl-C again stops at once.", "yellow")
             case StageStarted(number, name, origin) if number not in stages:
                 self.say(f"{name}: {origin}")
+            case StageEnded(_, 0):
+                self.say("Nothing to train: no configuration is new, or none has completed.", "yellow")
             case SpaceExtended(_, new):
                 for name, before, after in extensions(space, new):
                     what = f"{before.describe()}, which is extended to {after.describe()}"

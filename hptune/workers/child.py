@@ -35,7 +35,7 @@ def _work(lines: queue.SimpleQueue[bytes], out: BinaryIO) -> None:
     # NumPy is loaded here, after the thread that watches the parent has started
     from hptune import trainers  # noqa: PLC0415
     from hptune.errors import HptuneError  # noqa: PLC0415
-    from hptune.trial import Job, TrialSpec  # noqa: PLC0415
+    from hptune.trial import EpochMetrics, Job, TrialSpec  # noqa: PLC0415
     from hptune.workers import messages  # noqa: PLC0415
 
     job = Job.from_json(json.loads(lines.get()))
@@ -45,7 +45,11 @@ def _work(lines: queue.SimpleQueue[bytes], out: BinaryIO) -> None:
         out.flush()
         while True:
             spec = TrialSpec.from_json(json.loads(lines.get()))
-            out.writelines(messages.encode_training(item) for item in trainers.attempt(train, spec, job))
+            rungs = {epoch for epoch, _ in spec.bars}
+            for item in trainers.attempt(train, spec, job):
+                out.write(messages.encode_training(item))
+                if isinstance(item, EpochMetrics) and item.epoch in rungs:  # what others may be waiting for
+                    out.flush()
             out.flush()
     except HptuneError as error:
         out.write(messages.encode_error(error))
