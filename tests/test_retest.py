@@ -73,6 +73,13 @@ def snapshot_of(home):
     return store.read(RunFolder(home / "runs" / "toy-001"))
 
 
+def left_by(home):
+    """The files of the answer, and which trials have met the test set."""
+    snapshot = snapshot_of(home)
+    files = snapshot.folder.best_npz.read_bytes(), snapshot.folder.best_yaml.read_bytes()
+    return files, [(trial.number, trial.test_error) for trial in snapshot.trials if trial.test_error is not None]
+
+
 def test_it_confirms_what_a_search_left_unconfirmed(home, hptune):
     assert answer_of(snapshot_of(home)).confirmed is None
     shown = hptune("retest", "--workers", 0, "--top", 3, "--seeds", 2)
@@ -97,8 +104,10 @@ def test_it_confirms_what_a_search_left_unconfirmed(home, hptune):
 
 def test_seeds_are_fresh_and_the_order_is_the_confirmed_one(home, hptune):
     hptune("retest", "--workers", 0, "--top", 3, "--seeds", 2)
-    first = answer_of(snapshot_of(home))
+    first, before = answer_of(snapshot_of(home)), left_by(home)
     hptune("retest", "--workers", 0, "--top", 6, "--seeds", 1)
+    assert left_by(home) == before  # a single seed refutes nothing
+    assert answer_of(snapshot_of(home)) == first
     stages = snapshot_of(home).stages
     assert stages[2].plan.replicates == (2,)
     assert stages[2].plan.trials[0] == first.trial
