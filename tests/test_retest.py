@@ -254,9 +254,15 @@ def test_the_plan_needs_a_completed_trial():
         agenda.retest_stage(Made().search(FAILED).snapshot, 5, 3)
 
 
-def test_the_order_is_confirmed_then_ranked_then_failed():
+def test_the_order_is_the_answer_then_better_scores_then_confirmed_then_ranked_then_failed():
     made = Made().search(0.1, 0.2, 0.3, 0.4, 0.5)
     made.confirm((0, 1, 2), {0: [0.1, FAILED, 0.1], 3: [0.3, 0.3, 0.3], 1: [0.4, 0.4, 0.4]})
     stage = agenda.retest_stage(made.snapshot, 9, 2)
-    assert stage.plan.trials == (3, 1, 2, 4, 0)
+    assert stage.plan.trials == (3, 2, 1, 4, 0)
     assert stage.plan.replicates == (3, 4)
+
+
+def test_better_scores_of_later_searches_come_behind_the_answer():
+    made = Made().search(0.1, 0.2).confirm((0, 1, 2), {0: [0.3, 0.3, 0.3], 1: [0.4, 0.4, 0.4]})
+    made.search(0.5, 0.05, 0.15)
+    assert agenda.retest_stage(made.snapshot, 9, 2).plan.trials == (0, 9, 1, 10, 8)

@@ -77,7 +77,7 @@ def _cheapest_text(cheapest: Candidate, best: Candidate) -> str:
     share = f"{100 * cheapest.cost / best.cost:.0f} %"
     return (
         f"Trial {cheapest.trial} is as good within one standard error (up to {limit}) and the cheapest of those: "
-        f"a training takes about {share} of the time."
+        f"by estimate, a training takes about {share} of the time."
     )
 
 

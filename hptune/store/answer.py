@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from hptune.search.confirmation import Confirmed, confirmed, is_ahead
 from hptune.search.known import key_of
-from hptune.search.plan import ConfirmPlan
+from hptune.search.plan import ConfirmPlan, SearchPlan
 from hptune.search.ranking import ranked
 from hptune.store.snapshot import Snapshot, Stage
 from hptune.trial import Status
@@ -33,6 +33,15 @@ class Answer:
     trial: int  # of a search, that found it
     weights: int  # the trial whose weights are kept: this one or, once confirmed, the best of those that confirm it
     confirmed: Confirmed | None = None  # None: nothing but the score of the search is known
+
+
+@dataclass(frozen=True, slots=True)
+class CutShort:
+    """A confirmation that has ended before all configurations were trained from every seed."""
+
+    n_confirmed: int  # configurations that were
+    n_planned: int
+    by_time: bool  # whether its search had a budget of time
 
 
 def answer_of(snapshot: Snapshot) -> Answer | None:
@@ -95,6 +104,16 @@ def uncompared(snapshot: Snapshot) -> list[int]:
             seen.add(keys[result.number])
             found.append(result.number)
     return found
+
+
+def cut_short(snapshot: Snapshot, stage: Stage) -> CutShort | None:
+    """How far the confirmation of a search has come, where it has ended before its end."""
+    if not isinstance(stage.plan, ConfirmPlan) or stage.plan.follows is None or not snapshot.has_ended(stage):
+        return None
+    n_confirmed, n_planned = len(whole(snapshot, stage)), len(stage.plan.trials)
+    searched = snapshot.stages[stage.plan.follows].plan
+    by_time = isinstance(searched, SearchPlan) and searched.budget.time_s is not None
+    return CutShort(n_confirmed, n_planned, by_time) if n_confirmed < n_planned else None
 
 
 def _confirmations(snapshot: Snapshot) -> list[Stage]:
