@@ -13,7 +13,7 @@ from hptune.analysis.progress import StageSummary
 from hptune.analysis.summary import Report
 from hptune.domains import show
 from hptune.report.columns import MISSING, Column, print_columns
-from hptune.report.safe_text import heading, plain, say
+from hptune.report.safe_text import heading, plain, print_trimmed, say
 from hptune.report.spaces import bars_text
 from hptune.search.plan import CONFIRM_SHARE, Budget, SearchPlan
 from hptune.trial import Status
@@ -139,7 +139,7 @@ def _time(stage: StageSummary) -> str:
         return spent
     held_back = CONFIRM_SHARE if isinstance(stage.plan, SearchPlan) and stage.plan.confirm else 0.0
     limit_s /= 1 - held_back
-    return f"{spent}/{duration(limit_s) if limit_s > 1 else span(limit_s)}"
+    return f"{spent}/{duration(limit_s) if round(limit_s) else span(limit_s)}"
 
 
 def _busy(stages: Sequence[StageSummary]) -> str:
@@ -158,4 +158,4 @@ def _print_labelled(console: Console, lines: Iterable[tuple[str, str]]) -> None:
     table.add_column(overflow="fold")
     for label, text in lines:
         table.add_row(plain(console, label, "bold"), plain(console, text))
-    console.print(table)
+    print_trimmed(console, table)

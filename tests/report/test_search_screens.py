@@ -324,6 +324,7 @@ def test_nothing_is_wider_than_the_terminal(tmp_path, width, encoding):
     report = summarize(confirmed(tmp_path / "run").load())
     text = printed(print_report, report, width=width, encoding=encoding)
     assert max(map(cell_len, text.splitlines())) <= width
+    assert [line for line in text.splitlines() if line != line.rstrip()] == []
     for expected in ("closing in", "0.62", "confirm-1", "zoom of 3"):
         assert expected in text
 
