@@ -93,7 +93,9 @@ def test_the_cheapest_within_one_standard_error():
     scores = {2: [0.2, 0.25, 0.3], 1: [0.27, 0.27, 0.27], 0: [0.3, 0.3, 0.3]}  # 0.25 + 0.0289 = 0.2789
     found = analysed(Made().search(0.1, 0.1, 0.1).confirm((0, 1, 2), scores))
     assert (found.answer, found.cheapest) == (2, 1)
-    assert "Trial 1 is as good within one standard error" in shown(print_confirmation, found)
+    text = shown(print_confirmation, found)
+    assert "Trial 1 is as good within one standard error" in text
+    assert "by estimate, a training takes about" in text
     assert analysed(Made().search(0.1, 0.2).confirm((0,), {0: [0.3], 1: [0.4]})).cheapest is None
 
 
