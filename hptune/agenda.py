@@ -22,7 +22,7 @@ from hptune.search.ranking import ranked
 from hptune.search.stage_search import Past, StageSearch
 from hptune.space import SearchSpace
 from hptune.store import Snapshot, Stage, StoredTrial
-from hptune.store.answer import contenders
+from hptune.store.answer import contenders, uncompared
 from hptune.trial import Kind, Status, TrialResult, TrialSpec, Value
 from hptune.wording import counted
 
@@ -277,14 +277,19 @@ def retest_stage(snapshot: Snapshot, top: int, n_seeds: int, data: Mapping[str, 
 
 
 def _best_to_retest(snapshot: Snapshot) -> list[int]:
-    """The distinct configurations that have completed: as they were confirmed, then by rank, then those that failed."""
+    """The distinct configurations that have completed, in the order in which they are trained again.
+
+    The answer, better scores that nothing has compared with it, the others as they were confirmed, then by rank, and
+    at last those that failed to confirm.
+    """
     compared = contenders(snapshot)
     held = [one.trial for one in compared if math.isfinite(one.mean)]
     failed = [one.trial for one in compared if not math.isfinite(one.mean)]
     completed = [result.number for result in ranked(snapshot.found) if result.status is Status.COMPLETED]
+    others = [number for number in completed if number not in failed]
     keys = {trial.number: key_of(trial.hyperparameters) for trial in snapshot.trials}
     seen: dict[Key, int] = {}
-    for number in (*held, *(number for number in completed if number not in failed), *failed):
+    for number in (*held[:1], *uncompared(snapshot), *held[1:], *others, *failed):
         seen.setdefault(keys[number], number)
     return list(seen.values())
 

@@ -4,9 +4,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from fabricate import ADAM, DATA, MOMENTUM, STUDY, FabricatedRun, mixed, zoomed
+from made import Made
 
 from hptune import tables
 from hptune.analysis import progress
+from hptune.analysis.advice import next_steps
 from hptune.analysis.diagnosis import AGAINST_BIAS, AGAINST_VARIANCE, NOISE, Errors, diagnose
 from hptune.analysis.leaderboard import leaderboard, ordered
 from hptune.analysis.progress import RunLine, run_line
@@ -267,6 +269,19 @@ def test_next_stop_after_two_zooms_without_gain(tmp_path):
     assert retest.command == f"hptune retest {made.path}"
     assert step.command == ""
     assert step.text == f"The last 2 zooms found nothing better: train the answer in {made.folder.best_yaml}"
+
+
+def test_next_retest_where_zooms_without_gain_follow_one_whose_best_nothing_has_confirmed():
+    made = Made().search(0.2, 0.3).confirm((0, 1, 2), {0: [0.3] * 3, 1: [0.4] * 3})
+    made.search(0.1).search(0.4).search(0.4)
+    (step,) = next_steps(made.snapshot, (), ())
+    assert step.text.startswith(
+        "Trial 8 scored better than the answer had before it was confirmed: train the best again"
+    )
+    assert step.command == "hptune retest run"
+    made.retest((3, 4), {0: [0.3, 0.3], 8: [0.5, 0.5]})
+    (step,) = next_steps(made.snapshot, (), ())
+    assert step.text.startswith("The last 2 zooms found nothing better: train the answer")
 
 
 def test_next_when_all_failed(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from dataclasses import replace
@@ -12,7 +13,7 @@ from made import FAILED, Made
 from hptune import agenda
 from hptune.search.confirmation import Confirmed
 from hptune.search.plan import ConfirmPlan
-from hptune.store.answer import Answer, answer_of, contenders
+from hptune.store.answer import Answer, answer_of, contenders, uncompared, whole
 from hptune.trial import Kind, Origin, Status
 
 
@@ -65,34 +66,100 @@ def test_confirmations_of_later_zooms_from_the_same_seeds_are_pooled():
     assert better.search(0.05).confirm((0, 1), {6: [0.2, 0.2]}).answer.trial == 6
 
 
-def test_a_retest_from_other_seeds_compares_anew():
-    """Trial 2 had a worse mean on the old seeds than trial 1 has on the new ones; it was not tested again."""
-    made = Made().search(0.2, 0.1, 0.3).confirm((0, 1), {1: [0.2, 0.2], 0: [0.3, 0.3], 2: [0.4, 0.4]})
-    made.confirm((2, 3), {1: [0.6, 0.6], 0: [0.5, 0.5]})
-    assert [(one.trial, one.mean) for one in contenders(made.snapshot)] == [(0, 0.5), (1, 0.6)]
-    assert made.answer.weights in {11, 12}
+def test_an_exact_tie_of_a_later_zoom_changes_nothing_whatever_the_numbers():
+    """Configurations are named by the trial that found them; the zoom's is confirmed as trial 9 or as trial 0."""
+    made = Made().search(0.2, 0.1, 0.3).confirm((0, 1), {1: [0.5, 0.25], 2: [0.6, 0.6]})
+    before = made.answer
+    assert made.search(0.05).confirm((0, 1), {7: [0.25, 0.5], 0: [0.25, 0.5]}).answer == before
+    assert [one.trial for one in contenders(made.snapshot)] == [1, 0, 7, 2]
 
 
-def test_the_answer_so_far_stays_in_the_comparison_until_it_has_been_tested_again():
-    made = Made().search(0.2, 0.1).confirm((0, 1), {1: [0.2, 0.2], 0: [0.3, 0.3]})
-    assert made.answer.trial == 1
-    assert made.confirm((2, 3), {1: [0.9], 0: [0.25, 0.25]}).answer.trial == 1
-    assert made.confirm((2, 3), {0: [0.15, 0.15]}).answer.trial == 0
+def retested(scores, replicates=(3, 4, 5)):
+    """Trial 1 is the answer with a mean of 0.20, before 0 with 0.30 and 2 with 0.40; then a retest."""
+    made = Made().search(0.2, 0.1, 0.3)
+    made.confirm((0, 1, 2), {1: [0.1, 0.2, 0.3], 0: [0.3] * 3, 2: [0.4] * 3})
+    return made.answer, made.retest(replicates, scores)
+
+
+@pytest.mark.parametrize(
+    ("scores", "replicates"),
+    [
+        ({1: [0.5], 0: [0.1]}, (3,)),  # a single seed cannot tell
+        ({1: [FAILED], 0: [0.1]}, (3,)),
+        ({1: [0.25, 0.25, 0.25], 0: [0.25, 0.25, 0.25]}, (3, 4, 5)),  # an exact tie, though 0 is the lower number
+        ({1: [0.3, 0.3, 0.3], 0: [0.1, 0.3, 0.45]}, (3, 4, 5)),  # ahead by 0.017, standard error 0.10
+        ({1: [0.25, 0.5], 0: [0.25, 0.25]}, (3, 4)),  # ahead by 0.125, standard error 0.125: not more than one
+        ({0: [0.01, 0.01, 0.01], 2: [0.4, 0.4, 0.4]}, (3, 4, 5)),  # the answer was not tested again
+        ({0: [0.01, 0.01, 0.01], 1: [0.9, 0.9]}, (3, 4, 5)),  # nor here, where it was cut short
+        ({1: [FAILED, 0.9], 0: [FAILED, 0.1]}, (3, 4)),  # all failed
+    ],
+)
+def test_a_retest_that_does_not_refute_the_answer_changes_nothing_of_it(scores, replicates):
+    before, made = retested(scores, replicates)
+    assert made.answer == before
+    assert [one.trial for one in contenders(made.snapshot)] == [1, 0, 2]
+
+
+@pytest.mark.parametrize(
+    ("scores", "answer"),
+    [
+        ({1: [0.9, 0.5, 0.11], 0: [0.8, 0.4, 0.0]}, 0),  # ahead by about 0.1 in every seed
+        ({1: [0.3, 0.3, 0.3], 0: [0.29, 0.29, 0.29]}, 0),  # by 0.01 in every seed
+        ({1: [0.3, FAILED, 0.3], 0: [0.5, 0.5, 0.5]}, 0),
+        ({1: [0.3, 0.3, 0.3], 0: [0.0, 0.05, 0.5], 2: [0.2, 0.2, 0.2]}, 2),  # the best mean, 0, is not surely ahead
+    ],
+)
+def test_a_retest_changes_the_answer_for_one_that_is_ahead_beyond_chance(scores, answer):
+    _, made = retested(scores)
+    assert made.answer.trial == answer
+    assert made.answer.confirmed.scores == tuple(scores[answer])
+    assert made.snapshot.trials[made.answer.weights].stage == 2
+    compared = contenders(made.snapshot)
+    assert compared[0].trial == answer
+    assert {one.trial for one in compared} == set(scores)
+
+
+def test_without_a_confirmed_answer_a_retest_confirms():
+    assert Made().search(0.2, 0.1).retest((0,), {1: [0.5], 0: [0.4]}).answer.trial == 0
+    none_left = Made().search(0.2, 0.1).confirm((0, 1, 2), {1: [FAILED] * 3, 0: [FAILED] * 3})
+    assert none_left.retest((3,), {1: [0.5], 0: [0.6]}).answer.trial == 1
+
+
+def test_repeated_retests_change_an_answer_by_chance_less_often_than_the_best_mean_would():
+    """Five equal configurations, noise alone, 20 retests of three seeds: 8 changes instead of 14."""
+    chance = random.Random(7)
+    made = Made().search(*(0.1 + i / 100 for i in range(5)))
+    made.confirm((0, 1, 2), {i: [chance.gauss(0.3, 0.05) for _ in range(3)] for i in range(5)})
+    answers, leaders = [made.answer.trial], []
+    for first in range(3, 63, 3):
+        made.retest(range(first, first + 3), {i: [chance.gauss(0.3, 0.05) for _ in range(3)] for i in range(5)})
+        answers.append(made.answer.trial)
+        leaders.append(whole(made.snapshot, made.stages[-1])[0].trial)
+    by_mean = sum(one != other for one, other in itertools.pairwise([answers[0], *leaders]))
+    changes = sum(one != other for one, other in itertools.pairwise(answers))
+    assert (changes, by_mean) == (8, 14)
 
 
 def test_seeds_of_a_zoom_after_a_retest_do_not_bring_back_what_the_retest_refuted():
     """Trial 1 had the best mean from seeds 0 and 1, was refuted by 2 and 3, and its weights are gone."""
     made = Made().search(0.2, 0.1).confirm((0, 1), {1: [0.1, 0.1], 0: [0.3, 0.3]})
-    made.confirm((2, 3), {1: [0.6, 0.6], 0: [0.3, 0.3]}).search(0.05)
+    made.retest((2, 3), {1: [0.6, 0.6], 0: [0.3, 0.3]}).search(0.05)
     new = len(made.trials) - 1
     assert made.confirm((0, 1), {new: [0.5, 0.5]}).answer.trial == 0
     assert [one.trial for one in contenders(made.snapshot)] == [0, new]
 
 
-def test_a_retest_in_which_all_failed_refutes_nobody():
-    made = Made().search(0.2, 0.1).confirm((0, 1), {1: [0.1, 0.1], 0: [0.3, 0.3]})
-    before = made.answer
-    assert made.confirm((2, 3), {1: [0.6, FAILED], 0: [FAILED, 0.3]}).answer == before
+def test_better_scores_of_later_searches_that_nothing_has_confirmed_are_told():
+    assert uncompared(Made().search(0.2, 0.1).snapshot) == []
+    made = Made().search(0.2, 0.1).confirm((0, 1), {0: [0.3, 0.3], 1: [0.4, 0.4]})
+    assert uncompared(made.snapshot) == []  # trial 1 had the better score, and fresh seeds have refuted it
+    made.search(0.15, 0.05, 0.25)
+    assert uncompared(made.snapshot) == [7, 6]
+    made.confirm((0, 1), {7: [0.3, 0.3], 6: [0.2]})
+    assert uncompared(made.snapshot) == [6]
+    made.retest((2, 3), {6: [0.9, 0.9], 0: [0.5, 0.5]})
+    assert made.answer.trial == 0
+    assert uncompared(made.snapshot) == []
 
 
 def test_other_data_change_no_answer():

@@ -71,7 +71,17 @@ def test_a_lead_that_fresh_seeds_bear_out_owes_nothing_to_luck():
 
 
 def test_no_word_of_luck_where_the_leader_is_not_among_the_confirmed():
-    assert analysed(four().search(0.05)).optimism is None
+    assert analysed(Made().search(0.1, 0.2).confirm((0, 1), {0: [0.1], 1: [0.3, 0.3]})).optimism is None
+    assert analysed(Made().search(0.1, 0.2).confirm((0, 1), {0: [0.1, FAILED], 1: [0.3, 0.3]})).optimism is None
+
+
+def test_luck_is_that_of_the_searches_whose_best_are_shown_not_of_those_since():
+    made = four().search(0.05, 0.5)
+    assert (analysed(made).optimism.trial, analysed(made).optimism.n_trials) == (0, 4)
+    made.confirm((0, 1, 2), {16: [0.3, 0.3, 0.3]}, follows=2)  # the first trial of the zoom
+    assert (analysed(made).optimism.trial, analysed(made).optimism.n_trials) == (16, 6)
+    made.search(0.6).retest((3, 4), {1: [0.2, 0.2], 16: [0.3, 0.3]})  # which changes nothing
+    assert analysed(made).optimism.n_trials == 6
 
 
 def test_the_cheapest_within_one_standard_error():
@@ -83,7 +93,9 @@ def test_the_cheapest_within_one_standard_error():
     scores = {2: [0.2, 0.25, 0.3], 1: [0.27, 0.27, 0.27], 0: [0.3, 0.3, 0.3]}  # 0.25 + 0.0289 = 0.2789
     found = analysed(Made().search(0.1, 0.1, 0.1).confirm((0, 1, 2), scores))
     assert (found.answer, found.cheapest) == (2, 1)
-    assert "Trial 1 is as good within one standard error" in shown(print_confirmation, found)
+    text = shown(print_confirmation, found)
+    assert "Trial 1 is as good within one standard error" in text
+    assert "by estimate, a training takes about" in text
     assert analysed(Made().search(0.1, 0.2).confirm((0,), {0: [0.3], 1: [0.4]})).cheapest is None
 
 
@@ -134,7 +146,9 @@ def test_a_retest_counts_the_pairs_that_kept_their_order():
     assert found.holds is True
     text = shown(print_retest, found)
     assert "4 of 6 pairs" in text
-    assert "The answer is trial 2 now." in text
+    assert (found.rival, found.old_answer, found.answer) == (2, 1, 1)
+    assert "behind trial 2 (seed by seed, standard error 0.05): no more than chance explains." in text
+    assert "Trial 1 stays the answer, with the mean and the weights that it had." in text
 
 
 def test_the_old_best_is_compared_seed_by_seed():
@@ -155,6 +169,33 @@ def test_the_old_best_is_compared_seed_by_seed():
     assert "The data differ: 600 training examples instead of 800" in text
 
 
+def test_a_retest_says_what_the_answer_is_now():
+    def text(scores, made=None):
+        (found,) = retested((made or four()).retest((3, 4, 5), scores))
+        assert found.answer == (made or four().retest((3, 4, 5), scores)).answer.trial
+        return shown(print_retest, found)
+
+    ahead = text({1: [0.9, 0.5, 0.11], 2: [0.8, 0.4, 0.0]})
+    assert "behind trial 2 (seed by seed, standard error 0.003333): more than one standard error." in ahead
+    assert "The answer is trial 2 now." in ahead
+    # the best mean, of trial 0, is not surely ahead, and that of trial 2 is
+    another = text({1: [0.3, 0.3, 0.3], 2: [0.2, 0.2, 0.2], 0: [0.0, 0.05, 0.5]})
+    assert "Trial 1, the best before, is 0.1 behind trial 2" in another
+    assert "The answer is trial 2 now." in another
+    first = text({0: [0.3, 0.3, 0.3], 1: [0.2, 0.3, 0.31]}, Made().search(0.1, 0.2))
+    assert "Nothing had been confirmed before, so the best mean is the answer: trial 1." in first
+
+
+def test_a_retest_that_has_not_come_to_the_answer_or_in_which_all_failed():
+    (cut,) = retested(four().retest((3, 4), {1: [0.9], 2: [0.1, 0.1], 0: [0.2, 0.2]}))
+    assert "Trial 1, the answer, has not ended from every seed, so it stays the answer." in shown(print_retest, cut)
+    (failed,) = retested(four().retest((3, 4), {1: [0.9, FAILED], 0: [FAILED, 0.2]}))
+    assert "Trial 1 stays the answer" in shown(print_retest, failed)
+    (nothing,) = retested(Made().search(0.2, 0.1).retest((0, 1), {1: [0.9, FAILED], 0: [FAILED, 0.2]}))
+    assert nothing.answer is None
+    assert "so nothing is confirmed." in shown(print_retest, nothing)
+
+
 def test_the_best_again_and_a_single_seed_and_a_failure():
     (again,) = retested(four().retest((3,), {1: [0.2], 2: [0.3]}))
     assert again.holds is True
@@ -162,6 +203,7 @@ def test_the_best_again_and_a_single_seed_and_a_failure():
     (single,) = retested(four().retest((3,), {1: [0.3], 2: [0.2]}))
     assert single.holds is None
     assert "a single seed cannot tell" in shown(print_retest, single)
+    assert "Trial 1 stays the answer" in shown(print_retest, single)
     (failed,) = retested(four().retest((3, 4), {1: [0.3, FAILED], 2: [0.9, 0.9]}))
     assert failed.holds is False
     assert failed.gap is None

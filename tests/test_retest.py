@@ -73,6 +73,13 @@ def snapshot_of(home):
     return store.read(RunFolder(home / "runs" / "toy-001"))
 
 
+def left_by(home):
+    """The files of the answer, and which trials have met the test set."""
+    snapshot = snapshot_of(home)
+    files = snapshot.folder.best_npz.read_bytes(), snapshot.folder.best_yaml.read_bytes()
+    return files, [(trial.number, trial.test_error) for trial in snapshot.trials if trial.test_error is not None]
+
+
 def test_it_confirms_what_a_search_left_unconfirmed(home, hptune):
     assert answer_of(snapshot_of(home)).confirmed is None
     shown = hptune("retest", "--workers", 0, "--top", 3, "--seeds", 2)
@@ -97,8 +104,10 @@ def test_it_confirms_what_a_search_left_unconfirmed(home, hptune):
 
 def test_seeds_are_fresh_and_the_order_is_the_confirmed_one(home, hptune):
     hptune("retest", "--workers", 0, "--top", 3, "--seeds", 2)
-    first = answer_of(snapshot_of(home))
+    first, before = answer_of(snapshot_of(home)), left_by(home)
     hptune("retest", "--workers", 0, "--top", 6, "--seeds", 1)
+    assert left_by(home) == before  # a single seed refutes nothing
+    assert answer_of(snapshot_of(home)) == first
     stages = snapshot_of(home).stages
     assert stages[2].plan.replicates == (2,)
     assert stages[2].plan.trials[0] == first.trial
@@ -245,9 +254,15 @@ def test_the_plan_needs_a_completed_trial():
         agenda.retest_stage(Made().search(FAILED).snapshot, 5, 3)
 
 
-def test_the_order_is_confirmed_then_ranked_then_failed():
+def test_the_order_is_the_answer_then_better_scores_then_confirmed_then_ranked_then_failed():
     made = Made().search(0.1, 0.2, 0.3, 0.4, 0.5)
     made.confirm((0, 1, 2), {0: [0.1, FAILED, 0.1], 3: [0.3, 0.3, 0.3], 1: [0.4, 0.4, 0.4]})
     stage = agenda.retest_stage(made.snapshot, 9, 2)
-    assert stage.plan.trials == (3, 1, 2, 4, 0)
+    assert stage.plan.trials == (3, 2, 1, 4, 0)
     assert stage.plan.replicates == (3, 4)
+
+
+def test_better_scores_of_later_searches_come_behind_the_answer():
+    made = Made().search(0.1, 0.2).confirm((0, 1, 2), {0: [0.3, 0.3, 0.3], 1: [0.4, 0.4, 0.4]})
+    made.search(0.5, 0.05, 0.15)
+    assert agenda.retest_stage(made.snapshot, 9, 2).plan.trials == (0, 9, 1, 10, 8)

@@ -13,7 +13,8 @@ from hptune.search.borders import End
 from hptune.search.known import Known, known_of
 from hptune.search.ranking import ranked
 from hptune.space import SearchSpace
-from hptune.store import Snapshot
+from hptune.store import Snapshot, Stage
+from hptune.store.answer import CutShort, cut_short, uncompared
 from hptune.trial import Status, Value
 from hptune.wording import counted
 
@@ -76,6 +77,8 @@ def next_steps(snapshot: Snapshot, hits: Sequence[BorderHit], failures: Sequence
         return (_unfinished(snapshot, run),)
     if not any(result.status is Status.COMPLETED for result in snapshot.found):
         return _all_failed(failures)
+    if uncompared(snapshot) and _zooms_without_gain(snapshot) >= PATIENCE:
+        return tuple(_confirm(snapshot, run))
     return (_search_on(snapshot, hits, run), *_confirm(snapshot, run))
 
 
@@ -89,10 +92,17 @@ def _unfinished(snapshot: Snapshot, run: str) -> Step:
 
 
 def _confirm(snapshot: Snapshot, run: str) -> Iterator[Step]:
-    """To train the best trials again, where nothing has since they were found."""
-    if is_unconfirmed(snapshot):
-        text = "Before you rely on the best score, which is partly luck: train the best again, from fresh seeds."
-        yield Step(text, f"hptune retest {run}")
+    """To train the best trials again, where nothing has since they were found, or not all of them."""
+    if not is_unconfirmed(snapshot):
+        return
+    again = "train the best again, from fresh seeds."
+    if cut := last_cut_short(snapshot):
+        text = f"The confirmation was {cut_text(cut)}. Before you rely on the answer: {again}"
+    elif better := uncompared(snapshot):
+        text = f"Trial {better[0]} scored better than the answer had before it was confirmed: {again}"
+    else:
+        text = f"Before you rely on the best score, which is partly luck: {again}"
+    yield Step(text, f"hptune retest {run}")
 
 
 def _search_on(snapshot: Snapshot, hits: Sequence[BorderHit], run: str) -> Step:
@@ -114,8 +124,23 @@ def _search_on(snapshot: Snapshot, hits: Sequence[BorderHit], run: str) -> Step:
 
 
 def is_unconfirmed(snapshot: Snapshot) -> bool:
-    """Whether nothing has been trained again, on the run's own data, since the last search."""
-    return [stage for stage in snapshot.stages if stage.has_own_data][-1].is_search
+    """Whether the best of the last search have not all been trained again, on the run's own data."""
+    return _last_own(snapshot).is_search or last_cut_short(snapshot) is not None or bool(uncompared(snapshot))
+
+
+def last_cut_short(snapshot: Snapshot) -> CutShort | None:
+    """How far a confirmation has come that was cut short and after which nothing else was trained."""
+    return cut_short(snapshot, _last_own(snapshot))
+
+
+def cut_text(cut: CutShort) -> str:
+    """That a confirmation was cut short, in words."""
+    by_time = " by its time" if cut.by_time else ""
+    return f"cut short{by_time}: {cut.n_confirmed} of {counted(cut.n_planned, 'configuration')} confirmed"
+
+
+def _last_own(snapshot: Snapshot) -> Stage:
+    return [stage for stage in snapshot.stages if stage.has_own_data][-1]
 
 
 def _end(hit: BorderHit) -> str:

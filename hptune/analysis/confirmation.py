@@ -11,13 +11,13 @@ from typing import Any
 
 from hptune import stored_config
 from hptune.data.settings import DataSettings
-from hptune.search.confirmation import Confirmed
+from hptune.search.confirmation import Confirmed, paired
 from hptune.search.plan import ConfirmPlan
 from hptune.search.ranking import ranked
 from hptune.store import Snapshot, Stage
-from hptune.store.answer import answer_of, contenders, whole
+from hptune.store.answer import ahead_of, answer_of, contenders, whole
 from hptune.tables import Run
-from hptune.trial import Value
+from hptune.trial import TrialResult, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Optimism:
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """The configurations that were compared on fresh seeds, the best mean first."""
+    """The configurations that were compared on fresh seeds: the answer, then by their means."""
 
     metric: str
     candidates: tuple[Candidate, ...]
@@ -85,8 +85,11 @@ class Retest:
     standings: tuple[Standing, ...]  # in the new order
     n_pairs: int  # of configurations with different means
     n_pairs_kept: int  # that are in the same order as before
-    gap: float | None  # by how much the old best is above the new one, seed by seed; None if one did not complete
+    rival: int  # the trial that the old best is compared with: ahead of it beyond chance, or the new best
+    gap: float | None  # by how much the old best is above it, seed by seed; None if one did not complete
     gap_standard_error: float | None  # of that; None of a single seed
+    old_answer: int | None  # confirmed, on the run's own data, before this; None: nothing was
+    answer: int | None  # the same with this
 
     @property
     def tau(self) -> float | None:
@@ -103,14 +106,12 @@ class Retest:
 
     @property
     def holds(self) -> bool | None:
-        """Whether the old best is the new one or within a standard error of it; None where it cannot be told."""
+        """Whether none is ahead of the old best by more than a standard error; None where it cannot be told."""
         if self.old_best is self.new_best:
             return True
-        if math.isinf(self.old_best.mean):
-            return False
-        if self.gap is None or self.gap_standard_error is None:
+        if self.n_seeds < 2:
             return None
-        return self.gap <= self.gap_standard_error
+        return self.gap is not None and self.gap_standard_error is not None and self.gap <= self.gap_standard_error
 
 
 def confirmation(run: Run) -> Confirmation | None:
@@ -124,15 +125,23 @@ def confirmation(run: Run) -> Confirmation | None:
     candidates = tuple(
         Candidate(one.trial, found[one.trial], one.scores, one.mean, one.standard_error, cost(one)) for one in compared
     )
-    leader = ranked(snapshot.found)[0]
-    optimism = None
-    n_scored = sum(result.score is not None for result in snapshot.found)
-    for one in candidates:
-        if one.trial == leader.number and math.isfinite(one.mean):
-            optimism = Optimism(one.trial, one.found_score, one.mean, n_scored)
+    optimism = _optimism(_searched_before(snapshot, compared), candidates)
     return Confirmation(
         run.config.search.metric, candidates, answer.trial, _cheapest(candidates, answer.trial), optimism
     )
+
+
+def _searched_before(snapshot: Snapshot, compared: Sequence[Confirmed]) -> list[TrialResult]:
+    """The trials of the searches whose best are compared, ranked: not those of searches since."""
+    last = max(trial.stage for trial in snapshot.trials if trial.number in {one.trainings[-1] for one in compared})
+    return ranked(_first_stages(snapshot, last + 1).found)
+
+
+def _optimism(found: Sequence[TrialResult], candidates: Sequence[Candidate]) -> Optimism | None:
+    leader = next((one for one in candidates if one.trial == found[0].number), None)
+    if leader is None or math.isinf(leader.mean):
+        return None
+    return Optimism(leader.trial, leader.found_score, leader.mean, len(found))
 
 
 def _cheapest(candidates: Sequence[Candidate], answer: int) -> int | None:
@@ -157,13 +166,14 @@ def retest(run: Run, stage: Stage) -> Retest | None:
     new = whole(snapshot, stage)
     if not new:
         return None
-    standings = _standings(snapshot, stage, plan.trials, new)
+    old_answer = _confirmed_answer(snapshot, stage.number)
+    standings = _standings(snapshot, stage, sorted(plan.trials, key=lambda trial: trial != old_answer), new)
     pairs = [
         (one.old_rank < other.old_rank) for one, other in itertools.combinations(standings, 2) if one.mean != other.mean
     ]
-    by_trial = {one.trial: one for one in new}
-    old_best = by_trial[min(standings, key=lambda one: one.old_rank).trial]
-    gap, gap_standard_error = _paired(old_best.scores, new[0].scores)
+    old_best = min(standings, key=lambda one: one.old_rank).trial
+    rival = next(iter(ahead_of(old_best, new)), new[0])
+    gap, gap_standard_error = paired(next(one for one in new if one.trial == old_best), rival)
     return Retest(
         stage=stage.name,
         metric=run.config.search.metric,
@@ -174,8 +184,11 @@ def retest(run: Run, stage: Stage) -> Retest | None:
         standings=standings,
         n_pairs=len(pairs),
         n_pairs_kept=sum(pairs),
+        rival=rival.trial,
         gap=gap,
         gap_standard_error=gap_standard_error,
+        old_answer=old_answer,
+        answer=_confirmed_answer(snapshot, stage.number + 1),
     )
 
 
@@ -183,12 +196,7 @@ def _standings(
     snapshot: Snapshot, stage: Stage, order: Sequence[int], new: Sequence[Confirmed]
 ) -> tuple[Standing, ...]:
     """The configurations in the new order; `order` is the old one."""
-    before = replace(
-        snapshot,
-        stages=snapshot.stages[: stage.number],
-        trials=tuple(trial for trial in snapshot.trials if trial.stage < stage.number),
-    )
-    old = {one.trial: one for one in contenders(before)}
+    old = {one.trial: one for one in contenders(_first_stages(snapshot, stage.number))}
     found = _found_scores(snapshot)
     present = [trial for trial in order if trial in {one.trial for one in new}]
     return tuple(
@@ -207,14 +215,15 @@ def _standings(
     )
 
 
-def _paired(scores: Sequence[float], others: Sequence[float]) -> tuple[float | None, float | None]:
-    """The mean difference of scores from the same seeds, and its standard error."""
-    if not all(map(math.isfinite, (*scores, *others))):
-        return None, None
-    differences = [score - other for score, other in zip(scores, others, strict=True)]
-    if len(differences) < 2:
-        return differences[0], None
-    return statistics.fmean(differences), statistics.stdev(differences) / math.sqrt(len(differences))
+def _first_stages(snapshot: Snapshot, n: int) -> Snapshot:
+    """A run as it was after so many stages."""
+    trials = tuple(trial for trial in snapshot.trials if trial.stage < n)
+    return replace(snapshot, stages=snapshot.stages[:n], trials=trials)
+
+
+def _confirmed_answer(snapshot: Snapshot, n_stages: int) -> int | None:
+    answer = answer_of(_first_stages(snapshot, n_stages))
+    return None if answer is None or answer.confirmed is None else answer.trial
 
 
 def _found_scores(snapshot: Snapshot) -> dict[int, float]:

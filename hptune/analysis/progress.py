@@ -14,9 +14,10 @@ from hptune.config import study_file
 from hptune.domains import Domain
 from hptune.errors import HptuneError
 from hptune.runs import RunFolder
-from hptune.search.plan import Plan
+from hptune.search.plan import ConfirmPlan, Plan
 from hptune.search.ranking import ranked
 from hptune.store import Snapshot, Stage
+from hptune.store.answer import CutShort, cut_short
 from hptune.tables import Run
 from hptune.trial import Status, TrialResult
 
@@ -53,9 +54,10 @@ class StageSummary:
     n_done: int
     counts: Mapping[str, int]  # trials by status, in the order of Status
     epochs: int  # in all trials that have ended
-    elapsed_s: float  # of all sittings together; that of a confirmation is counted with its search
-    busy_s: float  # of all workers together: training trials that have ended
-    available_s: float  # of all workers together: ready for it
+    cut_short: CutShort | None  # where a confirmation ended before its end
+    elapsed_s: float | None  # of all sittings together; None of a confirmation: counted with the search that it follows
+    busy_s: float | None  # likewise; of all workers together: training trials that have ended
+    available_s: float | None  # likewise; of all workers together: ready for it
     best_score: float | None  # of the completed trials of a search
     best_trial: int | None
     ranges: tuple[Range, ...]
@@ -117,6 +119,7 @@ def stage_summary(run: Run, stage: Stage) -> StageSummary:
     if stage.parents and stage.is_search:
         grew_from = replace(snapshot, stages=snapshot.stages[: stage.number]).stage_to_narrow(stage.parents)
         old = {parameter.name: parameter.domain for parameter in run.spaces[grew_from.number].parameters}
+    follows = isinstance(stage.plan, ConfirmPlan) and stage.plan.follows is not None
     sittings = [sitting for sitting in snapshot.sittings if sitting.stage == stage.number]
     return StageSummary(
         name=stage.name,
@@ -126,9 +129,10 @@ def stage_summary(run: Run, stage: Stage) -> StageSummary:
         n_done=len(results),
         counts=_by_status(results),
         epochs=sum(result.epochs for result in results),
-        elapsed_s=math.fsum(sitting.elapsed_s for sitting in sittings),
-        busy_s=math.fsum(sitting.busy_s for sitting in sittings),
-        available_s=math.fsum(sitting.available_s for sitting in sittings),
+        cut_short=cut_short(snapshot, stage),
+        elapsed_s=None if follows else math.fsum(sitting.elapsed_s for sitting in sittings),
+        busy_s=None if follows else math.fsum(sitting.busy_s for sitting in sittings),
+        available_s=None if follows else math.fsum(sitting.available_s for sitting in sittings),
         best_score=best.score if best else None,
         best_trial=best.number if best else None,
         ranges=tuple(Range(p.name, old.get(p.name), p.domain) for p in run.spaces[stage.number].parameters),

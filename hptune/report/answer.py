@@ -11,7 +11,7 @@ from hptune.analysis.diagnosis import Diagnosis
 from hptune.analysis.progress import Failure
 from hptune.analysis.summary import BestTrial
 from hptune.domains import show
-from hptune.report.safe_text import heading, plain, say
+from hptune.report.safe_text import heading, say
 from hptune.wording import amount, counted
 
 SHOWN_TRIALS = 8  # numbers of failed trials listed one by one
@@ -97,4 +97,4 @@ def print_next_steps(console: Console, steps: Sequence[Step]) -> None:
     for step in steps:
         say(console, step.text)
         if step.command:
-            console.print(plain(console, f"  {step.command}", "bold"))
+            say(console, f"  {step.command}", "bold")

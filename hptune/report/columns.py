@@ -13,7 +13,7 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from hptune.report.safe_text import plain, safe, say
+from hptune.report.safe_text import plain, print_trimmed, safe, say
 
 GAP = 2  # spaces between columns
 MISSING = "-"
@@ -98,4 +98,4 @@ def _print_folded(console: Console, block: Group) -> None:
         table.add_column(plain(console, column.header), justify=column.justify, overflow="fold")
     for cells in zip(*(column.cells for column in block), strict=True):
         table.add_row(*(plain(console, cell) for cell in cells))
-    console.print(table)
+    print_trimmed(console, table)

@@ -77,7 +77,7 @@ def _cheapest_text(cheapest: Candidate, best: Candidate) -> str:
     share = f"{100 * cheapest.cost / best.cost:.0f} %"
     return (
         f"Trial {cheapest.trial} is as good within one standard error (up to {limit}) and the cheapest of those: "
-        f"a training takes about {share} of the time."
+        f"by estimate, a training takes about {share} of the time."
     )
 
 
@@ -120,28 +120,45 @@ def _verdict(found: Retest) -> list[str]:
         pairs = f"{found.n_pairs_kept} of {counted(found.n_pairs, 'pair')} of configurations"
         tau = f"Kendall's tau {found.tau:.2g}; 1 is the same order, 0 none, -1 the reverse"
         lines.append(f"{pairs} are in the same order as before ({tau}).")
-    old, new, other = found.old_best, found.new_best, found.data
-    if old is new:
-        lines.append(f"Trial {old.trial}, the best before, is the best again. Nothing to do.")
+    if found.data is None and found.old_answer not in (None, found.old_best.trial):
+        lines.append(f"Trial {found.old_answer}, the answer, has not ended from every seed, so it stays the answer.")
         return lines
-    if math.isinf(old.mean):
-        gap = "did not complete from every seed"
-    elif found.gap is None:
-        gap = f"is behind trial {new.trial}"
-    else:
-        error = "" if found.gap_standard_error is None else f", standard error {show(found.gap_standard_error)}"
-        gap = f"is {show(found.gap)} behind trial {new.trial} (seed by seed{error})"
-    start = f"Trial {old.trial}, the best before, {gap}"
-    if found.holds is None:
-        lines.append(f"{start}: a single seed cannot tell whether that is luck. Try --seeds 3.")
+    if found.old_best is found.new_best:
+        lines.append(f"Trial {found.old_best.trial}, the best before, is the best again. Nothing to do.")
+        return lines
+    lines.append(f"Trial {found.old_best.trial}, the best before, {_gap_text(found)}")
+    if found.data is None:
+        lines.append(_answer_text(found))
     elif found.holds:
-        now = "The old answer is still as good: nothing to do." if other else f"The answer is trial {new.trial} now."
-        lines.append(f"{start}: no more than chance explains. {now}")
-    elif other is None:
-        lines.append(f"{start}: more than one standard error. The answer is trial {new.trial} now.")
-    else:
+        lines.append("The old answer is still as good: nothing to do.")
+    elif found.holds is False:
         lines.append(
-            f"{start}: more than one standard error. Hyperparameters get stale when data change: start a new search on "
-            f"{other}, and until then train trial {new.trial}'s hyperparameters there."
+            f"Hyperparameters get stale when data change: start a new search on {found.data}, and until then train "
+            f"trial {found.rival}'s hyperparameters there."
         )
     return lines
+
+
+def _gap_text(found: Retest) -> str:
+    """By how much the old best is behind, and whether that is chance."""
+    if found.gap is None:
+        gap = "did not complete from every seed"
+    else:
+        error = "" if found.gap_standard_error is None else f", standard error {show(found.gap_standard_error)}"
+        gap = f"is {show(found.gap)} behind trial {found.rival} (seed by seed{error})"
+    if found.holds is None:
+        return f"{gap}: a single seed cannot tell whether that is luck. Try --seeds 3."
+    if found.holds:
+        return f"{gap}: no more than chance explains."
+    return f"{gap}." if found.gap is None else f"{gap}: more than one standard error."
+
+
+def _answer_text(found: Retest) -> str:
+    """What follows for the answer of the run."""
+    if found.answer is None:
+        return "No configuration completed from every seed, so nothing is confirmed."
+    if found.old_answer is None:
+        return f"Nothing had been confirmed before, so the best mean is the answer: trial {found.answer}."
+    if found.answer == found.old_answer:
+        return f"Trial {found.answer} stays the answer, with the mean and the weights that it had."
+    return f"The answer is trial {found.answer} now."

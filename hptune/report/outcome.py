@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from hptune.analysis.advice import is_unconfirmed
+from hptune.analysis.advice import cut_text, is_unconfirmed, last_cut_short
 from hptune.domains import show
 from hptune.report.leaderboard import leaderboard
 from hptune.report.safe_text import say
@@ -40,6 +40,8 @@ def print_outcome(console: Console, outcome: Outcome, runs: Path) -> None:
     console.print()
     if outcome.run.best is not None and outcome.run.snapshot.is_finished:
         say(console, _answer_text(outcome.run.best))
+        if cut := last_cut_short(outcome.run.snapshot):
+            say(console, f"Its confirmation was {cut_text(cut)}.", "yellow")
     files = ["trials.csv", "curves.csv", *(["best.yaml"] if outcome.n_completed else [])]
     files += [folder.best_npz.name] if folder.best_npz.exists() else []
     say(console, f"In {folder.path}{os.sep}: {', '.join(files)}, config.yaml, run.db")

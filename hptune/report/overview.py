@@ -7,16 +7,17 @@ from collections.abc import Callable, Iterable, Sequence
 from rich.console import Console, JustifyMethod
 from rich.table import Table
 
+from hptune.analysis.advice import cut_text
 from hptune.analysis.closing_in import Part
 from hptune.analysis.progress import StageSummary
 from hptune.analysis.summary import Report
 from hptune.domains import show
 from hptune.report.columns import MISSING, Column, print_columns
-from hptune.report.safe_text import heading, plain, say
+from hptune.report.safe_text import heading, plain, print_trimmed, say
 from hptune.report.spaces import bars_text
 from hptune.search.plan import CONFIRM_SHARE, Budget, SearchPlan
 from hptune.trial import Status
-from hptune.wording import counted, duration
+from hptune.wording import counted, duration, span
 
 
 def print_overview(console: Console, report: Report) -> None:
@@ -26,7 +27,8 @@ def print_overview(console: Console, report: Report) -> None:
         lines.append(("data", _data_text(report)))
     lines.append(("trials", _trials_text(report)))
     if busy := _busy(report.stages):
-        lines.append(("workers", f"{busy} busy, {duration(sum(stage.elapsed_s for stage in report.stages))} in all"))
+        elapsed_s = sum(stage.elapsed_s or 0 for stage in report.stages)
+        lines.append(("workers", f"{busy} busy, {duration(elapsed_s)} in all"))
     if report.writer:
         lines.append(("running", report.writer))
     _print_labelled(console, lines)
@@ -113,7 +115,7 @@ def _trials_text(report: Report) -> str:
 def _what(stage: StageSummary) -> str:
     """What a stage does, in a few words."""
     if not isinstance(stage.plan, SearchPlan):
-        return stage.origin
+        return stage.origin if stage.cut_short is None else f"{stage.origin}; {cut_text(stage.cut_short)}"
     return f"{stage.plan.method}{bars_text(stage.plan)}, {stage.origin}"
 
 
@@ -132,16 +134,18 @@ def _of(n: int, limit: int | None) -> str:
 def _time(stage: StageSummary) -> str:
     """Of a search, its confirmation included."""
     limit_s = _budget(stage).time_s
+    spent = duration(stage.elapsed_s) if stage.elapsed_s else MISSING
     if limit_s is None:
-        return duration(stage.elapsed_s) if stage.elapsed_s else MISSING
+        return spent
     held_back = CONFIRM_SHARE if isinstance(stage.plan, SearchPlan) and stage.plan.confirm else 0.0
-    return f"{duration(stage.elapsed_s)}/{duration(limit_s / (1 - held_back))}"
+    limit_s /= 1 - held_back
+    return f"{spent}/{duration(limit_s) if round(limit_s) else span(limit_s)}"
 
 
 def _busy(stages: Sequence[StageSummary]) -> str:
     """The share of their time in which workers trained; empty where there is none."""
-    available_s = sum(stage.available_s for stage in stages)
-    return f"{100 * sum(stage.busy_s for stage in stages) / available_s:.0f} %" if available_s else ""
+    available_s = sum(stage.available_s or 0 for stage in stages)
+    return f"{100 * sum(stage.busy_s or 0 for stage in stages) / available_s:.0f} %" if available_s else ""
 
 
 def _best(found: StageSummary | Part) -> str:
@@ -154,4 +158,4 @@ def _print_labelled(console: Console, lines: Iterable[tuple[str, str]]) -> None:
     table.add_column(overflow="fold")
     for label, text in lines:
         table.add_row(plain(console, label, "bold"), plain(console, text))
-    console.print(table)
+    print_trimmed(console, table)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 
@@ -19,7 +19,15 @@ def plain(console: Console, text: str, style: str = "") -> Text:
 
 def say(console: Console, text: str, style: str = "") -> None:
     """Print a line."""
-    console.print(plain(console, text, style))
+    print_trimmed(console, plain(console, text, style))
+
+
+def print_trimmed(console: Console, what: RenderableType) -> None:
+    """Print it without the spaces that rich leaves at the ends of lines, where it folds a text or fills a table."""
+    for segments in console.render_lines(what, pad=False):
+        line = Text.assemble(*((segment.text, segment.style or "") for segment in segments))
+        line.rstrip()
+        console.print(line, soft_wrap=True)
 
 
 def heading(console: Console, text: str) -> None:

@@ -73,3 +73,27 @@ def confirmed(trials: Sequence[tuple[TrialSpec, TrialResult]], n_replicates: int
         if len(scores) == n_replicates
     ]
     return sorted(found, key=lambda one: (one.mean, one.trial))
+
+
+def paired(one: Confirmed, other: Confirmed) -> tuple[float | None, float | None]:
+    """The mean of one's scores less the other's from the same seeds, and its standard error.
+
+    Both are None where a training has not completed, and the error of a single seed.
+    """
+    if not all(map(math.isfinite, (*one.scores, *other.scores))):
+        return None, None
+    differences = [score - less for score, less in zip(one.scores, other.scores, strict=True)]
+    if len(differences) < 2:
+        return differences[0], None
+    return statistics.fmean(differences), statistics.stdev(differences) / math.sqrt(len(differences))
+
+
+def is_ahead(one: Confirmed, other: Confirmed) -> bool:
+    """Whether one is better, on the same seeds, by more than one standard error of the difference.
+
+    So is one that has completed of one that has not. A single seed cannot tell.
+    """
+    if len(one.scores) < 2 or math.isinf(one.mean):
+        return False
+    gap, standard_error = paired(other, one)
+    return gap is None or (standard_error is not None and gap > standard_error)

@@ -1,21 +1,29 @@
 """The answer of a run: which configuration it has found, how sure that is, and whose weights are best.npz.
 
 The leader of a search owes part of its score to the luck of its seed, so a configuration that has been confirmed on
-fresh seeds comes before all that have not. Configurations are compared on the same seeds. Where later seeds are
-others (hptune retest), those that were trained from them are compared anew; the answer so far stays in the comparison
-with what it had, unless it was among them. So a new answer is always one whose trainings have just ended: their
-weights are still there.
+fresh seeds comes before all that have not, and of those that searches have confirmed it is the best mean. The answer
+of a zoom's confirmation and the one before it are compared with what each has; an exact tie changes nothing.
+
+A retest (hptune retest) asks whether that answer holds. Chance alone brings another to the front in many retests, so
+it changes the answer only for one that is ahead by more than a standard error, seed by seed; else the answer keeps the
+mean and the weights that it had. Where nothing had been confirmed, its best mean is the answer.
+
+So a new answer is always one whose trainings are of the last stage: their weights are still there.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hptune.search.confirmation import Confirmed, confirmed
-from hptune.search.plan import ConfirmPlan
+from hptune.search.confirmation import Confirmed, confirmed, is_ahead
+from hptune.search.known import key_of
+from hptune.search.plan import ConfirmPlan, SearchPlan
 from hptune.search.ranking import ranked
 from hptune.store.snapshot import Snapshot, Stage
+from hptune.trial import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +35,17 @@ class Answer:
     confirmed: Confirmed | None = None  # None: nothing but the score of the search is known
 
 
+@dataclass(frozen=True, slots=True)
+class CutShort:
+    """A confirmation that has ended before all configurations were trained from every seed."""
+
+    n_confirmed: int  # configurations that were
+    n_planned: int
+    by_time: bool  # whether its search had a budget of time
+
+
 def answer_of(snapshot: Snapshot) -> Answer | None:
-    """The best mean of those that have been confirmed, else the leader of all searches; None where nothing leads."""
+    """The best of those that have been confirmed, else the leader of all searches; None where nothing leads."""
     best = next(iter(contenders(snapshot)), None)
     if best is not None and math.isfinite(best.mean):
         return Answer(best.trial, best.best_training, best)
@@ -37,17 +54,70 @@ def answer_of(snapshot: Snapshot) -> Answer | None:
 
 
 def contenders(snapshot: Snapshot) -> list[Confirmed]:
-    """The configurations that are compared on the run's own data, the best mean first."""
+    """The configurations that are compared on the run's own data: the answer, if there is one, then by their means."""
     found: list[Confirmed] = []
     replicates: tuple[int, ...] = ()
-    for stage in snapshot.stages:
-        if isinstance(stage.plan, ConfirmPlan) and stage.has_own_data and (new := whole(snapshot, stage)):
-            before = found if stage.plan.replicates == replicates else [one for one in found[:1] if _is_finite(one)]
-            pool = {one.trial: one for one in (*before, *new)}
-            best_first = sorted(pool.values(), key=lambda one: (one.mean, one.trial))
-            if not found or _is_finite(best_first[0]):
-                found, replicates = best_first, stage.plan.replicates
+    for stage in _confirmations(snapshot):
+        assert isinstance(stage.plan, ConfirmPlan)
+        new, is_retest = whole(snapshot, stage), stage.plan.follows is None
+        answer = next((one for one in found[:1] if _is_finite(one)), None)
+        leader = _leader(answer, new, is_retest=is_retest)
+        if not new or (found and (leader is None or (is_retest and leader is answer))):
+            continue
+        before = found if stage.plan.replicates == replicates else [] if answer is None else [answer]
+        first = {} if leader is None else {leader.trial: leader}
+        pool = {one.trial: one for one in (*before, *new)} | first
+        found = sorted(pool.values(), key=lambda one: (one.trial not in first, one.mean, one.trial))
+        replicates = stage.plan.replicates
     return found
+
+
+def _leader(answer: Confirmed | None, new: Sequence[Confirmed], *, is_retest: bool) -> Confirmed | None:
+    """Who is the answer after a confirmation, the answer before or one of the new; None where none has completed."""
+    if answer is not None and is_retest:
+        return next(iter(ahead_of(answer.trial, new)), answer)
+    again = [one for one in new if answer is not None and one.trial == answer.trial]
+    rivals = [*(again or ([] if answer is None else [answer])), *new]
+    best = min(rivals, key=lambda one: one.mean, default=None)  # of equals the first
+    return best if best is not None and _is_finite(best) else answer
+
+
+def ahead_of(trial: int, found: Sequence[Confirmed]) -> list[Confirmed]:
+    """Those of a confirmation that are ahead of a trial in it by more than one standard error of the difference."""
+    one = next((one for one in found if one.trial == trial), None)
+    return [] if one is None else [other for other in found if is_ahead(other, one)]
+
+
+def uncompared(snapshot: Snapshot) -> list[int]:
+    """The trials whose scores are better than that with which a confirmed answer was found, and not confirmed.
+
+    Distinct configurations, the best first.
+    """
+    answer = answer_of(snapshot)
+    if answer is None or answer.confirmed is None:
+        return []
+    keys = {trial.number: key_of(trial.hyperparameters) for trial in snapshot.trials}
+    seen = {keys[one.trial] for stage in _confirmations(snapshot) for one in whole(snapshot, stage)}
+    found = []
+    for result in itertools.takewhile(lambda result: result.number != answer.trial, ranked(snapshot.found)):
+        if result.status is Status.COMPLETED and keys[result.number] not in seen:
+            seen.add(keys[result.number])
+            found.append(result.number)
+    return found
+
+
+def cut_short(snapshot: Snapshot, stage: Stage) -> CutShort | None:
+    """How far the confirmation of a search has come, where it has ended before its end."""
+    if not isinstance(stage.plan, ConfirmPlan) or stage.plan.follows is None or not snapshot.has_ended(stage):
+        return None
+    n_confirmed, n_planned = len(whole(snapshot, stage)), len(stage.plan.trials)
+    searched = snapshot.stages[stage.plan.follows].plan
+    by_time = isinstance(searched, SearchPlan) and searched.budget.time_s is not None
+    return CutShort(n_confirmed, n_planned, by_time) if n_confirmed < n_planned else None
+
+
+def _confirmations(snapshot: Snapshot) -> list[Stage]:
+    return [stage for stage in snapshot.stages if not stage.is_search and stage.has_own_data]
 
 
 def whole(snapshot: Snapshot, stage: Stage) -> list[Confirmed]:

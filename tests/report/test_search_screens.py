@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -17,6 +18,7 @@ from hptune.analysis.summary import summarize
 from hptune.events import EpochEnded, SpaceExtended, StageEnded, TrialEnded, TrialStarted
 from hptune.report.as_json import to_json
 from hptune.report.live import Progress
+from hptune.report.outcome import Outcome, print_outcome
 from hptune.report.run_list import runs_table
 from hptune.report.spaces import plan_text
 from hptune.report.terminal import print_report
@@ -68,8 +70,8 @@ class Fine:
     def train(self, *trials, **more):
         self.append(*(event for trial in trials for event in self._training(*trial, **more)))
 
-    def _training(self, number, origin, rate, status, errors, stage=0, l2=0.5):
-        spec = TrialSpec(number, stage, {"learning_rate": rate, "l2": l2}, 0, origin)
+    def _training(self, number, origin, rate, status, errors, *, stage=0, l2=0.5, replicate=None):
+        spec = TrialSpec(number, stage, {"learning_rate": rate, "l2": l2}, 0, origin, (), replicate)
         epochs = [EpochMetrics(e, error, error, error, error, rate, 0.1 * e) for e, error in enumerate(errors, 1)]
         result = TrialResult(number, Status(status), "" if status == "completed" else f"{status}: why", len(errors))
         if status in ("completed", "stopped"):
@@ -203,6 +205,9 @@ def test_a_limit_of_time_stands_beside_the_time_that_was_spent(tmp_path):
     text = printed(print_report, summarize(run.load()))
     assert "2:05/16:40" in text  # 850 s and what is held back for confirmation: 1000 s
     assert "busy" not in text  # nothing to divide by
+    short = Fine(tmp_path / "short", replace(plan, budget=Budget(time_s=0.34)))
+    short.append(sitting=Sitting(0, 0, "2026-03-04T05:06:07+00:00", 2.0, 0.0, 0.0))
+    assert "0:02/0.4 s" in printed(print_report, summarize(short.load()))
 
 
 def test_an_extended_space_is_told(tmp_path):
@@ -241,6 +246,59 @@ def test_what_nothing_has_confirmed_is_to_be_trained_again(tmp_path):
     assert step.command.split()[1] == "zoom"
 
 
+def cut_by_time(path, scores):
+    """A search of ten seconds, 2 configurations to be confirmed from 3 seeds; so many trainings had the time."""
+    plan = SearchPlan("coarse-to-fine", bars=True, parallel=2, budget=Budget(time_s=8.5), confirm=2)
+    run = Fine(path, plan, n_trials=7)
+    run.train(*TRIALS)
+    with Store(run.folder) as store:
+        space = store.snapshot().stages[0].space
+        plan = ConfirmPlan((5, 6), (0, 1, 2), follows=0)
+        store.add_stage(Stage(1, "confirm-1", "the best 2, 3 fresh seeds each", space, 7, len(scores), plan, (5, 6)))
+    for number, score in enumerate(scores, 7):
+        origin = Origin(Kind.CONFIRMATION, 5 if number < 10 else 6)
+        run.train((number, origin, 0.03, "completed", [score] * 9), stage=1, replicate=(number - 7) % 3)
+    run.append(sitting=Sitting(0, 0, "2026-03-04T05:06:07+00:00", 12.0, 9.0, 20.0))
+    return run
+
+
+@pytest.mark.parametrize(
+    ("scores", "text"),
+    [
+        ([0.2, 0.3], "cut short by its time: 0 of 2 configurations confirmed"),
+        ([0.2, 0.3, 0.1, 0.2], "cut short by its time: 1 of 2 configurations confirmed"),
+    ],
+)
+def test_a_confirmation_that_its_time_cut_short_is_told_and_a_retest_advised(tmp_path, scores, text):
+    run = cut_by_time(tmp_path / "run", scores)
+    report = summarize(run.load())
+    assert report.stages[1].cut_short.n_planned == 2
+    step = report.next_steps[-1]
+    assert step.text.startswith(f"The confirmation was {text}.")
+    assert step.command == f"hptune retest {run.folder.path}"
+    shown = " ".join(printed(print_report, report, width=200).split())
+    assert f"the best 2, 3 fresh seeds each; {text}" in shown
+    outcome = " ".join(printed(print_outcome, Outcome(None, run.load()), tmp_path, width=200).split())
+    assert f"Its confirmation was {text}." in outcome
+    assert "hptune retest" in outcome
+    assert to_json(report)["stages"][1]["cut_short"]["by_time"] is True
+
+
+def test_a_confirmation_that_came_to_its_end_was_not_cut_short(tmp_path):
+    report = summarize(cut_by_time(tmp_path / "run", [0.2, 0.3, 0.1, 0.2, 0.3, 0.2]).load())
+    assert report.stages[1].cut_short is None
+    assert [step.command.split()[1] for step in report.next_steps] == ["zoom"]
+    assert "cut short" not in printed(print_report, report)
+
+
+def test_the_time_of_a_confirmation_is_its_searches(tmp_path):
+    stages = to_json(summarize(cut_by_time(tmp_path / "run", [0.2, 0.3]).load()))["stages"]
+    assert [(stage["elapsed_s"], stage["busy_s"], stage["available_s"]) for stage in stages] == [
+        (12.0, 9.0, 20.0),
+        (None, None, None),
+    ]
+
+
 def test_a_search_that_goes_on_begins_with_what_is_stored(tmp_path):
     run = searched(tmp_path / "run")
     run.append(sitting=Sitting(0, 0, "2026-03-04T05:06:07+00:00", 30.0, 0.0, 0.0))
@@ -266,6 +324,7 @@ def test_nothing_is_wider_than_the_terminal(tmp_path, width, encoding):
     report = summarize(confirmed(tmp_path / "run").load())
     text = printed(print_report, report, width=width, encoding=encoding)
     assert max(map(cell_len, text.splitlines())) <= width
+    assert [line for line in text.splitlines() if line != line.rstrip()] == []
     for expected in ("closing in", "0.62", "confirm-1", "zoom of 3"):
         assert expected in text
 
