@@ -26,6 +26,7 @@ from hptune.events import (
     TrialEnded,
     TrialStarted,
 )
+from hptune.search.plan import SearchPlan
 from hptune.store import Sitting, Snapshot, Stage, Store
 from hptune.trial import MetricName, Status, TrialResult, TrialSpec
 from hptune.workers import Workers
@@ -83,16 +84,26 @@ class _Queue:
 
     trials: Trials
     lost: list[TrialSpec] = field(default_factory=list)
+    ready: TrialSpec | None = None  # proposed while all workers were busy
     attempts: dict[int, int] = field(default_factory=dict)  # so far, by trial
 
     @property
     def is_over(self) -> bool:
-        return not self.lost and self.trials.is_over
+        return not self.lost and self.ready is None and self.trials.is_over
+
+    def prepare(self) -> None:
+        """Propose the next trial if that is possible, so that no worker waits for a proposal."""
+        if self.ready is None:
+            self.ready = self.trials.next_spec()
 
     def start_next(self, workers: Workers) -> TrialStarted | None:
-        spec = self.lost.pop() if self.lost else self.trials.next_spec()
-        if spec is None:
-            return None
+        if self.lost:
+            spec = self.lost.pop()
+        else:
+            self.prepare()
+            if self.ready is None:
+                return None
+            spec, self.ready = self.ready, None
         self.attempts[spec.number] = self.attempts.get(spec.number, 0) + 1
         workers.submit(spec)
         return TrialStarted(spec, self.attempts[spec.number])
@@ -119,6 +130,7 @@ class _Watch:
 
     def __init__(self, snapshot: Snapshot, stage: Stage) -> None:
         self.stage = stage
+        self.is_limited = isinstance(stage.plan, SearchPlan) and stage.plan.budget.time_s is not None
         self._before_s = sum(sitting.elapsed_s for sitting in snapshot.sittings if sitting.stage == stage.number)
         self._since = time.monotonic()
         started = datetime.now(UTC).isoformat(timespec="seconds")
@@ -183,6 +195,8 @@ def _train(
         trials.see_time(watch.elapsed_s)
         while workers.n_idle and not stop.is_requested and (started := queue.start_next(workers)):
             group.append(started)
+        if not (stop.is_requested or watch.is_limited):
+            queue.prepare()
         group.extend(notices.new(workers, stop))
         is_over = not workers.n_busy or stop.is_overdue
         assert not is_over or queue.is_over or stop.is_requested, "nothing is trained, and nothing is proposed"
