@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from hptune import agenda
-from hptune.agenda import EpochCost, Trials
+from hptune.agenda import EpochCost
 from hptune.config.study_file import StudyConfig
 from hptune.events import (
     AttemptLost,
@@ -27,6 +27,7 @@ from hptune.events import (
     TrialStarted,
 )
 from hptune.search.plan import SearchPlan
+from hptune.stage_trials import Trials
 from hptune.store import Sitting, Snapshot, Stage, Store
 from hptune.trial import MetricName, Status, TrialResult, TrialSpec
 from hptune.workers import Workers

@@ -25,6 +25,7 @@ FLOORS = [
     ["space", "replacing"],
     ["nn", "config", "search.ranking", "search.confirmation", "trainers"],
     ["search", "store", "trainers.network"],
+    ["stage_trials"],
     ["workers", "stored_config", "study_data", "agenda", "other_data", "final_test"],
     ["study", "loop", "tables"],
     ["analysis"],

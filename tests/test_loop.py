@@ -11,13 +11,13 @@ import pytest
 from fake_workers import RandomWorkers
 
 from hptune import loop, store, study, tables
-from hptune.agenda import Confirmations
 from hptune.config import study_file
 from hptune.search.bars import bars
 from hptune.search.known import known_of
 from hptune.search.plan import ConfirmPlan
 from hptune.search.ranking import ranked
 from hptune.search.zoom import Around
+from hptune.stage_trials import Confirmations
 from hptune.store import Stage, StoredTrial
 from hptune.trial import Job, Status, TrialResult, TrialSpec
 

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hptune.agenda import SearchAndConfirmation
 from hptune.domains import LOG, Choice, Real
 from hptune.levels import Grid, LogInteger
 from hptune.nn.hyperparameters import LEGAL
@@ -23,6 +22,7 @@ from hptune.search.known import best_first, key_of, known_of
 from hptune.search.plan import Budget, SearchPlan
 from hptune.search.stage_search import Past, StageSearch
 from hptune.space import Parameter, SearchSpace
+from hptune.stage_trials import SearchAndConfirmation
 from hptune.store import Stage
 from hptune.trial import Kind, Origin, Status, TrialResult, TrialSpec
 

@@ -12,10 +12,10 @@ import pytest
 from processes import ended_within
 
 from hptune import loop
-from hptune.agenda import Confirmations
 from hptune.errors import DataError, HptuneError
 from hptune.events import AttemptLost, EpochEnded, TrialEnded
 from hptune.search.plan import Budget, SearchPlan
+from hptune.stage_trials import Confirmations
 from hptune.store import Snapshot, Stage
 from hptune.trial import FinalCheck, Job, Status, TrialSpec
 from hptune.workers import local, messages
