@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from made import FAILED, Made
+from rich.console import Console
 
 from hptune import agenda, store
+from hptune.analysis.confirmation import Retest, Standing
 from hptune.cli import main, retesting, training
 from hptune.errors import UsageError
 from hptune.nn import model_file
+from hptune.report.confirmation import print_retest
 from hptune.runs import RunFolder
 from hptune.store.answer import answer_of
 
@@ -266,3 +271,28 @@ def test_better_scores_of_later_searches_come_behind_the_answer():
     made = Made().search(0.1, 0.2).confirm((0, 1, 2), {0: [0.3, 0.3, 0.3], 1: [0.4, 0.4, 0.4]})
     made.search(0.5, 0.05, 0.15)
     assert agenda.retest_stage(made.snapshot, 9, 2).plan.trials == (0, 9, 1, 10, 8)
+
+
+def test_it_says_where_nothing_was_learned_on_other_data():
+    only = Standing(3, 1, None, None, 0.1, 1, (0.8,), 0.8, None)
+    found = Retest(
+        stage="retest-2",
+        metric="dev_error",
+        n_seeds=1,
+        n_to_go=0,
+        data="new.csv",
+        differences=(),
+        baseline=0.8,
+        standings=(only,),
+        n_pairs=0,
+        n_pairs_kept=0,
+        rival=3,
+        gap=0.0,
+        gap_standard_error=None,
+        old_answer=None,
+        answer=None,
+    )
+    for baseline, expected in ((0.8, "None of them has learned anything"), (0.81, "Nothing to do."), (None, "Nothing")):
+        console = Console(file=io.StringIO(), width=200)
+        print_retest(console, replace(found, baseline=baseline))
+        assert expected in console.file.getvalue()

@@ -82,6 +82,7 @@ class Retest:
     n_to_go: int  # configurations that have not ended from every seed
     data: str | None  # the name of other data; None: the run's own
     differences: tuple[str, ...]  # of the other data from the run's own
+    baseline: float | None  # what always the same answer reaches on other data, where the metric is the dev error
     standings: tuple[Standing, ...]  # in the new order
     n_pairs: int  # of configurations with different means
     n_pairs_kept: int  # that are in the same order as before
@@ -95,6 +96,11 @@ class Retest:
     def tau(self) -> float | None:
         """Kendall's rank correlation (Kendall 1938): 1 for the same order, -1 for the reverse one."""
         return (2 * self.n_pairs_kept - self.n_pairs) / self.n_pairs if self.n_pairs else None
+
+    @property
+    def is_useless(self) -> bool:
+        """Whether none of the configurations has learned anything on the other data."""
+        return self.baseline is not None and self.new_best.mean >= self.baseline
 
     @property
     def old_best(self) -> Standing:
@@ -181,6 +187,7 @@ def retest(run: Run, stage: Stage) -> Retest | None:
         n_to_go=len(plan.trials) - len(new),
         data=None if plan.data is None else DataSettings.from_json(plan.data["settings"]).name,
         differences=() if plan.data is None else _differences(snapshot.facts["data"], plan.data),
+        baseline=plan.data.get("baseline_error") if plan.data and run.config.search.metric == "dev_error" else None,
         standings=standings,
         n_pairs=len(pairs),
         n_pairs_kept=sum(pairs),

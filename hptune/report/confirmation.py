@@ -123,6 +123,10 @@ def _verdict(found: Retest) -> list[str]:
     if found.data is None and found.old_answer not in (None, found.old_best.trial):
         lines.append(f"Trial {found.old_answer}, the answer, has not ended from every seed, so it stays the answer.")
         return lines
+    if found.is_useless:
+        baseline = f"always the same answer has {show(found.baseline or 0.0)} on {found.data}"
+        lines.append(f"None of them has learned anything: {baseline}. Start a new search there.")
+        return lines
     if found.old_best is found.new_best:
         lines.append(f"Trial {found.old_best.trial}, the best before, is the best again. Nothing to do.")
         return lines
