@@ -17,13 +17,13 @@ from hptune.data.settings import DataSettings
 from hptune.errors import UsageError
 from hptune.search import confirmation
 from hptune.search.known import Key, Known, key_of, known_of
-from hptune.search.plan import REPLICATES, Budget, ConfirmPlan, SearchPlan, search_plan
+from hptune.search.plan import PARALLEL_PER_WORKER, Budget, ConfirmPlan, SearchPlan, search_plan
 from hptune.search.ranking import ranked
 from hptune.search.stage_search import Past, StageSearch
 from hptune.space import SearchSpace
 from hptune.stage_trials import Confirmations, SearchAndConfirmation, Trials
 from hptune.store import Snapshot, Stage
-from hptune.store.answer import contenders, uncompared
+from hptune.store.answer import contenders, uncompared, whole
 from hptune.trial import Kind, Status, TrialResult, TrialSpec, Value
 from hptune.wording import counted
 
@@ -59,7 +59,7 @@ def search_stage(
         max(space.most_epochs(config.train), config.space.most_epochs(config.train)),
         method=settings.method,
         bars=settings.bars,
-        parallel=settings.parallel or 2,
+        parallel=settings.parallel or PARALLEL_PER_WORKER,
         extend=settings.extend,
         confirm=settings.confirm,
     )
@@ -179,12 +179,10 @@ def _searched(snapshot: Snapshot, scores: Scores) -> list[Known]:
 
 def _confirmed(snapshot: Snapshot) -> set[Key]:
     """The configurations that searches have had confirmed, from all replicates."""
-    stages = {
-        stage.number
+    configurations = {trial.number: trial.hyperparameters for trial in snapshot.trials}
+    return {
+        key_of(configurations[one.trial])
         for stage in snapshot.stages
         if isinstance(stage.plan, ConfirmPlan) and stage.plan.follows is not None
+        for one in whole(snapshot, stage)
     }
-    trials = [trial for trial in snapshot.trials if trial.stage in stages and trial.result is not None]
-    pairs = [(trial.spec, trial.result) for trial in trials if trial.result is not None]
-    configurations = {trial.number: trial.hyperparameters for trial in snapshot.trials}
-    return {key_of(configurations[one.trial]) for one in confirmation.confirmed(pairs, REPLICATES)}

@@ -22,6 +22,7 @@ from hptune.events import Event
 from hptune.report.live import Display, Progress
 from hptune.report.outcome import Outcome
 from hptune.runs import RunFolder
+from hptune.search.plan import PARALLEL_PER_WORKER
 from hptune.store import Store
 from hptune.store.best_weights import BestWeights
 from hptune.trial import Job
@@ -96,7 +97,7 @@ def n_workers(config: StudyConfig, wanted: int | str | None) -> int:
 
 def with_parallel(config: StudyConfig, wanted: int | str | None) -> StudyConfig:
     """The study file with search.parallel as a number: where it says auto, twice the workers there are to be."""
-    parallel = config.search.parallel or 2 * max(n_workers(config, wanted), 1)
+    parallel = config.search.parallel or PARALLEL_PER_WORKER * max(n_workers(config, wanted), 1)
     return replace(config, search=replace(config.search, parallel=parallel))
 
 

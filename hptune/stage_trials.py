@@ -122,7 +122,7 @@ class SearchAndConfirmation:
         self._search, self._stage, self._number, self._seed = search, stage, number, seed
         self._n = stage.plan.confirm
         self._confirmed = confirmed
-        self._has_limited_time = stage.plan.budget.time_s is not None
+        self._time_s = stage.plan.budget.time_s  # of the search
         self._chosen: list[Known] = []
         self._n_looked_at = -1  # known trials at the last choice
         self._confirmations = Confirmations(number, (), stored)
@@ -167,8 +167,7 @@ class SearchAndConfirmation:
 
     def see_time(self, elapsed_s: float) -> None:
         self._search.see_time(elapsed_s)
-        search_s = self._stage.plan.budget.time_s if isinstance(self._stage.plan, SearchPlan) else None
-        if search_s is not None and elapsed_s >= search_s / (1 - CONFIRM_SHARE):
+        if self._time_s is not None and elapsed_s >= self._time_s / (1 - CONFIRM_SHARE):
             self._confirmations.close()
 
     @property
@@ -183,7 +182,7 @@ class SearchAndConfirmation:
         Where time may cut it short, it begins with the best, and so when all are known.
         """
         for known, n_to_come in self._search.endings():
-            if n_to_come >= (1 if self._has_limited_time else self._n) or len(known) == self._n_looked_at:
+            if n_to_come >= (self._n if self._time_s is None else 1) or len(known) == self._n_looked_at:
                 continue
             self._n_looked_at = len(known)
             completed = [trial for trial in best_first(known) if trial.status is Status.COMPLETED]

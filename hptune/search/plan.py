@@ -15,6 +15,7 @@ METHODS: tuple[Method, ...] = get_args(Method)
 CONFIRM_SHARE = 0.15  # of the budget
 CONFIRM_MOST = 5  # configurations
 REPLICATES = 3  # trainings of each
+PARALLEL_PER_WORKER = 2  # simulated machines, unless a study file says how many
 
 UNITS_S: Mapping[str, int] = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 

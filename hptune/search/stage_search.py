@@ -18,12 +18,10 @@ from hptune.search.bars import Standings
 from hptune.search.borders import End
 from hptune.search.coarse_to_fine import Proposal, Turn
 from hptune.search.known import Key, Known, best_first, key_of, known_of, rank_key
-from hptune.search.plan import SearchPlan
+from hptune.search.plan import PARALLEL_PER_WORKER, SearchPlan
 from hptune.search.simulated_clock import SimulatedClock
 from hptune.space import SearchSpace
 from hptune.trial import Kind, Origin, Status, TrialResult, TrialSpec, Value
-
-PARALLEL_PER_WORKER = 2  # as search.parallel is by default
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +49,14 @@ class _Trial:
 
     def least_epochs(self, seen: int) -> int:
         """After how many epochs it can end as planned, those seen or more: at a bar, by its patience, or at its end."""
-        scores = self.scores[:seen]
-        lowest = min(scores, default=math.inf)
-        ends = [epoch for epoch, bar in self.spec.bars if epoch > seen or (epoch == seen and lowest > bar)]
+        ends = [
+            epoch
+            for epoch, bar in self.spec.bars
+            if epoch > seen or (epoch == seen and min(self.scores[:seen], default=math.inf) > bar)
+        ]
         if self.patience:
-            best = scores.index(lowest) if scores else 0
+            scores = self.scores[:seen]
+            best = scores.index(min(scores)) if scores else 0
             ends.append(max(best + 1 + self.patience, seen))
         return min([*ends, self.epochs])
 
@@ -160,10 +161,9 @@ class StageSearch:
 
     def see_epoch(self, number: int, epoch: int, score: float) -> None:
         """A trial has a metric after an epoch, from 1."""
-        scores = self._trials[number].scores
-        if epoch > len(scores):  # a trial that is trained again tells the same once more
-            scores.append(score)
         trial = self._trials[number]
+        if epoch > len(trial.scores):  # a trial that is trained again tells the same once more
+            trial.scores.append(score)
         if not self._is_blind:
             self._clock.see(number, trial.least_epochs(len(trial.scores)))
 
