@@ -27,6 +27,11 @@ class Status(StrEnum):
     DIVERGED = "diverged"  # a loss was no longer a finite number
     FAILED = "failed"  # the training raised an exception
     CRASHED = "crashed"  # its worker process died, three times
+    TIMED_OUT = "timed out"  # it took longer than it may, in all or for an epoch
+
+
+BY_CHANCE = frozenset({Status.CRASHED, Status.TIMED_OUT})
+"""Of trials that may end otherwise when they are trained again: how far they came says nothing about them."""
 
 
 @dataclass(frozen=True, slots=True)

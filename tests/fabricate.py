@@ -3,7 +3,7 @@
 import json
 
 from hptune.config import study_file, yaml_tree
-from hptune.events import EpochEnded, TrialEnded, TrialStarted
+from hptune.events import AttemptLost, EpochEnded, TrialEnded, TrialStarted
 from hptune.runs import RunFolder
 from hptune.search.plan import Budget, SearchPlan
 from hptune.store import Stage, Store
@@ -87,7 +87,8 @@ class FabricatedRun:
             EpochMetrics(epoch, 2 * error, error / 2, 3 * error, error, hyperparameters["learning_rate"], 0.1 * epoch)
             for epoch, error in enumerate(errors, 1)
         ]
-        self._append([TrialStarted(spec, attempt), *(EpochEnded(number, metrics) for metrics in epochs)])
+        lost = [AttemptLost(spec, "its worker died")] * (attempt - 1)
+        self._append([*lost, TrialStarted(spec, attempt), *(EpochEnded(number, metrics) for metrics in epochs)])
 
     def complete(self, number, hyperparameters=ADAM, errors=(0.5, 0.1, 0.2), stage=0, train=0.01, test=0.12):
         self.start(number, hyperparameters, errors, stage)

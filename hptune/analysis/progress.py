@@ -90,9 +90,8 @@ def _by_status(results: Iterable[TrialResult]) -> dict[str, int]:
 
 
 def n_lost_attempts(snapshot: Snapshot) -> int:
-    """Attempts that came to nothing: all but the last of every trial, and the last of a crashed one too."""
-    crashed = sum(result.status is Status.CRASHED for result in snapshot.results)
-    return sum(max(trial.attempts - 1, 0) for trial in snapshot.trials) + crashed
+    """Attempts whose worker died."""
+    return sum(lost.status is None for trial in snapshot.trials for lost in trial.lost)
 
 
 def failures(results: Sequence[TrialResult]) -> tuple[Failure, ...]:

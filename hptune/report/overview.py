@@ -120,7 +120,9 @@ def _what(stage: StageSummary) -> str:
 
 
 def _n_failed(stage: StageSummary) -> int:
-    return sum(stage.counts[status.value] for status in (Status.DIVERGED, Status.FAILED, Status.CRASHED))
+    return sum(
+        stage.counts[status.value] for status in (Status.DIVERGED, Status.FAILED, Status.CRASHED, Status.TIMED_OUT)
+    )
 
 
 def _budget(stage: StageSummary) -> Budget:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from hptune.trial import Status, TrialResult, Value
+from hptune.trial import BY_CHANCE, Status, TrialResult, Value
 
 Key = tuple[tuple[str, bool, Value], ...]
 """A configuration as something that can be compared and looked up."""
@@ -42,9 +42,9 @@ class Known:
 def known_of(configuration: Mapping[str, Value], result: TrialResult, scores: Iterable[float]) -> Known:
     """What is known of a trial with such a result and such metrics, epoch by epoch.
 
-    How far one came whose workers died is chance.
+    How far one came whose workers died, or that took too long, is chance.
     """
-    lowest = () if result.status is Status.CRASHED else tuple(itertools.accumulate(scores, min))
+    lowest = () if result.status in BY_CHANCE else tuple(itertools.accumulate(scores, min))
     return Known(result.number, configuration, result.status, lowest)
 
 

@@ -21,7 +21,7 @@ from hptune.search.known import Key, Known, best_first, key_of, known_of, rank_k
 from hptune.search.plan import PARALLEL_PER_WORKER, SearchPlan
 from hptune.search.simulated_clock import SimulatedClock
 from hptune.space import SearchSpace
-from hptune.trial import Kind, Origin, Status, TrialResult, TrialSpec, Value
+from hptune.trial import BY_CHANCE, Kind, Origin, TrialResult, TrialSpec, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +171,12 @@ class StageSearch:
         """A trial has ended.
 
         Where it did not end as planned, since it diverged or failed, the clock waits for the next planned end: so
-        nothing that is still to come can end earlier on it than is known. How far one came whose workers died is
-        chance: on the clock it runs as long as it may.
+        nothing that is still to come can end earlier on it than is known. How far one came whose workers died or
+        that took too long is chance: on the clock it runs as long as it may.
         """
         trial = self._trials[result.number]
         trial.result = result
-        is_lost = result.status is Status.CRASHED
+        is_lost = result.status in BY_CHANCE
         if self._is_blind:
             self._n_unknown -= 1
         else:

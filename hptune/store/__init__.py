@@ -1,10 +1,11 @@
 """A run's database: SQLite, one writer (writer), many readers (snapshot), one schema and its lock (database)."""
 
 from hptune.store.overview import Overview, read_overview
-from hptune.store.snapshot import Sitting, Snapshot, Stage, StoredTrial, read, read_with_curves
+from hptune.store.snapshot import Lost, Sitting, Snapshot, Stage, StoredTrial, read, read_with_curves
 from hptune.store.writer import Store
 
 __all__ = [
+    "Lost",
     "Overview",
     "Sitting",
     "Snapshot",

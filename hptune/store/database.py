@@ -20,7 +20,7 @@ from pathlib import Path
 from hptune.errors import HptuneError, RunDamagedError, RunInUseError, StorageError
 from hptune.runs import RunFolder
 
-VERSION = 2  # of the schema
+VERSION = 3  # of the schema
 SCHEMA = f"""
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE stages (
@@ -38,7 +38,10 @@ CREATE TABLE epochs (
 ) WITHOUT ROWID;
 CREATE TABLE sittings (
     sitting INTEGER PRIMARY KEY, stage INTEGER NOT NULL, started TEXT NOT NULL, elapsed_s REAL NOT NULL,
-    busy_s REAL NOT NULL, available_s REAL NOT NULL
+    busy_s REAL NOT NULL, available_s REAL NOT NULL, environment TEXT NOT NULL
+);
+CREATE TABLE lost (
+    lost INTEGER PRIMARY KEY, trial INTEGER NOT NULL, status TEXT, reason TEXT NOT NULL
 );
 PRAGMA user_version = {VERSION};
 """

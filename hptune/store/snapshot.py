@@ -45,6 +45,14 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """An attempt at a trial that came to nothing: its worker died, or its result was taken back to try once more."""
+
+    status: Status | None  # of the result taken back; None where the worker died
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class StoredTrial:
     """A trial that was started, and its result once it has ended."""
 
@@ -52,6 +60,7 @@ class StoredTrial:
     attempts: int
     result: TrialResult | None
     test_error: float | None = None  # of its weights, measured once it was the answer
+    lost: tuple[Lost, ...] = ()  # in the order in which they were lost
 
     @property
     def number(self) -> int:
@@ -76,6 +85,7 @@ class Sitting:
     elapsed_s: float
     busy_s: float  # of all workers together: training trials that have ended
     available_s: float  # of all workers together: ready for it
+    environment: str = "{}"  # JSON: what the last bits of its results may depend on
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +178,17 @@ def from_connection(folder: RunFolder, connection: sqlite3.Connection, condition
     stages = connection.execute("SELECT * FROM stages ORDER BY stage").fetchall()
     trials = connection.execute(f"SELECT * FROM trials {condition} ORDER BY number").fetchall()  # noqa: S608  (ours)
     sittings = connection.execute("SELECT * FROM sittings ORDER BY sitting").fetchall()
+    lost = connection.execute("SELECT trial, status, reason FROM lost ORDER BY lost").fetchall()
     with database.understood(folder.path):
+        lost_of: dict[int, tuple[Lost, ...]] = {}
+        for trial, status, reason in lost:
+            one = Lost(None if status is None else Status(status), reason)
+            lost_of[trial] = (*lost_of.get(trial, ()), one)
         return Snapshot(
             folder=folder,
             facts=_facts(connection),
             stages=tuple(map(_stage, stages)),
-            trials=tuple(map(_stored_trial, trials)),
+            trials=tuple(_stored_trial(row, lost_of.get(row[0], ())) for row in trials),
             sittings=tuple(Sitting(*row) for row in sittings),
             writer=database.holder(folder),
         )
@@ -189,9 +204,9 @@ def _stage(row: Sequence[Any]) -> Stage:
     return Stage(number, name, origin, space, first_trial, n_trials, known_plan, tuple(json.loads(parents)), extended)
 
 
-def _stored_trial(row: Sequence[Any]) -> StoredTrial:
+def _stored_trial(row: Sequence[Any], lost: tuple[Lost, ...]) -> StoredTrial:
     number, _, spec, attempts, status, reason, epochs, best, score, train, seconds, test = row
     result = None
     if status is not None:
         result = TrialResult(number, Status(status), reason, epochs, best, score, FinalCheck(train), seconds)
-    return StoredTrial(TrialSpec.from_json(json.loads(spec)), attempts, result, test)
+    return StoredTrial(TrialSpec.from_json(json.loads(spec)), attempts, result, test, lost)

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from hptune import runs
 from hptune.errors import StorageError
-from hptune.events import EpochEnded, Event, SpaceExtended, StageEnded, TrialEnded, TrialStarted
+from hptune.events import AttemptLost, EpochEnded, Event, SpaceExtended, StageEnded, TrialEnded, TrialStarted
 from hptune.runs import RunFolder
 from hptune.store import database, snapshot
 from hptune.store.snapshot import Sitting, Snapshot, Stage
@@ -90,13 +90,15 @@ class Store:
                         )
                     case TrialEnded(result):
                         _end(connection, result)
+                    case AttemptLost(spec, reason):
+                        connection.execute("INSERT INTO lost (trial, reason) VALUES (?, ?)", (spec.number, reason))
                     case StageEnded(number, n_trials):
                         connection.execute("UPDATE stages SET n_trials = ? WHERE stage = ?", (n_trials, number))
                     case SpaceExtended(number, space):
                         connection.execute("UPDATE stages SET extended = ? WHERE stage = ?", (space, number))
             if sitting is not None:
                 values = dataclasses.astuple(sitting)
-                connection.execute("INSERT OR REPLACE INTO sittings VALUES (?, ?, ?, ?, ?, ?)", values)
+                connection.execute("INSERT OR REPLACE INTO sittings VALUES (?, ?, ?, ?, ?, ?, ?)", values)
 
     def set_test_error(self, trial: int, test_error: float) -> None:
         """The test set was touched, by the answer."""
