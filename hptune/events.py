@@ -72,4 +72,13 @@ class SpaceExtended:
     space: str  # JSON, as in a study file
 
 
-Event = TrialStarted | EpochEnded | TrialEnded | AttemptLost | Stopping | StageStarted | StageEnded | SpaceExtended
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that the person should know and that changes no result."""
+
+    text: str
+
+
+Event = (
+    TrialStarted | EpochEnded | TrialEnded | AttemptLost | Stopping | StageStarted | StageEnded | SpaceExtended | Notice
+)

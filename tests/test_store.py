@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import driver
+import fabricate
 import pytest
 
 from hptune import runs, store, study, tables
@@ -200,3 +201,17 @@ def test_runs_beside_each_other_are_numbered_from_the_highest(tmp_path):
         assert opened.folder.name == "study-008"
     assert writer._identity(opened.folder.database)
     assert Path(opened.folder.path).is_dir()
+
+
+def test_a_result_that_is_taken_back_stays_known_and_its_trial_is_trained_again(tmp_path):
+    run = fabricate.FabricatedRun(tmp_path / "made")
+    run.complete(0)
+    run.end(1, "failed", "ValueError: no", errors=(0.4,))
+    with store.Store(run.folder) as opened:
+        opened.take_back([1])
+        kept, taken = opened.snapshot().trials
+        assert (taken.result, taken.lost) == (None, (store.Lost(Status.FAILED, "ValueError: no"),))
+        assert (kept.result.status, kept.lost) == (Status.COMPLETED, ())
+        assert opened.scores("dev_error") == {0: [0.5, 0.1, 0.2]}
+        opened.take_back([1])  # nothing is there to take
+        assert len(opened.snapshot().trials[1].lost) == 1

@@ -23,6 +23,9 @@ from hptune.store import database, snapshot
 from hptune.store.snapshot import Sitting, Snapshot, Stage
 from hptune.trial import MetricName, Status, TrialResult, TrialSpec
 
+OF_RESULT = ("status", "reason", "epochs", "best_epoch", "score", "full_train_error", "seconds", "test_error")
+"""The columns of a trial that are empty until it has ended."""
+
 
 class Store:
     """The writing end of a run's database; a context manager that holds the run's lock."""
@@ -99,6 +102,16 @@ class Store:
             if sitting is not None:
                 values = dataclasses.astuple(sitting)
                 connection.execute("INSERT OR REPLACE INTO sittings VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+
+    def take_back(self, numbers: Iterable[int]) -> None:
+        """Take the results of trials back, so that they are trained again; what they were stays known as lost."""
+        with self._transaction() as connection:
+            for number in numbers:
+                taken = "INSERT INTO lost (trial, status, reason) SELECT number, status, reason FROM trials"
+                connection.execute(f"{taken} WHERE number = ? AND status IS NOT NULL", (number,))
+                empty = ", ".join(f"{column} = NULL" for column in OF_RESULT)
+                connection.execute(f"UPDATE trials SET {empty} WHERE number = ?", (number,))  # noqa: S608  (ours)
+                _forget_curve(connection, number)
 
     def set_test_error(self, trial: int, test_error: float) -> None:
         """The test set was touched, by the answer."""
