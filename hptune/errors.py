@@ -6,6 +6,7 @@ HptuneError (1)          something hptune did not foresee, or a worker that cann
 ├── DataError (3)        the data named in the study file
 ├── RunInUseError (5)    another hptune is writing to the run
 ├── RunDamagedError (6)  a run folder that cannot be read
+│   └── FormatError      one that another hptune can
 ├── StorageError (7)     a folder or disk that cannot be written
 └── StoppedError (128 + the signal)
 """
@@ -45,6 +46,14 @@ class RunDamagedError(HptuneError):
     """A run folder lacks its database, or the database cannot be read."""
 
     exit_code = 6
+
+
+class FormatError(RunDamagedError):
+    """The database has the format of another version of hptune."""
+
+    def __init__(self, message: str, state: str) -> None:
+        super().__init__(message)
+        self.state = state  # for a list of runs: newer format, older format
 
 
 class StorageError(HptuneError):

@@ -14,7 +14,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, final
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from hptune import runs as run_folders
 from hptune import store, stored_config
@@ -55,8 +57,6 @@ CURVE_COLUMNS: Mapping[str, str] = {
 }
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet runs what begins so
 
-CurveRow = tuple[Any, ...]  # a row of the store's epochs table
-
 
 @dataclass(frozen=True, slots=True)
 class Best:
@@ -81,9 +81,10 @@ class Best:
 class Run:
     """What is known of a run at one moment. Its tables are made when they are first asked for."""
 
-    def __init__(self, snapshot: Snapshot, curve_rows: Sequence[CurveRow]) -> None:
+    def __init__(self, snapshot: Snapshot, curves: NDArray[np.float64]) -> None:
+        """Curves are rows in the order of trials and epochs, columns as in CURVE_COLUMNS."""
         self.snapshot = snapshot
-        self._curve_rows = curve_rows
+        self._curves = curves
 
     def __repr__(self) -> str:
         planned = self.snapshot.n_planned
@@ -116,7 +117,7 @@ class Run:
     def trials(self) -> pd.DataFrame:
         """One row a trial that was started."""
         columns = {**RESULT_COLUMNS, **self._hyperparameter_columns(), "seconds": REAL}
-        metrics = self._metrics_at_best_epoch()
+        metrics = self._at_best_epoch
         return _frame(
             [self._trial_row(trial, metrics.get(trial.number, {})) for trial in self.snapshot.trials], columns
         )
@@ -124,13 +125,8 @@ class Run:
     @cached_property
     def curves(self) -> pd.DataFrame:
         """One row a trial and epoch."""
-        by_column = list(zip(*self._curve_rows, strict=True)) or [()] * len(CURVE_COLUMNS)
-        return pd.DataFrame(
-            {
-                name: pd.Series(values, dtype=dtype)
-                for (name, dtype), values in zip(CURVE_COLUMNS.items(), by_column, strict=True)
-            }
-        )
+        columns = zip(CURVE_COLUMNS.items(), self._curves.T, strict=True)
+        return pd.DataFrame({name: pd.Series(values, dtype=dtype) for (name, dtype), values in columns})
 
     @cached_property
     def best(self) -> Best | None:
@@ -159,7 +155,7 @@ class Run:
             best_epoch=result.best_epoch,
             epochs=result.epochs,
             train_error=result.final.train_error,
-            dev_error=self._metrics_at_best_epoch()[result.number]["dev_error"],
+            dev_error=self._at_best_epoch[result.number]["dev_error"],
             test_error=trained.test_error,
         )
 
@@ -175,10 +171,14 @@ class Run:
                 dtypes[complement(parameter.name)] = REAL
         return dtypes
 
-    def _metrics_at_best_epoch(self) -> dict[int, dict[str, float]]:
+    @cached_property
+    def _at_best_epoch(self) -> dict[int, dict[str, float]]:
         """The four metrics of every trial that has completed or was stopped at a bar."""
-        best_epochs = {(result.number, result.best_epoch) for result in self.snapshot.results}
-        return {row[0]: dict(zip(METRICS, row[2:], strict=False)) for row in self._curve_rows if row[:2] in best_epochs}
+        best = np.zeros(self.snapshot.next_number)
+        for result in self.snapshot.results:
+            best[result.number] = result.best_epoch or 0
+        at_best = self._curves[self._curves[:, 1] == best[self._curves[:, 0].astype(np.int64)]]
+        return {int(number): dict(zip(METRICS, values, strict=False)) for number, _, *values in at_best.tolist()}
 
     def _trial_row(self, trial: StoredTrial, metrics: Mapping[str, float]) -> dict[str, Any]:
         origin = trial.spec.origin

@@ -12,7 +12,7 @@ from hptune import store, stored_config
 from hptune.analysis.closing_in import Part, parts
 from hptune.config import study_file
 from hptune.domains import Domain
-from hptune.errors import HptuneError
+from hptune.errors import FormatError, HptuneError, RunDamagedError
 from hptune.runs import RunFolder
 from hptune.search.plan import ConfirmPlan, Plan
 from hptune.search.ranking import ranked
@@ -70,7 +70,7 @@ class RunLine:
     """A run in a list of runs."""
 
     name: str
-    state: str  # running, finished, unfinished; damaged where it cannot be read
+    state: str  # running, finished, unfinished; damaged, unreadable, older or newer format where it cannot be read
     created: str = ""
     n_done: int = 0
     n_planned: int | None = None
@@ -156,7 +156,7 @@ def run_line(folder: RunFolder) -> RunLine:
         found = store.read_overview(folder)
         metric = stored_config.config_in(folder, found.facts).search.metric
     except HptuneError as error:
-        return RunLine(folder.name, "damaged", problem=str(error).partition("\n")[0])
+        return RunLine(folder.name, _state(error), problem=str(error).partition("\n")[0])
     return RunLine(
         name=folder.name,
         state="running" if found.writer else "finished" if found.n_done == found.n_planned else "unfinished",
@@ -166,3 +166,10 @@ def run_line(folder: RunFolder) -> RunLine:
         metric=metric,
         best_score=found.best_score,
     )
+
+
+def _state(error: HptuneError) -> str:
+    """That of a run that cannot be read."""
+    if isinstance(error, FormatError):
+        return error.state
+    return "damaged" if isinstance(error, RunDamagedError) else "unreadable"

@@ -14,7 +14,7 @@ from hptune.runs import RunFolder
 
 
 def runs_table(console: Console, folders: Iterable[RunFolder]) -> None:
-    """Print a line a run. Runs that cannot be read are shown as damaged, with the reason below the table."""
+    """Print a line a run. Of runs that cannot be read the state says so, and the reason stands below the table."""
     lines = [run_line(folder) for folder in folders]
     if not lines:
         say(console, "No runs.")

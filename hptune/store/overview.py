@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hptune.runs import RunFolder
-from hptune.store import database, snapshot
+from hptune.store import database, rows, snapshot
 from hptune.store.answer import answer_of
 from hptune.store.snapshot import Snapshot
 
@@ -19,6 +19,7 @@ OR number = (
     ORDER BY score, number LIMIT 1
 )
 """
+STATUS = 4  # its place in a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +36,11 @@ class Overview:
 def read_overview(folder: RunFolder) -> Overview:
     """A run in a few numbers."""
     with database.errors(folder.path), database.reading(folder) as connection:
-        n_done = connection.execute("SELECT count(status) FROM trials").fetchone()[0]
-        found = snapshot.from_connection(folder, connection, _LEADING)
-    return Overview(found.facts, found.n_planned, n_done, _best_score(found), found.writer)
+        database.check(folder, connection, *snapshot.WITHOUT_CURVES)
+        with database.understood(folder.path):
+            n_done = sum(row[STATUS] is not None for row in rows.read(connection, "trials"))
+            found = snapshot.from_connection(folder, connection, snapshot.trials_in(connection, _LEADING))
+            return Overview(found.facts, found.n_planned, n_done, _best_score(found), found.writer)
 
 
 def _best_score(found: Snapshot) -> float | None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hptune.runs import RunFolder
 from hptune.search import plan as plans
 from hptune.search.plan import REPLICATES, Plan, SearchPlan
-from hptune.store import database
+from hptune.store import curves, database, lock, rows, sense
 from hptune.trial import FinalCheck, Status, TrialResult, TrialSpec, Value
+
+WITHOUT_CURVES = ("facts", "stages", "trials", "epochs", "sittings", "lost")
+"""The tables but for the curves of trials that have ended, which are nearly all of a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,41 +164,46 @@ def n_planned(stages: Sequence[tuple[int | None, Plan]]) -> int | None:
 def read(folder: RunFolder) -> Snapshot:
     """A run without its curves. Works at any time, also while a search writes."""
     with database.errors(folder.path), database.reading(folder) as connection:
+        database.check(folder, connection, *WITHOUT_CURVES)
         return from_connection(folder, connection)
 
 
-def read_with_curves(folder: RunFolder) -> tuple[Snapshot, list[tuple[Any, ...]]]:
-    """The same with all rows of the epochs table: (trial, epoch, then as in EpochMetrics)."""
+def read_with_curves(folder: RunFolder) -> tuple[Snapshot, curves.Table]:
+    """The same with all of its curves."""
     with database.errors(folder.path), database.reading(folder) as connection:
-        connection.execute("BEGIN")  # both from one moment
         database.check(folder, connection)
-        curves = connection.execute("SELECT * FROM epochs ORDER BY trial, epoch").fetchall()
-        return from_connection(folder, connection), curves
+        with database.understood(folder.path):
+            found, table = from_connection(folder, connection), curves.table(connection)
+            sense.check_curves(found, table)
+            return found, table
 
 
-def from_connection(folder: RunFolder, connection: sqlite3.Connection, condition: str = "") -> Snapshot:
-    """What an open connection sees; of the trials those that meet a condition, as SQL."""
-    stages = connection.execute("SELECT * FROM stages ORDER BY stage").fetchall()
-    trials = connection.execute(f"SELECT * FROM trials {condition} ORDER BY number").fetchall()  # noqa: S608  (ours)
-    sittings = connection.execute("SELECT * FROM sittings ORDER BY sitting").fetchall()
-    lost = connection.execute("SELECT trial, status, reason FROM lost ORDER BY lost").fetchall()
+def from_connection(
+    folder: RunFolder, connection: sqlite3.Connection, trials: Iterable[StoredTrial] | None = None
+) -> Snapshot:
+    """What an open connection sees; of the trials those that are given, else all."""
     with database.understood(folder.path):
-        lost_of: dict[int, tuple[Lost, ...]] = {}
-        for trial, status, reason in lost:
-            one = Lost(None if status is None else Status(status), reason)
-            lost_of[trial] = (*lost_of.get(trial, ()), one)
-        return Snapshot(
+        found = Snapshot(
             folder=folder,
-            facts=_facts(connection),
-            stages=tuple(map(_stage, stages)),
-            trials=tuple(_stored_trial(row, lost_of.get(row[0], ())) for row in trials),
-            sittings=tuple(Sitting(*row) for row in sittings),
-            writer=database.holder(folder),
+            facts={name: json.loads(value) for name, value in rows.read(connection, "facts")},
+            stages=tuple(map(_stage, rows.read(connection, "stages"))),
+            trials=tuple(trials_in(connection) if trials is None else trials),
+            sittings=tuple(Sitting(*row) for row in rows.read(connection, "sittings")),
+            writer=lock.holder(folder),
         )
+        sense.check_stages(found)
+        if trials is None:
+            sense.check_trials(found)
+        return found
 
 
-def _facts(connection: sqlite3.Connection) -> dict[str, Any]:
-    return {name: json.loads(value) for name, value in connection.execute("SELECT name, value FROM facts")}
+def trials_in(connection: sqlite3.Connection, condition: str = "", values: Sequence[Any] = ()) -> Iterator[StoredTrial]:
+    """The trials that meet a condition, as SQL, by number."""
+    lost: dict[int, tuple[Lost, ...]] = {}
+    for _, trial, status, reason in rows.read(connection, "lost"):
+        lost[trial] = (*lost.get(trial, ()), Lost(None if status is None else Status(status), reason))
+    for row in rows.read(connection, "trials", condition, values):
+        yield _stored_trial(row, lost.get(row[0], ()))
 
 
 def _stage(row: Sequence[Any]) -> Stage:
@@ -205,8 +213,10 @@ def _stage(row: Sequence[Any]) -> Stage:
 
 
 def _stored_trial(row: Sequence[Any], lost: tuple[Lost, ...]) -> StoredTrial:
-    number, _, spec, attempts, status, reason, epochs, best, score, train, seconds, test = row
+    number, stage, spec, attempts, status, reason, epochs, best, score, train, seconds, test, _ = row
+    known = TrialSpec.from_json(json.loads(spec))
+    sense.check_place(known, number, stage)
     result = None
     if status is not None:
         result = TrialResult(number, Status(status), reason, epochs, best, score, FinalCheck(train), seconds)
-    return StoredTrial(TrialSpec.from_json(json.loads(spec)), attempts, result, test, lost)
+    return StoredTrial(known, attempts, result, test, lost)

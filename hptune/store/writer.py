@@ -10,6 +10,7 @@ import dataclasses
 import json
 import os
 import sqlite3
+from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -19,11 +20,13 @@ from hptune import runs
 from hptune.errors import StorageError
 from hptune.events import AttemptLost, EpochEnded, Event, SpaceExtended, StageEnded, TrialEnded, TrialStarted
 from hptune.runs import RunFolder
-from hptune.store import database, snapshot
-from hptune.store.snapshot import Sitting, Snapshot, Stage
+from hptune.store import curves, database, formats, lock, rows, snapshot
+from hptune.store.snapshot import Sitting, Snapshot, Stage, StoredTrial
 from hptune.trial import MetricName, Status, TrialResult, TrialSpec
 
-OF_RESULT = ("status", "reason", "epochs", "best_epoch", "score", "full_train_error", "seconds", "test_error")
+OF_RESULT = (
+    "status", "reason", "epochs", "best_epoch", "score", "full_train_error", "seconds", "test_error", "curve"
+)  # fmt: skip
 """The columns of a trial that are empty until it has ended."""
 
 
@@ -33,10 +36,13 @@ class Store:
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
         with database.errors(folder.path):
-            self._lock = database.take_lock(folder)
+            database.require(folder)
+            self._lock = lock.take(folder)
             try:
                 self._connection = database.connect(folder)
                 self._identity = _identity(folder.database)
+                self._trials: dict[int, StoredTrial] = {}  # as they were last read
+                self._changed: set[int] | None = None  # which of them have changed since; None: not read yet
             except BaseException:
                 os.close(self._lock)
                 raise
@@ -55,6 +61,7 @@ class Store:
         # a run at rest is one file that can be copied; with a reader at work it stays in WAL mode, which is as well
         with contextlib.suppress(sqlite3.Error, StorageError):
             self._require_place()
+            self._connection.execute("PRAGMA busy_timeout = 0")
             self._connection.execute("PRAGMA journal_mode = DELETE")
         self._connection.close()
         os.close(self._lock)
@@ -62,18 +69,17 @@ class Store:
     def add_facts(self, facts: Mapping[str, Any]) -> None:
         """What is true of the whole run, as plain JSON values."""
         with self._transaction() as connection:
-            rows = [(name, json.dumps(value)) for name, value in facts.items()]
-            connection.executemany("INSERT INTO facts VALUES (?, ?)", rows)
+            for name, value in facts.items():
+                rows.insert(connection, "facts", (name, json.dumps(value)))
 
     def add_stage(self, stage: Stage) -> None:
         with self._transaction() as connection:
-            _insert_stage(connection, stage)
+            rows.insert(connection, "stages", _stage_row(stage))
 
     def put_stage(self, stage: Stage) -> None:
         """Store a stage that has been added by itself, or in its present form."""
         with self._transaction() as connection:
-            connection.execute("DELETE FROM stages WHERE stage = ?", (stage.number,))
-            _insert_stage(connection, stage)
+            rows.put(connection, "stages", _stage_row(stage))
 
     def append(self, events: Iterable[Event], sitting: Sitting | None = None) -> None:
         """Write events, and how long a sitting has lasted, in one durable transaction; when this returns, they stay.
@@ -86,57 +92,73 @@ class Store:
             for event in events:
                 match event:
                     case TrialStarted(spec, attempt):
+                        self._see_change(spec.number)
                         _start(connection, spec, attempt)
                     case EpochEnded(number, metrics):
-                        connection.execute(
-                            "INSERT INTO epochs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (number, *metrics.to_json())
-                        )
+                        rows.insert(connection, "epochs", (number, *metrics.to_json()))
                     case TrialEnded(result):
+                        self._see_change(result.number)
                         _end(connection, result)
                     case AttemptLost(spec, reason):
-                        connection.execute("INSERT INTO lost (trial, reason) VALUES (?, ?)", (spec.number, reason))
+                        self._see_change(spec.number)
+                        _lose(connection, spec.number, None, reason)
                     case StageEnded(number, n_trials):
-                        connection.execute("UPDATE stages SET n_trials = ? WHERE stage = ?", (n_trials, number))
+                        rows.change(connection, "stages", number, n_trials=n_trials)
                     case SpaceExtended(number, space):
-                        connection.execute("UPDATE stages SET extended = ? WHERE stage = ?", (space, number))
+                        rows.change(connection, "stages", number, extended=space)
             if sitting is not None:
-                values = dataclasses.astuple(sitting)
-                connection.execute("INSERT OR REPLACE INTO sittings VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+                rows.put(connection, "sittings", dataclasses.astuple(sitting))
 
     def take_back(self, numbers: Iterable[int]) -> None:
         """Take the results of trials back, so that they are trained again; what they were stays known as lost."""
         with self._transaction() as connection:
             for number in numbers:
-                taken = "INSERT INTO lost (trial, status, reason) SELECT number, status, reason FROM trials"
-                connection.execute(f"{taken} WHERE number = ? AND status IS NOT NULL", (number,))
-                empty = ", ".join(f"{column} = NULL" for column in OF_RESULT)
-                connection.execute(f"UPDATE trials SET {empty} WHERE number = ?", (number,))  # noqa: S608  (ours)
-                _forget_curve(connection, number)
+                self._see_change(number)
+                found = connection.execute("SELECT status, reason FROM trials WHERE number = ?", (number,)).fetchone()
+                if found is None or found[0] is None:
+                    continue
+                _lose(connection, number, *found)
+                rows.change(connection, "trials", number, **dict.fromkeys(OF_RESULT))
+                curves.forget(connection, number)
 
     def set_test_error(self, trial: int, test_error: float) -> None:
         """The test set was touched, by the answer."""
         with self._transaction() as connection:
-            connection.execute("UPDATE trials SET test_error = ? WHERE number = ?", (test_error, trial))
+            self._see_change(trial)
+            rows.change(connection, "trials", trial, test_error=test_error)
 
-    def scores(self, metric: MetricName) -> dict[int, list[float]]:
-        """A metric of all trials, epoch by epoch."""
-        found: dict[int, list[float]] = {}
-        with database.errors(self.folder.path):
-            for trial, score in self._connection.execute(f"SELECT trial, {metric} FROM epochs ORDER BY trial, epoch"):  # noqa: S608  (one of four names)
-                found.setdefault(trial, []).append(score)
-        return found
+    def scores(self, metric: MetricName) -> dict[int, array[float]]:
+        """A metric of all trials that have ended, epoch by epoch."""
+        with database.errors(self.folder.path), database.understood(self.folder.path):
+            return {trial: curves.metric_of(piece, metric) for trial, piece in curves.pieces(self._connection)}
 
     def snapshot(self) -> Snapshot:
-        """What is stored now, curves left out."""
+        """What is stored now, curves left out. Of the trials, those that have changed since the last time are read."""
         with database.errors(self.folder.path):
-            return snapshot.from_connection(self.folder, self._connection)
+            if self._changed is None:
+                database.check(self.folder, self._connection)
+                found = snapshot.from_connection(self.folder, self._connection)
+                self._trials = {trial.number: trial for trial in found.trials}
+            else:
+                with database.understood(self.folder.path):
+                    for number in sorted(self._changed):
+                        new = snapshot.trials_in(self._connection, "WHERE number = ?", (number,))
+                        self._trials |= {trial.number: trial for trial in new}
+                trials = [self._trials[number] for number in sorted(self._trials)]
+                found = snapshot.from_connection(self.folder, self._connection, trials)
+            self._changed = set()
+            return found
+
+    def _see_change(self, number: int) -> None:
+        if self._changed is not None:
+            self._changed.add(number)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with database.errors(self.folder.path), self._connection:
+        with database.errors(self.folder.path):
             self._require_place()
-            self._connection.execute("BEGIN IMMEDIATE")
-            yield self._connection
+            with formats.transaction(self._connection):
+                yield self._connection
 
     def _require_place(self) -> None:
         """Writing to a file that was moved away or deleted would lose what is written."""
@@ -164,37 +186,38 @@ def _identity(path: Path) -> tuple[int, int]:
 
 
 def _start(connection: sqlite3.Connection, spec: TrialSpec, attempt: int) -> None:
-    _forget_curve(connection, spec.number)
-    connection.execute(
-        "INSERT OR REPLACE INTO trials (number, stage, spec, attempts) VALUES (?, ?, ?, ?)",
-        (spec.number, spec.stage, json.dumps(spec.to_json()), attempt),
-    )
+    curves.forget(connection, spec.number)
+    nothing = (None,) * len(OF_RESULT)
+    values = (spec.number, spec.stage, json.dumps(spec.to_json()), attempt, *nothing)
+    rows.put(connection, "trials", values)
 
 
 def _end(connection: sqlite3.Connection, result: TrialResult) -> None:
+    number = result.number
+    if connection.execute("SELECT status FROM trials WHERE number = ?", (number,)).fetchone() != (None,):
+        return  # it has a result
     if result.status is Status.CRASHED:  # how much of its last attempt had come through is chance
-        _forget_curve(connection, result.number)
-    connection.execute(
-        "UPDATE trials SET status = ?, reason = ?, epochs = ?, best_epoch = ?, score = ?, full_train_error = ?,"
-        " seconds = ? WHERE number = ? AND status IS NULL",
-        (
-            result.status.value,
-            result.reason,
-            result.epochs,
-            result.best_epoch,
-            result.score,
-            result.final.train_error,
-            result.seconds,
-            result.number,
-        ),
+        curves.forget(connection, number)
+    rows.change(
+        connection,
+        "trials",
+        number,
+        status=result.status.value,
+        reason=result.reason,
+        epochs=result.epochs,
+        best_epoch=result.best_epoch,
+        score=result.score,
+        full_train_error=result.final.train_error,
+        seconds=result.seconds,
+        curve=curves.collect(connection, number),
     )
 
 
-def _forget_curve(connection: sqlite3.Connection, number: int) -> None:
-    connection.execute("DELETE FROM epochs WHERE trial = ?", (number,))
+def _lose(connection: sqlite3.Connection, trial: int, status: str | None, reason: str) -> None:
+    place = connection.execute("SELECT coalesce(max(lost) + 1, 0) FROM lost").fetchone()[0]
+    rows.insert(connection, "lost", (place, trial, status, reason))
 
 
-def _insert_stage(connection: sqlite3.Connection, stage: Stage) -> None:
+def _stage_row(stage: Stage) -> tuple[Any, ...]:
     values = (stage.number, stage.name, stage.origin, stage.space, stage.first_trial, stage.n_trials)
-    texts = json.dumps(stage.parents), json.dumps(stage.plan.to_json()), stage.extended
-    connection.execute("INSERT INTO stages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*values, *texts))
+    return (*values, json.dumps(stage.parents), json.dumps(stage.plan.to_json()), stage.extended)

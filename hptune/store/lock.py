@@ -1,0 +1,109 @@
+"""The lock of a run: one process at a time writes to it, and the kernel frees it however that process ends."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import socket
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hptune.errors import RunInUseError, StorageError
+from hptune.runs import RunFolder, is_alive
+
+PAUSES_S = (0.0, 0.02, 0.1, 0.2)  # before another try: a reader that asks who writes has the lock for a moment
+
+ELSEWHERE = ("nfs", "cifs", "smb", "9p", "afs", "ceph", "lustre", "gpfs", "beegfs", "gluster", "ncpfs", "fuse.sshfs")
+"""How the types of file systems begin that lie on another machine, as Linux names them; fuse.X counts as X too."""
+
+
+def take(folder: RunFolder) -> int:
+    """The descriptor of the run's lock.
+
+    Raises:
+        RunInUseError: another process has it.
+        StorageError: the file system does not lock, or the lock is not ours to write.
+
+    """
+    try:
+        lock = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        what = f"{folder.lock}: cannot be opened for writing ({error.strerror})"
+        raise StorageError(f"{what}. Whoever trains needs the rights to write to the run's folder.") from error
+    try:
+        _wait_for(folder, lock)
+        with contextlib.suppress(OSError):  # a full disk: it only says who we are
+            os.ftruncate(lock, 0)
+            since = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
+            os.write(lock, f"hptune, process {os.getpid()} on {socket.gethostname()}, since {since}\n".encode())
+    except BaseException:
+        os.close(lock)
+        raise
+    return lock
+
+
+def _wait_for(folder: RunFolder, lock: int) -> None:
+    for pause_s in PAUSES_S:
+        time.sleep(pause_s)
+        if _try(folder, lock):
+            return
+    raise RunInUseError(f"{folder.path}: in use by {_written_in(lock)}. Wait for it, or stop it.")
+
+
+def _try(folder: RunFolder, lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        what = f"{folder.path}: its file system cannot lock files ({error.strerror})"
+        raise StorageError(f"{what}. Use a folder on a local disk: --runs DIR, or move the run there.") from error
+    return True
+
+
+def holder(folder: RunFolder) -> str | None:
+    """Who is writing to a run just now, in words; None if nobody is."""
+    try:
+        lock = os.open(folder.lock, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _written_in(lock)
+    except OSError:  # no locks here, and so nobody who writes
+        return None
+    else:
+        return None
+    finally:
+        os.close(lock)
+
+
+def _written_in(lock: int) -> str:
+    """Who holds the lock; a process that ended leaves it to children that it has not closed it for."""
+    who = os.pread(lock, 200, 0).decode("utf-8", "replace").strip() or "another process"
+    found = re.match(r"hptune, process (\d{1,10}) on (\S+),", who)
+    if found and found[2] == socket.gethostname() and not is_alive(found[1]):
+        return f"a process that was started by {who}, which has ended"
+    return who
+
+
+def file_system_elsewhere(path: Path) -> str | None:
+    """The type of the file system of a path, if it lies on another machine; None also where that is not known."""
+    try:
+        mounts = Path("/proc/self/mountinfo").read_bytes().splitlines()
+    except OSError:
+        return None
+    place, found = os.fsencode(path.resolve()), (b"", "")
+    for line in mounts:
+        # man 5 proc: 36 35 98:0 /root /mount/point options ... - type source options; octal escapes in names
+        before, _, after = line.partition(b" - ")
+        point = re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal[1], 8)]), before.split(b" ")[4])
+        is_above = place == point or place.startswith(point.rstrip(b"/") + b"/")
+        if is_above and len(point) >= len(found[0]):  # of two at one point the later one lies on top
+            found = point, after.split(b" ")[0].decode("ascii", "replace")
+    kind = found[1]
+    return kind if kind.startswith(ELSEWHERE) or kind.removeprefix("fuse.").startswith(ELSEWHERE) else None

@@ -1,0 +1,119 @@
+"""Whether the parts of a run fit together: what checksums cannot show is that something is not there, or too many.
+
+All of it holds in whatever moment a run was stored, so that what does not is damage, or was edited by hand.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hptune.search.plan import ConfirmPlan
+from hptune.store.curves import Table
+from hptune.store.rows import UnsoundError
+from hptune.trial import Status, TrialResult, TrialSpec
+
+if TYPE_CHECKING:
+    from hptune.store.snapshot import Snapshot, Stage
+
+NEEDED = {"config": str, "data": dict}  # facts
+
+
+def check_place(spec: TrialSpec, number: int, stage: int) -> None:
+    """Whether a trial stands where it says."""
+    if (spec.number, spec.stage) != (number, stage):
+        raise UnsoundError(f"trial {number} of stage {stage} is trial {spec.number} of stage {spec.stage} inside")
+
+
+def check_stages(snapshot: Snapshot) -> None:
+    """Whether the facts and the stages of a run are all there.
+
+    Raises:
+        UnsoundError: they are not.
+
+    """
+    for name, kind in NEEDED.items():
+        if not isinstance(snapshot.facts.get(name), kind):
+            raise UnsoundError(f'table facts: "{name}" is missing')
+    if not snapshot.stages:
+        raise UnsoundError("table stages: it is empty")
+    first = 0
+    for place, stage in enumerate(snapshot.stages):
+        if stage.number != place:
+            raise UnsoundError(f"table stages: stage {place} is missing")
+        if stage.first_trial < first or (stage.n_trials is not None and stage.n_trials < 0):
+            raise UnsoundError(f"stage {place}: no such numbers of trials can be")
+        first = stage.first_trial
+        follows = stage.plan.follows if isinstance(stage.plan, ConfirmPlan) else None
+        if follows is not None and not (0 <= follows < place and snapshot.stages[follows].is_search):
+            raise UnsoundError(f"stage {place}: it follows stage {follows}, which is no search before it")
+    for place, sitting in enumerate(snapshot.sittings):
+        if sitting.number != place or not 0 <= sitting.stage < len(snapshot.stages):
+            raise UnsoundError(f"table sittings: sitting {place} is missing, or of a stage that is not there")
+
+
+def check_trials(snapshot: Snapshot) -> None:
+    """Whether the trials of a run are all there, in stages that are, and have what belongs to their status.
+
+    Raises:
+        UnsoundError: they do not.
+
+    """
+    searched: set[int] = set()
+    started: Counter[int] = Counter()
+    ended: Counter[int] = Counter()
+    for trial in snapshot.trials:
+        if not 0 <= trial.stage < len(snapshot.stages):
+            raise UnsoundError(f"trial {trial.number}: of stage {trial.stage}, which is not there")
+        stage = snapshot.stages[trial.stage]
+        expected = stage.first_trial + started[stage.number]
+        if trial.number != expected:
+            what = "is missing" if trial.number > expected else "stands in another stage"
+            raise UnsoundError(f"table trials: trial {min(expected, trial.number)} of {stage.name} {what}")
+        started[stage.number] += 1
+        if stage.is_search:
+            searched.add(trial.number)
+        if trial.result is not None:
+            ended[stage.number] += 1
+            _check_result(trial.result)
+    for stage in snapshot.stages:
+        _check_parents(stage, searched.__contains__)
+        if stage.n_trials is not None and ended[stage.number] > stage.n_trials:
+            raise UnsoundError(f"{stage.name}: {ended[stage.number]} trials have ended of {stage.n_trials}")
+    for trial in snapshot.trials:
+        parent = trial.spec.origin.parent
+        if parent is not None and (parent not in searched or parent >= trial.number):
+            raise UnsoundError(f"trial {trial.number}: its parent, trial {parent}, is no trial of a search before it")
+
+
+def check_curves(snapshot: Snapshot, table: Table) -> None:
+    """Whether trials with a score have their curves.
+
+    Raises:
+        UnsoundError: one has not.
+
+    """
+    n_rows = np.bincount(table[:, 0].astype(np.int64), minlength=snapshot.next_number)
+    if len(n_rows) > snapshot.next_number:
+        raise UnsoundError(f"table epochs: trial {len(n_rows) - 1} was never started")
+    for result in snapshot.results:
+        if result.score is not None and n_rows[result.number] != result.epochs:
+            raise UnsoundError(f"trial {result.number}: {n_rows[result.number]} of {result.epochs} epochs are there")
+
+
+def _check_result(result: TrialResult) -> None:
+    has_score = result.status in (Status.COMPLETED, Status.STOPPED)
+    if (result.score is not None, result.best_epoch is not None) != (has_score, has_score):
+        raise UnsoundError(f"trial {result.number}: {result.status.value}, with{'out' * has_score} a score")
+    if result.epochs < 0 or not 1 <= (result.best_epoch or 1) <= max(result.epochs, 1):
+        raise UnsoundError(f"trial {result.number}: the best epoch is {result.best_epoch} of {result.epochs}")
+
+
+def _check_parents(stage: Stage, is_known: Callable[[int], bool]) -> None:
+    named = (*stage.parents, *(stage.plan.trials if isinstance(stage.plan, ConfirmPlan) else ()))
+    missing = [number for number in named if not is_known(number)]
+    if missing:
+        raise UnsoundError(f"{stage.name}: it grew from trial {missing[0]}, which no search has")
