@@ -13,6 +13,7 @@ from hptune.cli.checking import check
 from hptune.cli.options import discard
 from hptune.cli.predicting import predict
 from hptune.cli.reading import export, list_runs, report
+from hptune.cli.repairing import repair
 from hptune.cli.retesting import retest
 from hptune.cli.training import resume, search, zoom
 from hptune.errors import HptuneError, StorageError, did_you_mean
@@ -55,7 +56,7 @@ def cli() -> None:
     """Gather the commands."""
 
 
-for command in (check, search, resume, zoom, retest, report, predict, list_runs, export):
+for command in (check, search, resume, zoom, retest, report, predict, list_runs, export, repair):
     cli.add_command(command)
 
 

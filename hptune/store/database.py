@@ -57,7 +57,7 @@ def reading(folder: RunFolder) -> Iterator[sqlite3.Connection]:
     """
     require(folder)
     with contextlib.ExitStack() as stack:
-        connection = stack.enter_context(_open_for_reading(folder))
+        connection = stack.enter_context(open_for_reading(folder))
         if formats.of(folder.path, connection) < formats.VERSION:
             check(folder, connection)
             memory = stack.enter_context(contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)))
@@ -70,7 +70,7 @@ def reading(folder: RunFolder) -> Iterator[sqlite3.Connection]:
 
 
 @contextlib.contextmanager
-def _open_for_reading(folder: RunFolder) -> Iterator[sqlite3.Connection]:
+def open_for_reading(folder: RunFolder) -> Iterator[sqlite3.Connection]:
     database = folder.database.absolute()
     # without the rights to write, SQLite cannot make the shared memory that goes with a log (a live writer has made
     # it), nor undo a transaction that was cut off: that is done in a copy
@@ -80,11 +80,11 @@ def _open_for_reading(folder: RunFolder) -> Iterator[sqlite3.Connection]:
             address = f"{database.as_uri()}?mode=ro"
         else:
             copy = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hptune-")))
-            address = _copied(database, copy / database.name).as_uri()
+            address = copied(database, copy / database.name).as_uri()
         yield stack.enter_context(contextlib.closing(sqlite3.connect(address, uri=True, isolation_level=None)))
 
 
-def _copied(database: Path, copy: Path) -> Path:
+def copied(database: Path, copy: Path) -> Path:
     """A copy of a database and of what belongs to it, all of one moment."""
     parts = [database, beside(database, "-wal"), beside(database, "-journal")]
     for _ in range(COPIES):

@@ -6,7 +6,6 @@ All of it holds in whatever moment a run was stored, so that what does not is da
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,9 +16,12 @@ from hptune.store.rows import UnsoundError
 from hptune.trial import Status, TrialResult, TrialSpec
 
 if TYPE_CHECKING:
-    from hptune.store.snapshot import Snapshot, Stage
+    from hptune.store.snapshot import Snapshot
 
 NEEDED = {"config": str, "data": dict}  # facts
+GAPS = (
+    "gaps"  # the fact that names trials that a repair could not save: they may be missing, until they are trained again
+)
 
 
 def check_place(spec: TrialSpec, number: int, stage: int) -> None:
@@ -62,31 +64,41 @@ def check_trials(snapshot: Snapshot) -> None:
         UnsoundError: they do not.
 
     """
-    searched: set[int] = set()
-    started: Counter[int] = Counter()
-    ended: Counter[int] = Counter()
-    for trial in snapshot.trials:
-        if not 0 <= trial.stage < len(snapshot.stages):
-            raise UnsoundError(f"trial {trial.number}: of stage {trial.stage}, which is not there")
-        stage = snapshot.stages[trial.stage]
-        expected = stage.first_trial + started[stage.number]
-        if trial.number != expected:
-            what = "is missing" if trial.number > expected else "stands in another stage"
-            raise UnsoundError(f"table trials: trial {min(expected, trial.number)} of {stage.name} {what}")
-        started[stage.number] += 1
-        if stage.is_search:
-            searched.add(trial.number)
-        if trial.result is not None:
-            ended[stage.number] += 1
-            _check_result(trial.result)
-    for stage in snapshot.stages:
-        _check_parents(stage, searched.__contains__)
-        if stage.n_trials is not None and ended[stage.number] > stage.n_trials:
-            raise UnsoundError(f"{stage.name}: {ended[stage.number]} trials have ended of {stage.n_trials}")
+    _check_numbers(snapshot)
+    searched = {trial.number for trial in snapshot.trials if snapshot.stages[trial.stage].is_search} | _gaps(snapshot)
+    ended = Counter(trial.stage for trial in snapshot.trials if trial.result is not None)
     for trial in snapshot.trials:
         parent = trial.spec.origin.parent
         if parent is not None and (parent not in searched or parent >= trial.number):
             raise UnsoundError(f"trial {trial.number}: its parent, trial {parent}, is no trial of a search before it")
+        if trial.result is not None:
+            _check_result(trial.result)
+    for stage in snapshot.stages:
+        named = (*stage.parents, *(stage.plan.trials if isinstance(stage.plan, ConfirmPlan) else ()))
+        if missing := [number for number in named if number not in searched]:
+            raise UnsoundError(f"{stage.name}: it grew from trial {missing[0]}, which no search has")
+        if stage.n_trials is not None and ended[stage.number] > stage.n_trials:
+            raise UnsoundError(f"{stage.name}: {ended[stage.number]} trials have ended of {stage.n_trials}")
+
+
+def _check_numbers(snapshot: Snapshot) -> None:
+    """Whether the numbers of every stage's trials follow on each other from its first."""
+    gaps, expected = _gaps(snapshot), {stage.number: stage.first_trial for stage in snapshot.stages}
+    for trial in snapshot.trials:
+        if trial.stage not in expected:
+            raise UnsoundError(f"trial {trial.number}: of stage {trial.stage}, which is not there")
+        while expected[trial.stage] in gaps and expected[trial.stage] < trial.number:
+            expected[trial.stage] += 1
+        if trial.number != expected[trial.stage]:
+            name = snapshot.stages[trial.stage].name
+            raise UnsoundError(
+                f"table trials: trial {expected[trial.stage]} of {name} is missing before {trial.number}"
+            )
+        expected[trial.stage] += 1
+
+
+def _gaps(snapshot: Snapshot) -> set[int]:
+    return set(snapshot.facts.get(GAPS, ()))
 
 
 def check_curves(snapshot: Snapshot, table: Table) -> None:
@@ -110,10 +122,3 @@ def _check_result(result: TrialResult) -> None:
         raise UnsoundError(f"trial {result.number}: {result.status.value}, with{'out' * has_score} a score")
     if result.epochs < 0 or not 1 <= (result.best_epoch or 1) <= max(result.epochs, 1):
         raise UnsoundError(f"trial {result.number}: the best epoch is {result.best_epoch} of {result.epochs}")
-
-
-def _check_parents(stage: Stage, is_known: Callable[[int], bool]) -> None:
-    named = (*stage.parents, *(stage.plan.trials if isinstance(stage.plan, ConfirmPlan) else ()))
-    missing = [number for number in named if not is_known(number)]
-    if missing:
-        raise UnsoundError(f"{stage.name}: it grew from trial {missing[0]}, which no search has")

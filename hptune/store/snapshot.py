@@ -186,7 +186,7 @@ def from_connection(
         found = Snapshot(
             folder=folder,
             facts={name: json.loads(value) for name, value in rows.read(connection, "facts")},
-            stages=tuple(map(_stage, rows.read(connection, "stages"))),
+            stages=tuple(map(stage_of, rows.read(connection, "stages"))),
             trials=tuple(trials_in(connection) if trials is None else trials),
             sittings=tuple(Sitting(*row) for row in rows.read(connection, "sittings")),
             writer=lock.holder(folder),
@@ -206,7 +206,7 @@ def trials_in(connection: sqlite3.Connection, condition: str = "", values: Seque
         yield _stored_trial(row, lost.get(row[0], ()))
 
 
-def _stage(row: Sequence[Any]) -> Stage:
+def stage_of(row: Sequence[Any]) -> Stage:
     number, name, origin, space, first_trial, n_trials, parents, plan, extended = row
     known_plan = plans.from_json(json.loads(plan))
     return Stage(number, name, origin, space, first_trial, n_trials, known_plan, tuple(json.loads(parents)), extended)

@@ -74,12 +74,12 @@ class Store:
 
     def add_stage(self, stage: Stage) -> None:
         with self._transaction() as connection:
-            rows.insert(connection, "stages", _stage_row(stage))
+            rows.insert(connection, "stages", stage_row(stage))
 
     def put_stage(self, stage: Stage) -> None:
         """Store a stage that has been added by itself, or in its present form."""
         with self._transaction() as connection:
-            rows.put(connection, "stages", _stage_row(stage))
+            rows.put(connection, "stages", stage_row(stage))
 
     def append(self, events: Iterable[Event], sitting: Sitting | None = None) -> None:
         """Write events, and how long a sitting has lasted, in one durable transaction; when this returns, they stay.
@@ -218,6 +218,6 @@ def _lose(connection: sqlite3.Connection, trial: int, status: str | None, reason
     rows.insert(connection, "lost", (place, trial, status, reason))
 
 
-def _stage_row(stage: Stage) -> tuple[Any, ...]:
+def stage_row(stage: Stage) -> tuple[Any, ...]:
     values = (stage.number, stage.name, stage.origin, stage.space, stage.first_trial, stage.n_trials)
     return (*values, json.dumps(stage.parents), json.dumps(stage.plan.to_json()), stage.extended)

@@ -1,0 +1,233 @@
+"""A new database of what is sound in a damaged one, which is kept beside it.
+
+A run is what its seed makes of it, so what is lost need not be guessed: it is left out, and trained again it comes out
+the same. Around a gap in a search its other trials stay, and so does its confirmation as long as what it confirms is
+there. Stages that were asked for later grew from what is not known any more and are left out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hptune.errors import FormatError, RunDamagedError
+from hptune.replacing import remove_folder
+from hptune.runs import RunFolder
+from hptune.search.plan import Budget, ConfirmPlan
+from hptune.store import curves, database, formats, lock, rows, snapshot
+from hptune.store.rows import Row
+from hptune.store.salvage import Salvage, salvage
+from hptune.store.sense import GAPS
+from hptune.store.snapshot import Snapshot, Stage
+from hptune.store.writer import OF_RESULT, stage_row
+
+DRAFT = ".repair"
+DAMAGED = "its curve was damaged where it was stored"
+STAGE, STATUS, CURVE = 1, 4, 12  # places in a row of a trial
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """What a repair has done."""
+
+    kept: Path  # the damaged file, as it was
+    snapshot: Snapshot  # the run as it is now
+    losses: tuple[str, ...]  # in words
+    dropped: tuple[Stage, ...]  # stages that were asked for, and grew from what was lost
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What goes into the new database."""
+
+    stages: tuple[Stage, ...]
+    trials: Mapping[int, Row]
+    gaps: tuple[int, ...]  # the numbers that are missing among the trials
+    taken_back: tuple[int, ...]  # of the trials, those whose results are lost with their curves
+    losses: tuple[str, ...]
+    dropped: tuple[Stage, ...]
+
+
+def repair(folder: RunFolder) -> Repaired | None:
+    """Put a database of what is sound in the place of a damaged one; None where nothing is damaged.
+
+    Raises:
+        RunInUseError: another process writes to the run.
+        RunDamagedError: too little of it is sound.
+        FormatError: another version of hptune has written it.
+        StorageError: the new one cannot be written.
+
+    """
+    with database.errors(folder.path), _locked(folder):
+        try:
+            snapshot.read_with_curves(folder)
+        except FormatError:
+            raise
+        except RunDamagedError as error:
+            return _repair(folder, error)
+        return None
+
+
+def _repair(folder: RunFolder, damage: RunDamagedError) -> Repaired:
+    draft = RunFolder(folder.path / DRAFT)
+    remove_folder(draft.path)
+    try:
+        found = salvage(folder)
+        facts = _facts(folder, found.facts)
+        plan = _plan(found)
+        draft.path.mkdir()
+        _write(draft, facts, plan, found)
+        new = snapshot.read_with_curves(draft)[0]
+        return Repaired(_swap(folder, draft), replace(new, folder=folder), plan.losses, plan.dropped)
+    except (sqlite3.DatabaseError, RunDamagedError) as error:
+        raise RunDamagedError(
+            f"{damage}\nToo little of it is sound to go on from ({error}). Nothing was changed. trials.csv and "
+            f"curves.csv, if they are there, hold what was found; start anew with: hptune search {folder.config}"
+        ) from error
+    finally:
+        remove_folder(draft.path)
+
+
+@contextlib.contextmanager
+def _locked(folder: RunFolder) -> Iterator[None]:
+    database.require(folder)
+    held = lock.take(folder)
+    try:
+        yield
+    finally:
+        os.close(held)
+
+
+def _facts(folder: RunFolder, sound: Mapping[str, str]) -> dict[str, str]:
+    """Those that are sound; config.yaml is a copy of the study file among them."""
+    if "data" not in sound:
+        raise RunDamagedError("what is known of the data is lost")
+    if "config" in sound:
+        return dict(sound)
+    try:
+        return {**sound, "config": json.dumps(folder.config.read_text(encoding="utf-8"))}
+    except (OSError, ValueError) as error:
+        raise RunDamagedError("the study file is lost, and config.yaml cannot be read") from error
+
+
+def _plan(found: Salvage) -> _Plan:
+    if not found.stages:
+        raise RunDamagedError("the first stage is lost")
+    trials = {number: row for number, row in found.trials.items() if row[STAGE] < len(found.stages)}
+    unsound = [number for number, row in trials.items() if not _has_its_curve(row, found.pieces)]
+    trials |= {number: (*trials[number][:STATUS], *[None] * len(OF_RESULT)) for number in unsound}
+    gaps = {stage: _gaps(stage, trials) for stage in found.stages}
+    losses = [f"trial {number} of {stage.name}" for stage in found.stages for number in gaps[stage]]
+    losses += [f"the curve of trial {number}, and so its result" for number in sorted(unsound)]
+    stages = found.stages
+    is_open = {stages[-1].number, _follows(stages[-1])}
+    for stage in found.stages:
+        is_ended = stage.number in is_open or _has_ended(stage, trials)
+        if is_ended and not gaps[stage] and _has_parents(stage, trials):
+            continue
+        searched = stage if (before := _follows(stage)) is None else stages[before]
+        stages, more = _reopened(stages, searched, trials)
+        losses += more
+        break
+    trials = {number: row for number, row in trials.items() if row[STAGE] < len(stages)}
+    dropped = [stage for stage in found.stages[len(stages) :] if _follows(stage) is None]
+    missing = tuple(number for stage in stages for number in _gaps(stage, trials))
+    return _Plan(stages, trials, missing, tuple(unsound), tuple(losses), tuple(dropped))
+
+
+def _has_its_curve(row: Row, pieces: Mapping[int, Any]) -> bool:
+    number, checksum = row[0], row[CURVE]
+    return checksum is None or curves.is_sound(pieces.get(number), checksum)
+
+
+def _gaps(stage: Stage, trials: Mapping[int, Row]) -> list[int]:
+    """The numbers below the last trial of a stage that is there that are not."""
+    last = max((number for number, row in trials.items() if row[STAGE] == stage.number), default=stage.first_trial)
+    return [number for number in range(stage.first_trial, last) if number not in trials]
+
+
+def _has_parents(stage: Stage, trials: Mapping[int, Row]) -> bool:
+    """Whether all trials that a stage grew from have their results."""
+    named = (*stage.parents, *(stage.plan.trials if isinstance(stage.plan, ConfirmPlan) else ()))
+    return all(number in trials and trials[number][STATUS] is not None for number in named)
+
+
+def _has_ended(stage: Stage, trials: Mapping[int, Row]) -> bool:
+    n_ended = sum(row[STAGE] == stage.number and row[STATUS] is not None for row in trials.values())
+    return stage.n_trials == n_ended
+
+
+def _follows(stage: Stage) -> int | None:
+    """The search that a confirmation belongs to."""
+    return stage.plan.follows if isinstance(stage.plan, ConfirmPlan) else None
+
+
+def _reopened(
+    stages: tuple[Stage, ...], searched: Stage, trials: Mapping[int, Row]
+) -> tuple[tuple[Stage, ...], list[str]]:
+    """The stages up to one that goes on as it was planned, with its confirmation as long as that can be kept."""
+    kept = (*stages[: searched.number], replace(searched, n_trials=_n_planned(searched)))
+    behind = stages[len(kept)] if len(stages) > len(kept) else None
+    if behind is None or not isinstance(behind.plan, ConfirmPlan) or behind.plan.follows != searched.number:
+        return kept, []
+    if _has_parents(behind, trials):
+        return (*kept, replace(behind, n_trials=_n_planned(behind))), []
+    return kept, [f"{behind.name}, which confirms one of them"]
+
+
+def _n_planned(stage: Stage) -> int | None:
+    """As many trials as a stage has before it has ended."""
+    if isinstance(stage.plan, ConfirmPlan):
+        return len(stage.plan.trials) * len(stage.plan.replicates)
+    return stage.plan.budget.trials if stage.plan.budget == Budget(trials=stage.plan.budget.trials) else None
+
+
+def _write(draft: RunFolder, facts: Mapping[str, str], plan: _Plan, found: Salvage) -> None:
+    database.create(draft)
+    with contextlib.closing(sqlite3.connect(draft.database, isolation_level=None)) as connection:
+        connection.execute("PRAGMA synchronous = FULL")
+        with formats.transaction(connection):
+            gaps = sorted({*plan.gaps, *json.loads(facts.get(GAPS, "[]"))})
+            for fact in {**facts, GAPS: json.dumps(gaps)}.items():
+                rows.insert(connection, "facts", fact)
+            for stage in plan.stages:
+                rows.insert(connection, "stages", stage_row(stage))
+            for number, row in sorted(plan.trials.items()):
+                rows.insert(connection, "trials", row)
+                if row[CURVE] is not None:
+                    curves.store(connection, number, found.pieces[number])
+            sittings = [row for row in sorted(found.sittings) if row[1] < len(plan.stages)]
+            _insert_numbered(connection, "sittings", sittings)
+            taken_back = [(0, number, found.trials[number][STATUS], DAMAGED) for number in plan.taken_back]
+            lost = [*sorted(found.lost), *taken_back]
+            _insert_numbered(connection, "lost", [row for row in lost if row[1] in plan.trials])
+
+
+def _insert_numbered(connection: sqlite3.Connection, table: str, found: Iterable[Row]) -> None:
+    """Rows that are numbered from 0, whatever was lost among them."""
+    for number, (_, *values) in enumerate(found):
+        rows.insert(connection, table, (number, *values))
+
+
+def _swap(folder: RunFolder, draft: RunFolder) -> Path:
+    """Put the new file in the place of the damaged one, which keeps a name of its own, with what belongs to it."""
+    number = 1
+    while (kept := folder.path / f"{folder.database.name}.damaged-{number}").exists():
+        number += 1
+    try:
+        os.link(folder.database, kept)
+    except OSError:  # not every file system has links
+        shutil.copyfile(folder.database, kept)
+    for ending in ("-wal", "-journal"):
+        if (part := database.beside(folder.database, ending)).exists():
+            part.replace(database.beside(kept, ending))
+    database.beside(folder.database, "-shm").unlink(missing_ok=True)
+    draft.database.replace(folder.database)
+    return kept
