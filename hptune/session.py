@@ -15,6 +15,7 @@ from types import FrameType
 from rich.console import Console
 
 from hptune import final_test, loop, stored_config, study, tables
+from hptune.config.search_section import SearchSettings
 from hptune.config.study_file import StudyConfig
 from hptune.data.dataset import Dataset
 from hptune.errors import StoppedError
@@ -28,6 +29,7 @@ from hptune.store.best_weights import BestWeights
 from hptune.trial import Job
 from hptune.workers.cores import usable_cores
 from hptune.workers.inline import InlineWorker
+from hptune.workers.limits import Limits
 from hptune.workers.local import LocalWorkers
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -69,7 +71,7 @@ def train(store: Store, config: StudyConfig, console: Console, *, n_workers: int
     with contextlib.suppress(loop.StopNow), _heeded_signals(stop):
         with BestWeights(store) as best_weights:
             if not snapshot.is_finished:
-                workers = _workers(study.job_of(config, store.folder), n_workers, snapshot.n_to_go)
+                workers = _workers(study.job_of(config, store.folder), config.search, n_workers, snapshot.n_to_go)
                 progress = Progress.of(config, snapshot)
                 cost = stored_config.epoch_cost(config, snapshot.facts["data"])
                 with contextlib.closing(workers), Display(console, progress) as display:
@@ -101,10 +103,11 @@ def with_parallel(config: StudyConfig, wanted: int | str | None) -> StudyConfig:
     return replace(config, search=replace(config.search, parallel=parallel))
 
 
-def _workers(job: Job, n: int, n_trials: int | None) -> InlineWorker | LocalWorkers:
+def _workers(job: Job, search: SearchSettings, n: int, n_trials: int | None) -> InlineWorker | LocalWorkers:
+    limits = Limits(search.trial_timeout_s, search.stall_timeout_s, search.worker_memory)
     if n == 0:
-        return InlineWorker(job)
-    return LocalWorkers(job, n if n_trials is None else min(n, n_trials))
+        return InlineWorker(job, limits)
+    return LocalWorkers(job, n if n_trials is None else min(n, n_trials), limits)
 
 
 def _heeded_signals(stop: loop.Stop) -> contextlib.AbstractContextManager[None]:

@@ -25,7 +25,7 @@ class RandomWorkers:
 
     @property
     def n_idle(self):
-        return self._n - self.n_busy
+        return max(0, self._n - self.n_busy)
 
     def submit(self, spec):
         assert self.n_idle
@@ -42,6 +42,10 @@ class RandomWorkers:
             return [AttemptLost(spec, "its worker died")]
         assert isinstance(item, TrialResult)
         return [TrialEnded(item)]
+
+    def stop(self):
+        self._n = 0
+        self._trainings.clear()
 
     def close(self):
         self._trainings.clear()

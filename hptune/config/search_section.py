@@ -7,8 +7,11 @@ from typing import Any
 
 from hptune.config.reader import Reader, found
 from hptune.config.yaml_tree import Node
-from hptune.search.plan import METHODS, Budget, Method, parse_duration
+from hptune.search.plan import METHODS, Budget, Method, parse_duration, parse_size
 from hptune.trial import METRICS, MetricName
+
+LEAST_MEMORY = 256_000_000  # bytes: what a worker takes before there are data, and some more
+MOST_MEMORY = 10**15
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,9 @@ class SearchSettings:
     extend: bool = False
     parallel: int | None = None  # trials under way when another is proposed; None: twice the workers
     workers: int | None = None  # None: as many as there are cores; changes nothing but the time
+    trial_timeout_s: float | None = None  # None: no limit, and likewise the next two
+    stall_timeout_s: float | None = 3600.0  # without an epoch
+    worker_memory: int | None = None  # bytes
 
     @property
     def budget(self) -> Budget:
@@ -48,6 +54,9 @@ class SearchSettings:
             "extend": self.extend,
             "parallel": "auto" if self.parallel is None else self.parallel,
             "workers": "auto" if self.workers is None else self.workers,
+            "trial_timeout": "none" if self.trial_timeout_s is None else self.trial_timeout_s,
+            "stall_timeout": "none" if self.stall_timeout_s is None else self.stall_timeout_s,
+            "worker_memory": "none" if self.worker_memory is None else self.worker_memory,
         }
 
 
@@ -81,6 +90,9 @@ def read(reader: Reader, node: Node | None) -> SearchSettings:
         extend=reader.truth(*of("extend"), default=defaults.extend),
         parallel=_number_or_auto(reader, *of("parallel"), low=1),
         workers=_number_or_auto(reader, *of("workers"), low=0),
+        trial_timeout_s=_timeout(reader, *of("trial_timeout"), defaults.trial_timeout_s),
+        stall_timeout_s=_timeout(reader, *of("stall_timeout"), defaults.stall_timeout_s),
+        worker_memory=_size(reader, *of("worker_memory")),
     )
 
 
@@ -88,7 +100,7 @@ def _number_or_auto(reader: Reader, node: Node | None, key: str, *, low: int) ->
     return None if node is None or node.value == "auto" else reader.whole(node, key, low=low, high=9999, also="auto")
 
 
-def _duration(reader: Reader, node: Node | None, key: str) -> float | None:
+def _duration(reader: Reader, node: Node | None, key: str, also: str = "") -> float | None:
     """Seconds, from a number of them or a text such as 90m, 2h or 1h30m."""
     if node is None:
         return None
@@ -96,7 +108,26 @@ def _duration(reader: Reader, node: Node | None, key: str) -> float | None:
         return seconds
     if isinstance(node.value, int | float) and not isinstance(node.value, bool) and 0 < node.value < float("inf"):
         return float(node.value)
-    reader.problem(node, key, f"expected a time as 90m, 2h, 1h30m or a number of seconds above 0, found {found(node)}")
+    expected = f"expected a time as 90m, 2h, 1h30m or a number of seconds above 0{also}"
+    reader.problem(node, key, f"{expected}, found {found(node)}")
+    return None
+
+
+def _timeout(reader: Reader, node: Node | None, key: str, default: float | None) -> float | None:
+    """Seconds, or None for no limit."""
+    if node is None:
+        return default
+    return None if node.value == "none" else _duration(reader, node, key, also=", or none")
+
+
+def _size(reader: Reader, node: Node | None, key: str) -> int | None:
+    """Bytes, from a number of them or a text such as 2GB; None for no limit."""
+    if node is None or node.value == "none":
+        return None
+    value = parse_size(node.value) if isinstance(node.value, str) else node.value
+    if isinstance(value, int | float) and LEAST_MEMORY <= value <= MOST_MEMORY and value == int(value):
+        return int(value)
+    reader.problem(node, key, f"expected a size as 2GB or 512MB of at least 256MB, or none, found {found(node)}")
     return None
 
 

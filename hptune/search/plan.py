@@ -18,6 +18,7 @@ REPLICATES = 3  # trainings of each
 PARALLEL_PER_WORKER = 2  # simulated machines, unless a study file says how many
 
 UNITS_S: Mapping[str, int] = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+UNITS_BYTES: Mapping[str, int] = {"kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "MiB": 2**20, "GiB": 2**30}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +102,9 @@ def parse_duration(text: str) -> float | None:
     parts = re.findall(r"([\d.]+)([dhms]?)", text)
     seconds = sum(float(number) * UNITS_S[unit or "s"] for number, unit in parts)
     return seconds if 0 < seconds < math.inf else None
+
+
+def parse_size(text: str) -> int | None:
+    """Bytes in a text such as 512MB, 2GB or 1.5GiB, or a number of them; None of others."""
+    found = re.fullmatch(rf"(\d{{1,15}}(?:\.\d{{1,9}})?)({'|'.join(UNITS_BYTES)})?", text)
+    return round(float(found[1]) * UNITS_BYTES.get(found[2], 1)) if found else None

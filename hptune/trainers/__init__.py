@@ -12,7 +12,7 @@ import importlib
 import math
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 
 from hptune.errors import HptuneError
 from hptune.trial import METRICS, DivergedError, EpochMetrics, FinalCheck, Job, Status, TrialResult, TrialSpec
@@ -24,6 +24,7 @@ It may raise DivergedError, or anything else.
 """
 
 MAX_REASON = 2000  # characters
+OUT_OF_MEMORY = "out of memory"
 
 
 def prepare(job: Job) -> Train:
@@ -33,7 +34,7 @@ def prepare(job: Job) -> Train:
     return train
 
 
-def attempt(train: Train, spec: TrialSpec, job: Job) -> Iterator[EpochMetrics | TrialResult]:
+def attempt(train: Train, spec: TrialSpec, job: Job) -> Generator[EpochMetrics | TrialResult]:
     """Train one trial: its epochs, and as the last item its result."""
     start = time.perf_counter()
     epochs, best = 0, None
@@ -42,9 +43,9 @@ def attempt(train: Train, spec: TrialSpec, job: Job) -> Iterator[EpochMetrics | 
     training = train(spec)
     while True:
         try:
-            metrics = next(training)
+            metrics = _checked(next(training), epochs)
         except StopIteration as end:
-            final = end.value or FinalCheck()
+            final, status, reason = _final(end.value)
             break
         except DivergedError as error:
             status, reason = Status.DIVERGED, str(error)
@@ -82,6 +83,37 @@ def attempt(train: Train, spec: TrialSpec, job: Job) -> Iterator[EpochMetrics | 
     )
 
 
+def lacked_memory(result: TrialResult) -> bool:
+    """Whether a trial failed because there was no more memory."""
+    return result.status is Status.FAILED and result.reason.startswith(OUT_OF_MEMORY)
+
+
+def _checked(metrics: EpochMetrics, epochs: int) -> EpochMetrics:
+    """An epoch of a trainer after so many others; a trainer that keeps no order or yields no numbers has failed."""
+    if metrics.epoch != epochs + 1:
+        raise ValueError(f"the training yields epoch {metrics.epoch} after epoch {epochs}")
+    for name, value in zip(EpochMetrics.__slots__, metrics.to_json(), strict=True):
+        if not _is_number(value):
+            raise TypeError(f"the training yields {value!r} as {name}, which is no number of Python's")
+        if name not in METRICS and not math.isfinite(value):
+            raise ValueError(f"the training yields {value} as {name}")
+    return metrics
+
+
+def _final(check: FinalCheck | None) -> tuple[FinalCheck, Status, str]:
+    """What a training returned, and how it has ended by that."""
+    check = check or FinalCheck()
+    error = check.train_error
+    if error is None or (_is_number(error) and math.isfinite(error)):
+        return check, Status.COMPLETED, ""
+    return FinalCheck(), Status.FAILED, f"the training ends with {error!r} as train_error"
+
+
+def _is_number(value: object) -> bool:
+    """Whether JSON has it as a number."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _not_finite(metrics: EpochMetrics) -> str | None:
     return next((name for name in METRICS if not math.isfinite(getattr(metrics, name))), None)
 
@@ -94,5 +126,6 @@ def _explain(error: BaseException) -> str:
         text = str(error)
     except Exception:  # noqa: BLE001  (an exception whose own text cannot be made)
         text = "its text cannot be shown"
-    reason = f"{type(error).__name__}: {text}"[:MAX_REASON] + where
+    name = OUT_OF_MEMORY if isinstance(error, MemoryError) else type(error).__name__
+    reason = (f"{name}: {text}" if text else name)[:MAX_REASON] + where
     return reason.encode("utf-8", "backslashreplace").decode()  # a lone surrogate cannot be stored

@@ -32,5 +32,8 @@ class Workers(Protocol):
     def poll(self, timeout_s: float) -> list[Event]:
         """What has happened, waiting up to timeout_s for the first event."""
 
+    def stop(self) -> None:
+        """Have what is being trained end at its next epoch, without a result; nothing may be submitted any more."""
+
     def close(self) -> None:
-        """Stop at once, whatever is being trained, and leave nothing behind."""
+        """Stop at once, whatever is being trained, and leave nothing behind; a second time does nothing."""

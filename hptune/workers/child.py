@@ -1,63 +1,78 @@
-"""A worker process: `python -P -m hptune.workers.child` reads specs on standard input and writes what happens.
+"""A worker process: `python -P -m hptune.workers.child MEMORY` reads specs on standard input and writes what happens.
 
-Its own session keeps the terminal's Ctrl-C away from it. When its parent is gone, by whatever cause, its input
-ends and it ends at once, in the middle of an epoch if need be.
+MEMORY is how many bytes it may take, 0 for no limit. Its own session keeps the terminal's Ctrl-C away from it, and a
+guardian above it sees to it that it ends with its parent, in the middle of an epoch if need be.
 """
 
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import json
 import os
 import queue
 import select
-import signal
 import sys
 import threading
 from typing import BinaryIO
 
+import hptune
+from hptune import trainers
+from hptune.errors import HptuneError
+from hptune.trial import EpochMetrics, Job, TrialSpec
+from hptune.workers import guardian, memory, messages
+
 FLUSH_S = 0.1  # epochs are sent in batches of so long, so that a fast training does not wait for a pipe
-PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
 def main() -> None:
     """Train what the parent sends until it stops sending."""
-    _die_with_parent()
-    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    guardian.divide()
+    faulthandler.enable(all_threads=False)
+    if most := int(sys.argv[1]):
+        memory.limit(most)
     # what a training prints must not mix with the messages
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=1 << 16)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    threading.Thread(target=_serve, args=(sys.stdin.fileno(), lines, out), daemon=True).start()
-    _work(lines, out)
-
-
-def _work(lines: queue.SimpleQueue[bytes], out: BinaryIO) -> None:
-    # NumPy is loaded here, after the thread that watches the parent has started
-    from hptune import trainers  # noqa: PLC0415
-    from hptune.errors import HptuneError  # noqa: PLC0415
-    from hptune.trial import EpochMetrics, Job, TrialSpec  # noqa: PLC0415
-    from hptune.workers import messages  # noqa: PLC0415
-
-    job = Job.from_json(json.loads(lines.get()))
+    out.write(messages.encode_hello(messages.Hello(hptune.__version__, os.getpid())))
+    out.flush()
+    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    stop = threading.Event()
+    threading.Thread(target=_serve, args=(sys.stdin.fileno(), lines, stop, out), daemon=True).start()
     try:
-        train = trainers.prepare(job)
-        out.write(messages.encode(messages.READY))
-        out.flush()
-        while True:
-            spec = TrialSpec.from_json(json.loads(lines.get()))
-            rungs = {epoch for epoch, _ in spec.bars}
-            for item in trainers.attempt(train, spec, job):
-                out.write(messages.encode_training(item))
-                if isinstance(item, EpochMetrics) and item.epoch in rungs:  # what others may be waiting for
-                    out.flush()
-            out.flush()
+        _work(lines, stop, out)
     except HptuneError as error:
         out.write(messages.encode_error(error))
+    out.flush()
+
+
+def _work(lines: queue.SimpleQueue[bytes], stop: threading.Event, out: BinaryIO) -> None:
+    job = Job.from_json(json.loads(lines.get()))
+    train = trainers.prepare(job)  # NumPy is loaded here
+    out.write(messages.encode_ready(messages.Ready(_blas_threads())))
+    out.flush()
+    while True:
+        spec = TrialSpec.from_json(json.loads(lines.get()))
+        rungs = {epoch for epoch, _ in spec.bars}
+        with contextlib.closing(trainers.attempt(train, spec, job)) as training:
+            for item in training:
+                out.write(messages.encode_training(item))
+                if isinstance(item, EpochMetrics):
+                    if stop.is_set():
+                        return
+                    if item.epoch in rungs:  # what others may be waiting for
+                        out.flush()
         out.flush()
-        return
 
 
-def _serve(descriptor: int, lines: queue.SimpleQueue[bytes], out: BinaryIO) -> None:
+def _blas_threads() -> int:
+    """The most threads that a library for linear algebra here may use."""
+    from threadpoolctl import threadpool_info  # noqa: PLC0415  (it looks at what is loaded by now)
+
+    return max((pool["num_threads"] for pool in threadpool_info()), default=0)
+
+
+def _serve(descriptor: int, lines: queue.SimpleQueue[bytes], stop: threading.Event, out: BinaryIO) -> None:
     """Pass lines on and send what has been written; when the parent is gone, end this process."""
     unread = b""
     with contextlib.suppress(OSError):
@@ -70,18 +85,11 @@ def _serve(descriptor: int, lines: queue.SimpleQueue[bytes], out: BinaryIO) -> N
                 break
             *complete, unread = (unread + received).split(b"\n")
             for line in complete:
-                lines.put(line)
+                if line + b"\n" == messages.encode(messages.STOP):
+                    stop.set()
+                else:
+                    lines.put(line)
     os._exit(0)
-
-
-def _die_with_parent() -> None:
-    """Ask Linux for SIGKILL when the parent dies: it works even where Python code gets no turn."""
-    if sys.platform != "linux":
-        return
-    import ctypes  # noqa: PLC0415
-
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -6,48 +6,51 @@ lock or pool that a dying process could take along.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import selectors
-import signal
 import subprocess
-import sys
-import tempfile
 import time
-from dataclasses import dataclass
-from typing import IO
+from collections.abc import Callable
+from dataclasses import replace
 
+import hptune
+from hptune import trainers, wording
 from hptune.errors import HptuneError
-from hptune.events import AttemptLost, EpochEnded, Event, TrialEnded
-from hptune.trial import EpochMetrics, Job, TrialResult, TrialSpec
-from hptune.workers import messages
-from hptune.workers.blas import ONE_THREAD
+from hptune.events import AttemptLost, EpochEnded, Event, Notice, TrialEnded
+from hptune.trial import EpochMetrics, Job, Status, TrialResult, TrialSpec
+from hptune.workers import memory, messages
+from hptune.workers.limits import Limits, ObservedClock
+from hptune.workers.process import Process, start
 
 MAX_BOOTS = 3  # consecutive workers that ended by themselves before they were ready
-STDERR_TAIL = 1500  # bytes of a dead worker's last words
-
-
-@dataclass(slots=True)
-class _Process:
-    """One worker process and the trial it trains, if any."""
-
-    popen: subprocess.Popen[bytes]
-    stderr: IO[bytes]
-    spec: TrialSpec | None = None
-    ready_since: float | None = None
-    unread: bytes = b""  # the beginning of a line whose rest has not come yet
+BOOT_S = 300.0  # from the start of a worker until it is ready: NumPy and the data may come over a slow network
+LOOK_S = 0.5  # the longest between two looks at the limits
+TERM_S = 2.0  # from SIGTERM to SIGKILL
+MEMORY_S = 1.0  # between two looks at a worker's memory
+GROWTH = 300_000_000  # bytes that a worker may grow by: loky's number (loky/process_executor.py)
+OUTPUT_S = 0.5  # what a worker whose output has ended gets to end by itself
 
 
 class LocalWorkers:
-    """Up to n worker processes, started when there is something to train, replaced when they die."""
+    """Up to n worker processes, started when there is something to train, replaced when they die or grow too large."""
 
-    def __init__(self, job: Job, n: int) -> None:
+    def __init__(
+        self, job: Job, n: int, limits: Limits | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._first_line = messages.encode(job.to_json())
+        self._metric = job.metric
         self._n = n
-        self._processes: list[_Process] = []
+        self._limits = limits or Limits()
+        self._clock = ObservedClock(clock)
+        self._now = self._clock.look()
+        self._processes: list[Process] = []
+        self._waiting: list[TrialSpec] = []  # for a worker
+        self._notices: list[Event] = []  # to be told at the next poll
         self._selector = selectors.DefaultSelector()
         self._failed_boots = 0
         self._available_s = 0.0  # of workers that have ended
+        self._is_stopped = False
+        self._has_told_of_threads = False
 
     @property
     def available_s(self) -> float:
@@ -55,146 +58,242 @@ class LocalWorkers:
 
     @property
     def n_busy(self) -> int:
-        return sum(process.spec is not None for process in self._processes)
+        return sum(process.spec is not None for process in self._processes) + len(self._waiting)
 
     @property
     def n_idle(self) -> int:
-        return self._n - self.n_busy
+        return 0 if self._is_stopped else max(0, self._n - self.n_busy)
 
     @property
     def pids(self) -> dict[int, int]:
-        """The process that trains each trial, by trial number."""
-        return {process.spec.number: process.popen.pid for process in self._processes if process.spec is not None}
+        """The process that trains each trial, by trial number; until it has said hello, the guardian above it."""
+        return {p.spec.number: p.pid or p.popen.pid for p in self._processes if p.spec is not None}
 
     def submit(self, spec: TrialSpec) -> None:
-        process = next((p for p in self._processes if p.spec is None), None) or self._start()
-        process.spec = spec
-        _send(process, messages.encode(spec.to_json()))
+        assert not self._is_stopped
+        self._waiting.append(spec)
+        self._hand_out()
 
     def poll(self, timeout_s: float) -> list[Event]:
-        events: list[Event] = []
-        for key, _ in self._selector.select(timeout_s):
-            process: _Process = key.data
+        events, self._notices = self._notices, []
+        ready = self._selector.select(0 if events else min(timeout_s, LOOK_S))
+        self._now = self._clock.look()
+        for key, _ in ready:
+            process, is_error = key.data
+            if process not in self._processes:  # buried a moment ago
+                continue
             received = os.read(key.fd, 1 << 18)
-            if received:
+            if is_error:
+                if received:
+                    process.hear(received)
+                else:
+                    self._selector.unregister(key.fd)
+            elif received:
                 self._receive(process, received, events)
             else:
                 self._bury(process, events)
+        for process in self._processes:
+            self._look_at(process)
+        self._hand_out()
         return events
 
+    def stop(self) -> None:
+        self._is_stopped = True
+        self._waiting.clear()
+        for process in self._processes:
+            if process.spec is not None and process.ready_since is not None:
+                if not process.is_over:
+                    process.send(messages.encode(messages.STOP))
+            else:
+                process.spec = None
+                process.kill()
+
     def close(self) -> None:
+        self._is_stopped = True
+        self._waiting.clear()
         for process in self._processes:
-            _kill(process)
-        for process in self._processes:
-            self._reap(process)
-        self._processes.clear()
+            process.kill()
+        while self._processes:
+            self._reap(self._processes[-1])
         self._selector.close()
 
-    def _start(self) -> _Process:
-        stderr = tempfile.TemporaryFile()  # noqa: SIM115  (closed when the process is reaped)
-        try:
-            popen = subprocess.Popen(
-                [sys.executable, "-P", "-m", "hptune.workers.child"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                env={**os.environ, **ONE_THREAD},
-                start_new_session=True,
-            )
-        except OSError as error:
-            stderr.close()
-            raise HptuneError(f"Cannot start a worker process: {error}. Try fewer with --workers.") from error
-        process = _Process(popen, stderr)
-        self._processes.append(process)
-        assert popen.stdout is not None
-        self._selector.register(popen.stdout, selectors.EVENT_READ, process)
-        _send(process, self._first_line)
-        return process
+    def _hand_out(self) -> None:
+        """Give trials that wait to workers that do not, started where there are too few."""
+        while self._waiting:
+            living = [process for process in self._processes if not process.is_over]
+            idle = next((process for process in living if process.spec is None), None)
+            if idle is None and len(living) < self._n:
+                idle = self._start(len(living))
+            if idle is None:
+                return
+            idle.begin(self._waiting.pop(0), self._now)
 
-    def _receive(self, process: _Process, received: bytes, events: list[Event]) -> None:
-        *lines, process.unread = (process.unread + received).split(b"\n")
+    def _start(self, n_living: int) -> Process | None:
+        """A new worker; None where the system has no room for one more than there are."""
         try:
-            for line in lines:
+            started = start(self._limits.memory, self._now)
+        except OSError as error:
+            if not n_living:
+                raise HptuneError(f"Cannot start a worker process: {error}. Try fewer with --workers.") from error
+            self._notices.append(Notice(f"only {n_living} of {self._n} workers could be started: {error}"))
+            self._n = n_living
+            return None
+        self._processes.append(started)
+        for descriptor, is_error in zip(started.descriptors, (False, True), strict=True):
+            self._selector.register(descriptor, selectors.EVENT_READ, (started, is_error))
+        started.send(self._first_line)
+        return started
+
+    def _receive(self, process: Process, received: bytes, events: list[Event]) -> None:
+        *lines, process.unread = (process.unread + received).split(b"\n")
+        for line in lines:
+            if process.is_over:
+                break
+            try:
                 self._message(process, messages.decode(line), events)
-        except ValueError:
-            _kill(process)  # a worker that speaks garbage is as good as dead; its end of file follows
-        if len(process.unread) > messages.MAX_LINE:
-            _kill(process)
+            except ValueError as error:  # a worker that speaks garbage is as good as dead; its end of file follows
+                process.kill(f"said what is no message ({error}): {line[:80]!r}")
+        if process.is_over:
+            process.unread = b""
+        elif len(process.unread) > messages.MAX_LINE:
+            process.kill(f"said what is no message: {process.unread[:80]!r} and so on")
             process.unread = b""
 
-    def _message(
-        self, process: _Process, message: str | EpochMetrics | TrialResult | dict[str, str], events: list[Event]
-    ) -> None:
-        if isinstance(message, dict):
-            raise messages.decode_error(message)
-        if isinstance(message, str):
-            process.ready_since, self._failed_boots = time.monotonic(), 0
-        elif process.spec is None:
-            raise ValueError("a message about no trial")
-        elif isinstance(message, EpochMetrics):
-            events.append(EpochEnded(process.spec.number, message))
-        else:
-            process.spec = None
-            events.append(TrialEnded(message))
+    def _message(self, process: Process, message: messages.Message, events: list[Event]) -> None:
+        match message:
+            case messages.Failure():
+                raise message.error()
+            case messages.Hello(version, pid) if process.pid is None:
+                _require_same_version(version)
+                process.pid = pid
+            case messages.Ready(blas_threads) if process.pid is not None and process.ready_since is None:
+                self._is_ready(process, blas_threads)
+            case EpochMetrics() if process.ready_since is not None and process.spec is not None:
+                if message.epoch != process.epochs + 1:
+                    raise ValueError(f"epoch {message.epoch} after epoch {process.epochs}")
+                process.see(message, float(getattr(message, self._metric)), self._now)
+                events.append(EpochEnded(process.spec.number, message))
+            case TrialResult() if process.ready_since is not None and process.spec is not None:
+                events.append(TrialEnded(self._result(process, message)))
+            case _:
+                raise ValueError("out of turn")
 
-    def _bury(self, process: _Process, events: list[Event]) -> None:
-        """Remove a worker that has died; its trial is lost, or given to another if it never got to it."""
-        self._processes.remove(process)
-        self._available_s += _available_s(process)
-        _kill(process)
-        words = self._reap(process)
-        # one that was killed says nothing about the next one; one that ended by itself before it was ready does
-        if process.ready_since is not None or process.popen.returncode < 0:
-            if process.spec is not None:
-                events.append(AttemptLost(process.spec, f"its worker process {words}"))
+    def _result(self, process: Process, result: TrialResult) -> TrialResult:
+        """The result of the trial that it trains; whether it may train another."""
+        assert process.spec is not None
+        if (result.number, result.epochs) != (process.spec.number, process.epochs):
+            raise ValueError("a result of another training")
+        if result.status in messages.SCORED and (result.score, result.best_epoch) != process.best:
+            raise ValueError("a score that is not that of its epochs")
+        process.spec = None
+        self._see_memory(process)
+        if self._is_stopped or _has_grown(process) or trainers.lacked_memory(result):
+            process.kill()
+        return self._explained(result)
+
+    def _is_ready(self, process: Process, blas_threads: int) -> None:
+        process.ready_since, self._failed_boots = time.monotonic(), 0
+        process.since = process.last_epoch = self._now
+        self._see_memory(process)
+        process.first_memory = process.memory
+        if blas_threads > 1 and not self._has_told_of_threads:
+            self._has_told_of_threads = True
+            self._notices.append(
+                Notice(
+                    f"a worker computes with {blas_threads} threads although it was told to take one: several workers "
+                    "on the same cores are then slower by far, and the last digits of results may differ"
+                )
+            )
+
+    def _look_at(self, process: Process) -> None:
+        """End what takes too long; note how much memory it has."""
+        if process.is_over:
+            if process.asked_to_end is not None and self._now - process.asked_to_end >= TERM_S:
+                process.kill()
             return
+        if process.ready_since is None:
+            if self._now - process.since >= BOOT_S:
+                process.kill(f"was not ready after {wording.span(BOOT_S)}")
+        elif process.spec is not None:
+            trial_s = self._now - process.since
+            if reason := self._limits.exceeded(trial_s, self._now - process.last_epoch):
+                number, epochs = process.spec.number, process.epochs
+                process.verdict = TrialResult(number, Status.TIMED_OUT, reason, epochs, seconds=trial_s)
+                process.terminate(self._now)
+            elif self._now - process.seen >= MEMORY_S:
+                self._see_memory(process)
+
+    def _see_memory(self, process: Process) -> None:
+        assert process.pid is not None
+        process.memory, process.seen = memory.own(process.pid), self._now
+
+    def _explained(self, result: TrialResult) -> TrialResult:
+        """Where a limit of ours was in the way, its reason says so."""
+        if self._limits.memory is None or not trainers.lacked_memory(result):
+            return result
+        allowed = f"search.worker_memory allows {wording.size(self._limits.memory)}"
+        return replace(result, reason=f"{result.reason}; {allowed}: raise it, or search smaller networks and batches")
+
+    def _bury(self, process: Process, events: list[Event]) -> None:
+        """Remove a worker that has died; its trial is lost, or given to another if it never got to it."""
+        if not process.is_over:
+            try:
+                process.popen.wait(OUTPUT_S)
+            except subprocess.TimeoutExpired:
+                process.kill("closed its output")
+        code = self._reap(process)
+        spec, words = process.spec, process.how_it_ended(code)
+        if process.verdict is not None:
+            events.append(TrialEnded(process.verdict))
+        elif process.ready_since is None and (process.why or code >= 0) and not self._is_stopped:
+            # one that was killed says nothing about the next one; one that ended by itself before it was ready does
+            self._see_failed_boot(words)
+            if spec is not None:
+                self._waiting.insert(0, spec)
+        elif spec is not None and not (self._is_stopped and code == 0):  # ends that were asked for lose nothing
+            events.append(AttemptLost(spec, f"its worker process {words}"))
+
+    def _see_failed_boot(self, words: str) -> None:
+        most = self._limits.memory
+        if most is not None and any(sign in words.lower() for sign in ("memory", "allocate")):
+            raise HptuneError(
+                f"search.worker_memory: {wording.size(most)} are too little for a worker to start; raise it. "
+                f"The worker {words}"
+            )
         self._failed_boots += 1
         if self._failed_boots == MAX_BOOTS:
-            raise HptuneError(f"Worker processes cannot start: the last of {MAX_BOOTS} {words}")
-        if process.spec is not None:
-            self.submit(process.spec)
+            advice = ""
+            if any(sign in words for sign in ("pthread_create", "Resource temporarily unavailable", "can't start new")):
+                advice = (
+                    "\nThis account may not start more processes or threads (ulimit -u) or take more memory "
+                    "(ulimit -v): raise that, or try fewer with --workers."
+                )
+            raise HptuneError(f"Worker processes cannot start: the last of {MAX_BOOTS} {words}{advice}")
 
-    def _reap(self, process: _Process) -> str:
-        """Wait for a killed or dead process, free what it held, and say how it ended."""
-        assert process.popen.stdin is not None
-        assert process.popen.stdout is not None
-        code = process.popen.wait()
-        with contextlib.suppress(KeyError):
-            self._selector.unregister(process.popen.stdout)
-        process.popen.stdout.close()
-        with contextlib.suppress(OSError):
-            process.popen.stdin.close()
-        process.stderr.seek(0, os.SEEK_END)
-        process.stderr.seek(max(0, process.stderr.tell() - STDERR_TAIL))
-        last_words = process.stderr.read().decode("utf-8", "replace").strip()
-        process.stderr.close()
-        return _how_it_ended(code) + (f"; its last words:\n{last_words}" if last_words else "")
+    def _reap(self, process: Process) -> int:
+        """Wait for a killed or dead process and forget it; its exit code."""
+        for key in list(self._selector.get_map().values()):
+            if key.data[0] is process:
+                self._selector.unregister(key.fd)
+        code = process.reap()
+        self._available_s += _available_s(process)
+        self._processes.remove(process)
+        return code
 
 
-def _available_s(process: _Process) -> float:
+def _require_same_version(version: str) -> None:
+    if version != hptune.__version__:
+        raise HptuneError(
+            f"hptune was changed while it ran: this is version {hptune.__version__}, and a worker that was just "
+            f"started is {version}. Go on with: hptune resume"
+        )
+
+
+def _has_grown(process: Process) -> bool:
+    if process.memory is None or process.first_memory is None:
+        return False
+    return process.memory - process.first_memory > GROWTH
+
+
+def _available_s(process: Process) -> float:
     return 0.0 if process.ready_since is None else time.monotonic() - process.ready_since
-
-
-def _send(process: _Process, line: bytes) -> None:
-    """Write to a worker; one that has died is noticed by the end of its output."""
-    assert process.popen.stdin is not None
-    with contextlib.suppress(BrokenPipeError):
-        process.popen.stdin.write(line)
-        process.popen.stdin.flush()
-
-
-def _kill(process: _Process) -> None:
-    """SIGKILL the worker's whole session: what it started goes with it."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.popen.pid, signal.SIGKILL)
-
-
-def _how_it_ended(code: int) -> str:
-    if code >= 0:
-        return f"ended with exit code {code}"
-    try:
-        name = signal.Signals(-code).name
-    except ValueError:
-        name = "unknown"
-    memory = ", perhaps for lack of memory" if -code == signal.SIGKILL else ""
-    return f"was killed by signal {-code} ({name}{memory})"

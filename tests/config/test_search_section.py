@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hptune.config import study_file, yaml_tree
-from hptune.config.search_section import KEYS, SearchSettings
+from hptune.config.search_section import KEYS, LEAST_MEMORY, MOST_MEMORY, SearchSettings
 from hptune.errors import StudyFileError
 from hptune.search.plan import METHODS, Budget
 from hptune.trial import METRICS
@@ -44,10 +44,13 @@ def test_defaults():
         extend=False,
         parallel=None,
         workers=None,
+        trial_timeout_s=None,
+        stall_timeout_s=3600.0,
+        worker_memory=None,
     )
     assert KEYS == (
         "method", "mode", "trials", "epochs", "time", "seed", "metric", "goal", "bars", "confirm", "extend", "parallel",
-        "workers",
+        "workers", "trial_timeout", "stall_timeout", "worker_memory",
     )  # fmt: skip
 
 
@@ -79,6 +82,17 @@ def test_defaults():
         ("parallel: auto", {}),
         ("workers: 0", {"workers": 0}),
         ("workers: auto", {}),
+        ("trial_timeout: 90m", {"trial_timeout_s": 5400.0}),
+        ("trial_timeout: 0.5", {"trial_timeout_s": 0.5}),
+        ("trial_timeout: none", {}),
+        ("stall_timeout: 10m", {"stall_timeout_s": 600.0}),
+        ("stall_timeout: none", {"stall_timeout_s": None}),
+        ("worker_memory: none", {}),
+        ("worker_memory: 2GB", {"worker_memory": 2 * 10**9}),
+        ("worker_memory: 256MB", {"worker_memory": 256 * 10**6}),
+        ("worker_memory: 1.5GiB", {"worker_memory": 3 * 2**29}),
+        ("worker_memory: 512000000", {"worker_memory": 512 * 10**6}),
+        ("worker_memory: 1e9", {"worker_memory": 10**9}),
     ],
 )
 def test_every_key(text, changed):
@@ -87,6 +101,7 @@ def test_every_key(text, changed):
     assert found.budget == Budget(found.trials, found.epochs, found.time_s)
 
 
+A_SIZE = "expected a size as 2GB or 512MB of at least 256MB, or none, found "
 AN_HOUR = "expected a time as 90m, 2h, 1h30m or a number of seconds above 0, found "
 
 
@@ -132,6 +147,22 @@ AN_HOUR = "expected a time as 90m, 2h, 1h30m or a number of seconds above 0, fou
         ("parallel: many", "parallel", "or auto, found 'many'"),
         ("workers: -1", "workers", "expected a whole number from 0 to 9,999 or auto, found -1"),
         ("workers: 2.5", "workers", "or auto, found 2.5"),
+        ("trial_timeout: 0", "trial_timeout", "seconds above 0, or none, found 0"),
+        ("trial_timeout: auto", "trial_timeout", "or none, found 'auto'"),
+        ("trial_timeout:", "trial_timeout", "or none, found nothing"),
+        ("stall_timeout: never", "stall_timeout", "or none, found 'never'"),
+        ("stall_timeout: false", "stall_timeout", "or none, found false"),
+        ("worker_memory: 255MB", "worker_memory", A_SIZE + "'255MB'"),
+        ("worker_memory: 2 GB", "worker_memory", A_SIZE + "'2 GB'"),
+        ("worker_memory: 2G", "worker_memory", A_SIZE + "'2G'"),
+        ("worker_memory: -2GB", "worker_memory", A_SIZE + "'-2GB'"),
+        ("worker_memory: 2", "worker_memory", A_SIZE + "2"),
+        ("worker_memory: 1e300", "worker_memory", A_SIZE + "1e+300"),
+        ("worker_memory: .inf", "worker_memory", A_SIZE + "inf"),
+        ("worker_memory: .nan", "worker_memory", A_SIZE + "nan"),
+        ("worker_memory: true", "worker_memory", A_SIZE + "true"),
+        ("worker_memory: [2GB]", "worker_memory", A_SIZE + "a list"),
+        ("worker_memory:", "worker_memory", A_SIZE + "nothing"),
     ],
 )
 def test_what_is_wrong_is_said_where_it_is(text, key, message):
@@ -153,6 +184,7 @@ def test_all_problems_come_at_once():
         for key, wrong in {
             "method": "x", "mode": "x", "trials": "x", "epochs": "x", "time": "x", "seed": "x", "metric": "x",
             "goal": "x", "bars": "x", "confirm": "x", "extend": "x", "parallel": "x", "workers": "x",
+            "trial_timeout": "x", "stall_timeout": "x", "worker_memory": "x",
         }.items()
     )  # fmt: skip
     assert [(place, key) for place, key, _ in problems_of(text)] == [
@@ -192,6 +224,9 @@ SETTINGS = st.builds(
     extend=st.booleans(),
     parallel=st.none() | st.integers(1, 9999),
     workers=st.none() | st.integers(0, 9999),
+    trial_timeout_s=st.none() | st.floats(0, exclude_min=True, allow_infinity=False),
+    stall_timeout_s=st.none() | st.floats(0, exclude_min=True, allow_infinity=False),
+    worker_memory=st.none() | st.integers(LEAST_MEMORY, MOST_MEMORY),
 ).filter(lambda s: s.budget != Budget())
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hptune.search.plan import Budget, ConfirmPlan, SearchPlan, from_json, parse_duration, search_plan
+from hptune.search.plan import Budget, ConfirmPlan, SearchPlan, from_json, parse_duration, parse_size, search_plan
 
 
 def planned(budget, epochs=30, *, confirm=True):
@@ -107,3 +107,27 @@ def test_what_is_no_duration(text):
 def test_a_duration_is_above_nothing_and_finite(text):
     found = parse_duration(text)
     assert found is None or 0 < found < math.inf
+
+
+@pytest.mark.parametrize(
+    ("text", "n_bytes"),
+    [
+        ("2GB", 2_000_000_000),
+        ("512MB", 512_000_000),
+        ("1.5GiB", 1_610_612_736),
+        ("1TB", 10**12),
+        ("100kB", 100_000),
+        ("3MiB", 3_145_728),
+        ("7", 7),
+        ("", None),
+        ("GB", None),
+        ("2 GB", None),
+        ("-2GB", None),
+        ("2gb", None),
+        ("2GBs", None),
+        ("1e9", None),
+        ("9" * 16, None),
+    ],
+)
+def test_sizes(text, n_bytes):
+    assert parse_size(text) == n_bytes
