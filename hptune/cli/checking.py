@@ -1,4 +1,4 @@
-"""The command that looks and touches nothing: check. Heavy imports stand inside it."""
+"""The commands that look and touch nothing: check and schema. Heavy imports stand inside them."""
 
 from __future__ import annotations
 
@@ -73,3 +73,21 @@ def _check_gradients(config: StudyConfig, spec: TrialSpec) -> None:
     print_gradients(new_console(), network, len(batch.inputs), MOST_ROWS, spec.hyperparameters, blocks, worst)
     if worst.verdict is gradient_check.Verdict.WRONG:
         sys.exit(WRONG_GRADIENT)
+
+
+SCHEMA_HELP = """Print the JSON Schema of the study file, with which editors complete and check keys.
+
+\b
+hptune schema > hptune.schema.json
+and as the first line of the study file, for editors with a YAML language server:
+# yaml-language-server: $schema=hptune.schema.json
+"""
+
+
+@click.command(short_help="Print the JSON Schema of the study file, for editors.", help=SCHEMA_HELP)
+def schema() -> None:
+    import json
+
+    from hptune.config.schema import study_schema
+
+    click.echo(json.dumps(study_schema(), indent=2))
