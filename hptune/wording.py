@@ -26,3 +26,15 @@ def span(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds / size:.3g} {unit}"
     return f"{seconds:.3g} s"
+
+
+def rounded(number: float) -> float:
+    """An estimate, with the two digits that may count."""
+    return float(f"{number:.2g}")
+
+
+def size(n_bytes: float) -> str:
+    """Bytes as somebody would say them, with two digits: 320 kB, 1.2 GB."""
+    units = (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
+    unit, one = next((unit for unit in units if n_bytes >= unit[1]), ("bytes", 1))
+    return f"{rounded(n_bytes / one):,g} {unit}"

@@ -17,7 +17,7 @@ from hptune.report.data_review import _conditions
 
 SPACE = "space:\n  learning_rate: {scale: log, low: 1e-4, high: 1}\n  optimizer: {choices: [adam, momentum]}\n"
 SPACE += "  beta1: {scale: 1-beta, low: 0.9, high: 0.999, when: {optimizer: adam}}\n"
-SPACE += "search: {method: random, trials: 7, seed: 3, confirm: false}\n"
+SPACE += "search: {method: random, trials: 30, seed: 3, confirm: false}\n"
 
 
 def run(home, *arguments, code=0):
@@ -78,7 +78,7 @@ def test_it_prints_what_there_is_and_writes_nothing(study):
     for phrase in (
         "study   mine",
         "train.csv: 600 train, 200 dev, 200 test; 3 features, 2 classes",
-        "search  random search of 7 trials, 3 hyperparameters, ranked by dev_error, seed 3",
+        "search  random search of 30 trials, 3 hyperparameters, ranked by dev_error, seed 3",
         "of dev 0 exactly, 0 nearly; of test 0 exactly, 0 nearly",
         "learning_rate   0.0001 .. 1 (log)",
         "optimizer: adam",
