@@ -100,8 +100,8 @@ def _about_scales(config: StudyConfig) -> Iterator[str]:
             steps = f" (an average over {_steps(low)} at one end, over {_steps(high)} at the other)"
             yield f"{found}, {reason}{steps if name in AVERAGES else ''}: write {{scale: 1-beta, {bounds}}}."
         elif scale == LINEAR.name and low > 0 and high >= DECADES * low:
-            kind = "type: int, " if isinstance(low, int) else ""
-            yield f"{found} puts nine draws in ten above {show(high / 10 if kind == '' else high // 10)}: write {{{kind}scale: log, {bounds}}}."
+            kind, tenth = ("type: int, ", high // 10) if isinstance(low, int) else ("", high / 10)
+            yield f"{found} puts nine draws in ten above {show(tenth)}: write {{{kind}scale: log, {bounds}}}."
 
 
 def _scale(domain: Real | Grid | LogInteger) -> str:
@@ -118,11 +118,11 @@ def _steps(beta: float) -> str:
 
 def _about_what_is_not_searched(config: StudyConfig, previews: Sequence[Preview]) -> Iterator[str]:
     for parameter in config.space.parameters:
-        domain = parameter.domain
-        if isinstance(domain, Choice) and len(domain.values) == 1 and not domain.constant:
-            name, value = parameter.name, show(domain.values[0])
+        name, domain = parameter.name, parameter.domain
+        if isinstance(domain, Choice) and len(domain.values) == 1 and not (domain.constant or parameter.when):
+            value = show(domain.values[0])
             what = f"space.{name}: a single choice, {value}, leaves nothing to search"
-            yield f"{what}: give others, or write {name}: {value}" + ("." if parameter.when else " under train.")
+            yield f"{what}: give others, or write {name}: {value} under train."
     for preview in previews:
         if preview.share < RARE:
             drawn = f"drawn in {preview.n_active or 'none'} of {counted(preview.n_drawn, 'configuration')}"

@@ -71,9 +71,7 @@ def _print_expectation(console: Console, check: StudyCheck) -> None:
     expected, machine = check.expected, check.machine
     where = f"on {counted(expected.n_workers, 'worker')}" if expected.n_workers else "in one process"
     limit = check.config.search.time_s
-    time = (
-        f"at most {span(limit)}" if limit and expected.seconds >= limit else f"some {span(rounded(expected.seconds))}"
-    )
+    time = f"some {span(rounded(expected.seconds))}" + (f" (at most {span(limit)})" if limit else "")
     trainings = f"{rounded(expected.trainings):,.0f} trainings, {rounded(expected.epochs):,.0f} epochs in all"
     say(console, f"time    {time} {where}, roughly: {trainings}")
     free = "" if math.isinf(machine.free) else f", where {size(machine.free)} are free"
