@@ -87,9 +87,10 @@ class StudyFileError(HptuneError):
 
     exit_code = 3
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem], data: str = "") -> None:
+        """Its problems and, in words of their own, those of its data where these have been looked at."""
         self.problems = tuple(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        super().__init__("\n".join([*map(str, self.problems), *([data] if data else [])]))
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -12,6 +12,9 @@ from pathlib import Path
 
 from hptune.errors import RunDamagedError, StorageError, UsageError, did_you_mean
 
+NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+"""What a study or run may be called: it becomes a folder."""
+
 DRAFT = ".new-"
 """Prefix of a run folder that is still being made, by the process whose number follows."""
 
@@ -76,8 +79,8 @@ class RunFolder:
 
 
 def is_name(text: str) -> bool:
-    """Whether a study or run may be called so: it becomes a folder."""
-    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", text) is not None
+    """Whether a study or run may be called so."""
+    return re.fullmatch(NAME, text) is not None
 
 
 def create(runs: Path, name: str, fill: Callable[[RunFolder], None]) -> RunFolder:

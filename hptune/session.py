@@ -9,7 +9,6 @@ import contextlib
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from types import FrameType
 
 from rich.console import Console
@@ -23,11 +22,9 @@ from hptune.events import Event
 from hptune.report.live import Display, Progress
 from hptune.report.outcome import Outcome
 from hptune.runs import RunFolder
-from hptune.search.plan import PARALLEL_PER_WORKER
 from hptune.store import Store
 from hptune.store.best_weights import BestWeights
 from hptune.trial import Job
-from hptune.workers.cores import usable_cores
 from hptune.workers.inline import InlineWorker
 from hptune.workers.limits import Limits
 from hptune.workers.local import LocalWorkers
@@ -89,18 +86,6 @@ def _consume(events: Iterator[Event], best_weights: BestWeights, display: Displa
         for event in events:
             best_weights.see(event)
             display.show(event)
-
-
-def n_workers(config: StudyConfig, wanted: int | str | None) -> int:
-    """How many workers there are to be: wanted (on the command line), or as in the study file; auto is one a core."""
-    n = config.search.workers if wanted is None else wanted
-    return n if isinstance(n, int) else usable_cores()
-
-
-def with_parallel(config: StudyConfig, wanted: int | str | None) -> StudyConfig:
-    """The study file with search.parallel as a number: where it says auto, twice the workers there are to be."""
-    parallel = config.search.parallel or PARALLEL_PER_WORKER * max(n_workers(config, wanted), 1)
-    return replace(config, search=replace(config.search, parallel=parallel))
 
 
 def _workers(job: Job, search: SearchSettings, n: int, n_trials: int | None) -> InlineWorker | LocalWorkers:

@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from hptune.config import study_file
 from hptune.config.parameters import asked_of_images, why_no_images
-from hptune.config.study_file import StudyConfig
+from hptune.config.study_file import Override, StudyConfig
 from hptune.data.dataset import Dataset, ImageShape
 from hptune.data.loading import load as load_data
-from hptune.errors import DataError
+from hptune.errors import DataError, StudyFileError
+
+
+def load_study(path: Path, overrides: Sequence[Override] = ()) -> tuple[StudyConfig, Dataset]:
+    """A study file and its data.
+
+    Raises:
+        StudyFileError: what is wrong with it and, where its data section is sound, with the data as well.
+        DataError: as for load.
+
+    """
+    try:
+        config = study_file.load(path, overrides)
+    except StudyFileError as error:
+        settings = study_file.sound_data(path, overrides)
+        if settings is not None:
+            try:
+                load_data(settings)
+            except DataError as other:
+                raise StudyFileError(error.problems, str(other)) from error
+        raise
+    return config, load(config)
 
 
 def load(config: StudyConfig) -> Dataset:

@@ -28,9 +28,13 @@ def span(seconds: float) -> str:
     return f"{seconds:.3g} s"
 
 
+def rounded(number: float) -> float:
+    """An estimate, with the two digits that may count."""
+    return float(f"{number:.2g}")
+
+
 def size(n_bytes: float) -> str:
-    """Bytes as somebody would say them: 512 MB, 3.1 GB, 2 TB."""
-    for unit, factor in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
-        if n_bytes >= factor:
-            return f"{n_bytes / factor:.3g} {unit}"
-    return f"{n_bytes / 1000:.3g} kB"
+    """Bytes as somebody would say them: 320 kB, 512 MB, 1.25 GB."""
+    units = (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
+    unit, one = next((unit for unit in units if n_bytes >= unit[1]), ("bytes", 1))
+    return f"{n_bytes / one:.3g} {unit}"

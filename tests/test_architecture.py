@@ -21,7 +21,7 @@ FLOORS = [
     ["errors", "trial", "randomness", "wording", "notations", "search.plan"],
     ["legal", "events", "search.known"],
     ["domains", "nn.hyperparameters", "data.settings", "data.kinds"],
-    ["levels", "effects", "data", "runs"],
+    ["levels", "effects", "data", "runs", "machine"],
     ["space", "replacing"],
     ["nn", "config", "search.ranking", "search.confirmation", "trainers"],
     ["search", "store", "trainers.network"],

@@ -17,7 +17,7 @@ from hptune.report.data_review import _conditions
 
 SPACE = "space:\n  learning_rate: {scale: log, low: 1e-4, high: 1}\n  optimizer: {choices: [adam, momentum]}\n"
 SPACE += "  beta1: {scale: 1-beta, low: 0.9, high: 0.999, when: {optimizer: adam}}\n"
-SPACE += "search: {method: random, trials: 7, seed: 3, confirm: false}\n"
+SPACE += "search: {method: random, trials: 30, seed: 3, confirm: false}\n"
 
 
 def run(home, *arguments, code=0):
@@ -78,7 +78,7 @@ def test_it_prints_what_there_is_and_writes_nothing(study):
     for phrase in (
         "study   mine",
         "train.csv: 600 train, 200 dev, 200 test; 3 features, 2 classes",
-        "search  random search of 7 trials, 3 hyperparameters, ranked by dev_error, seed 3",
+        "search  random search of 30 trials, 3 hyperparameters, ranked by dev_error, seed 3",
         "of dev 0 exactly, 0 nearly; of test 0 exactly, 0 nearly",
         "learning_rate   0.0001 .. 1 (log)",
         "optimizer: adam",
@@ -254,3 +254,63 @@ def test_switches_are_written_as_in_a_study_file_and_too_few_classes_are_not_com
     assert "batch_norm: true" in ended.stdout
     assert "True" not in ended.stdout
     assert "shares of classes: too few examples to compare" in ended.stdout
+
+
+def test_a_mistake_in_the_study_file_hides_none_in_the_data(study):
+    home = study(rows(0, 100), rows(1, 100), ["1,2,oops,1,yes"])
+    (home / "mine.yaml").write_text((home / "mine.yaml").read_text().replace("learning_rate", "learning_rat"))
+    before = sorted(home.rglob("*"))
+    for command in ("check", "search"):
+        ended = subprocess.run(
+            [sys.executable, "-m", "hptune", command, "mine.yaml"],
+            cwd=home, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert ended.returncode == 3
+        first, second = ended.stderr.splitlines()
+        assert first.startswith("mine.yaml:3:3: space.learning_rat: unknown key.")
+        assert 'test.csv:2: column "c": found "oops", expected a number' in second
+    assert sorted(home.rglob("*")) == before
+
+
+def test_a_data_section_that_is_wrong_itself_is_all_that_is_said_of_the_data(study):
+    home = study(rows(0, 100), rows(1, 100), ["1,2,oops,1,yes"])
+    text = run(home, "mine.yaml", "--set", "data.target=3", "--set", "space.oops=1", code=3)
+    assert "data.target: expected text" in text
+    assert "space.oops" in text
+    assert 'found "oops"' not in text
+    text = run(home, "mine.yaml", "--set", "space.oops=1", "--set", "data={source: moons}", code=3)
+    assert len(text.splitlines()) == 1  # now the data are sound
+
+
+def test_what_is_drawn_and_what_it_takes_are_shown_and_advice_changes_no_exit_code(study):
+    home = study(rows(0, 600), rows(1, 200), rows(2, 200), ", ignore: [k]")
+    text = run(home, "mine.yaml", "--workers", "9999", "--runs", "over/there", "--set", "search.trials=20")
+    assert "on 9,999 workers, roughly: 20 trainings, 600 epochs in all" in text
+    assert "in over/there, where" in text
+    assert "search.workers: 9,999 of one thread each on" in text
+    assert "search.trials: 20 trainings for 3 hyperparameters that are searched: 10 for each are 30." in text
+    _, lines = text.split("\n1,000 draws, each on its own scale\n")
+    header, rate, optimizer, beta1 = lines.splitlines()[:4]
+    assert header.split() == ["hyperparameter", "spread", "drawn", "in"]
+    assert rate.split()[:2] == ["learning_rate", "0.0001"]
+    assert rate.split()[-2:] == ["1", "100%"]
+    adam = optimizer.split("(")[1].split(")")[0]
+    assert beta1.split()[-1] == adam
+    assert not (home / "over").exists()
+
+
+def test_an_ascii_terminal_gets_other_bars(study):
+    home = study(rows(0, 600), rows(1, 200), rows(2, 200))
+    ended = subprocess.run(
+        [sys.executable, "-m", "hptune", "check", "mine.yaml"],
+        cwd=home, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, check=True, timeout=60,
+    )  # fmt: skip
+    text = ended.stdout.decode("ascii")
+    (line,) = [line for line in text.splitlines() if line.startswith("learning_rate") and line.endswith("100%")]
+    assert len(line.split()[2]) == 16
+    assert "?" not in line
+
+
+def test_a_budget_of_time_is_said_as_such(study):
+    home = study(rows(0, 600), rows(1, 200), rows(2, 200))
+    assert " s (at most 45 s) on " in run(home, "mine.yaml", "--set", "search={time: 45s}")

@@ -9,7 +9,7 @@ import sys
 import click
 
 from hptune import __version__
-from hptune.cli.checking import check
+from hptune.cli.checking import check, schema
 from hptune.cli.options import discard
 from hptune.cli.predicting import predict
 from hptune.cli.reading import export, list_runs, report
@@ -56,7 +56,7 @@ def cli() -> None:
     """Gather the commands."""
 
 
-for command in (check, search, resume, zoom, retest, report, predict, list_runs, export, repair):
+for command in (check, search, resume, zoom, retest, report, predict, list_runs, export, repair, schema):
     cli.add_command(command)
 
 

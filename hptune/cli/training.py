@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -60,8 +59,8 @@ def search(
     """Start a run: search the space of CONFIG from coarse to fine, then confirm the best configurations."""
     set_up_blas()
     from hptune import session, study, study_data
-    from hptune.config import study_file
     from hptune.report.safe_text import say
+    from hptune.workers.cores import with_parallel
 
     options: dict[str, str | float | None] = {
         "search.trials": trials,
@@ -72,14 +71,14 @@ def search(
     }
     overrides = [setting(text) for text in settings]
     overrides += [option(key, value) for key, value in options.items() if value is not None]
-    loaded = session.with_parallel(study_file.load(config, overrides), workers)
-    dataset = study_data.load(loaded)
+    loaded, dataset = study_data.load_study(config, overrides)
+    loaded = with_parallel(loaded, workers)
     data = study.data_facts(dataset)
     console = new_console()
     if dry_run:
-        _print_dry_run(console, loaded)
+        _print_dry_run(console, loaded, workers)
         return
-    _say_if_small(console, loaded)
+    _say_if_small(console, loaded, workers)
     with study.create(loaded, runs, data) as store, session.sitting(store.folder, loaded, dataset):
         del dataset  # memory that is needed no more
         say(console, _headline(loaded, data, store))
@@ -198,8 +197,9 @@ def train(
     """Train what is left, show what was found, say what to type next, and end with the right exit code."""
     from hptune import session
     from hptune.report.outcome import print_outcome
+    from hptune.workers.cores import n_workers
 
-    outcome = session.train(store, config, console, n_workers=session.n_workers(config, workers))
+    outcome = session.train(store, config, console, n_workers=n_workers(config, workers))
     print_outcome(console, outcome, runs)
     if outcome.signal is not None:
         sys.exit(128 + outcome.signal)
@@ -226,29 +226,17 @@ def _headline(config: StudyConfig, data: dict[str, Any], store: Store) -> str:
     return f"{store.folder.path}: {plan} on {config.data.name} ({counts}), {recipe}"
 
 
-def _say_if_small(console: Console, config: StudyConfig) -> None:
-    """What of a search has no room in its budget or its space."""
+def _say_if_small(console: Console, config: StudyConfig, workers: int | Literal["auto"] | None) -> None:
+    """What of a search has no room in its budget, its space or this machine."""
     from hptune import agenda
+    from hptune.analysis.study_advice import budget_notes, worker_notes
     from hptune.report.safe_text import say
+    from hptune.workers.cores import n_workers, usable_cores
 
     plan = agenda.first_stage(config).plan
     assert isinstance(plan, SearchPlan)
-    if config.search.confirm and not plan.confirm:
-        text = "Note: too small a budget to confirm what is found; hptune retest does it at any time."
-        say(console, text, "yellow")
-    coarse = (plan.budget.trials or math.inf) / 2
-    if plan.method == "coarse-to-fine" and plan.parallel > coarse:
-        few = f"search.parallel {plan.parallel} of {counted(plan.budget.trials or 0, 'trial')}"
-        say(console, f"Note: {few}: most are chosen before anything is known. A smaller number finds more.", "yellow")
-
-    size, trials = config.space.size, config.search.trials or 0
-    if size < trials:
-        there_are = counted(int(size), "configuration")
-        if config.search.method == "random":
-            text = f"Note: the space has only {there_are}; {counted(trials, 'trial')} repeat some."
-        else:
-            text = f"Note: the space has only {there_are}; the search ends when all have been tried."
-        say(console, text, "yellow")
+    for text in (*budget_notes(config, plan), *worker_notes(n_workers(config, workers), usable_cores())):
+        say(console, f"Note: {text}", "yellow")
 
 
 def say_if_elsewhere(console: Console, snapshot: Snapshot) -> None:
@@ -259,10 +247,10 @@ def say_if_elsewhere(console: Console, snapshot: Snapshot) -> None:
         say(console, f"Note: since the run was started: {changes}. The last digits of results may differ.", "yellow")
 
 
-def _print_dry_run(console: Console, config: StudyConfig) -> None:
+def _print_dry_run(console: Console, config: StudyConfig, workers: int | Literal["auto"] | None) -> None:
     from hptune import agenda
 
-    _say_if_small(console, config)
+    _say_if_small(console, config, workers)
     _print_specs(console, agenda.first_stage(config), config)
 
 

@@ -42,6 +42,11 @@ class Reader:
         """Remember the problems of a part that could not be read."""
         self._problems.extend(error.problems)
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Those that problems were found with so far."""
+        return tuple(problem.key for problem in self._problems)
+
     def finish(self) -> None:
         """Raise StudyFileError with all problems, if there are any."""
         if self._problems:

@@ -96,6 +96,23 @@ def load(path: Path, overrides: Sequence[Override] = ()) -> StudyConfig:
     return parse(root, overrides, default_name=path.stem, folder=path.parent, reader=reader)
 
 
+def sound_data(path: Path, overrides: Sequence[Override] = ()) -> DataSettings | None:
+    """The data section alone of a study file that is wrong elsewhere; None where it is wrong itself."""
+    reader = Reader()
+    try:
+        root = yaml_tree.read(path)
+    except NotationError as error:
+        reader.include(error)
+        root = error.root
+    except StudyFileError:
+        return None
+    for override in overrides:
+        root = _overridden(reader, root, override)
+    node = root.value.get("data") if isinstance(root.value, dict) else None
+    settings = data_section.read(reader, node, root, path.parent)
+    return None if any(key.split(".")[0] == "data" for key in reader.keys) else settings
+
+
 def parse(
     root: Node,
     overrides: Sequence[Override],

@@ -180,3 +180,6 @@ LEGAL: Mapping[str, Legal] = {f.name: f.metadata["legal"] for f in dataclasses.f
 
 DEFAULTS: Mapping[str, Value] = {f.name: f.default for f in dataclasses.fields(Hyperparameters)}  # type: ignore[misc]
 """The default of every hyperparameter, by name."""
+
+DOCS: Mapping[str, str] = {f.name: f.metadata["doc"] for f in dataclasses.fields(Hyperparameters)}
+"""What every hyperparameter is, by name."""

@@ -1,43 +1,51 @@
-"""What `hptune check` prints: the study, its classes or targets, its space, how alike its parts are, and advice."""
+"""What `hptune check` prints: the study, what it will take, its data, its space and what is drawn of it, and advice."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
+from hptune.analysis.preview import Preview
+from hptune.analysis.study_check import StudyCheck
 from hptune.config.study_file import StudyConfig
 from hptune.data.dataset import Normalisation, pixels
 from hptune.data.drift import LEVEL, LabelDrift, TargetDrift
-from hptune.data.review import Comparison, Review, advice
-from hptune.domains import show
+from hptune.data.review import Comparison, Review
+from hptune.domains import Choice, show
 from hptune.nn.hyperparameters import LEGAL
 from hptune.report.columns import MISSING, Column, print_columns
 from hptune.report.safe_text import heading, say
 from hptune.report.spaces import plan_text, specs_table
+from hptune.report.sparkline import bars
 from hptune.search.plan import Plan
 from hptune.space import Parameter, SearchSpace
-from hptune.trial import TrialSpec
-from hptune.wording import amount, counted
+from hptune.wording import amount, counted, rounded, size, span
 
 MOST_CLASSES = 20
+MOST_CHOICES = 5
 WORST = 5  # columns shown of each comparison
 
 
-def print_check(console: Console, config: StudyConfig, found: Review, draws: Sequence[TrialSpec], plan: Plan) -> None:
+def print_check(console: Console, check: StudyCheck) -> None:
     """Print all that has been found."""
-    _print_study(console, config, found, plan)
+    config, found = check.config, check.found
+    _print_study(console, config, found, check.plan)
+    _print_expectation(console, check)
     if found.dataset.is_regression:
         _print_targets(console, found)
     else:
         _print_classes(console, found)
-    _print_space(console, config, draws)
+    _print_space(console, config)
+    _print_previews(console, check.previews)
+    heading(console, "The first trials")
+    specs_table(console, check.first, config.space)
     for comparison in found.comparisons:
         _print_comparison(console, comparison, found.dataset.features)
-    texts = advice(found)
-    heading(console, "Advice" if texts else "Nothing to object to.")
-    for text in texts:
+    heading(console, "Advice" if check.advice else "Nothing to object to.")
+    for text in check.advice:
         say(console, f"- {text}", "yellow")
 
 
@@ -56,6 +64,18 @@ def _print_study(console: Console, config: StudyConfig, found: Review, plan: Pla
     searched = counted(len(config.space.searched), "hyperparameter")
     metric = f"ranked by {config.search.metric}, seed {config.search.seed}"
     say(console, f"search  {plan_text(plan)}, {searched}, {metric}")
+
+
+def _print_expectation(console: Console, check: StudyCheck) -> None:
+    """What the search will take, in round numbers: no estimate is better than to a factor of two."""
+    expected, machine = check.expected, check.machine
+    where = f"on {counted(expected.n_workers, 'worker')}" if expected.n_workers else "in one process"
+    limit = check.config.search.time_s
+    time = f"some {span(rounded(expected.seconds))}" + (f" (at most {span(limit)})" if limit else "")
+    trainings = f"{rounded(expected.trainings):,.0f} trainings, {rounded(expected.epochs):,.0f} epochs in all"
+    say(console, f"time    {time} {where}, roughly: {trainings}")
+    free = "" if math.isinf(machine.free) else f", where {size(machine.free)} are free"
+    say(console, f"disk    some {size(rounded(expected.disk))} in {machine.runs}{free}")
 
 
 def _print_classes(console: Console, found: Review) -> None:
@@ -86,7 +106,7 @@ def _print_targets(console: Console, found: Review) -> None:
     print_columns(console, (label,), label, [columns])
 
 
-def _print_space(console: Console, config: StudyConfig, draws: Sequence[TrialSpec]) -> None:
+def _print_space(console: Console, config: StudyConfig) -> None:
     heading(console, "Space")
     parameters = config.space.parameters
     name = Column("hyperparameter", tuple(p.name for p in parameters), "left")
@@ -94,8 +114,37 @@ def _print_space(console: Console, config: StudyConfig, draws: Sequence[TrialSpe
     conditions = [" and ".join(_conditions(parameter, config.space)) for parameter in parameters]
     when = Column("when", tuple(text or MISSING for text in conditions), "left")
     print_columns(console, (name,), name, [(values,), (when,)] if any(conditions) else [(values,)])
-    heading(console, "The first trials")
-    specs_table(console, draws, config.space)
+
+
+def _print_previews(console: Console, previews: Sequence[Preview]) -> None:
+    """What a thousand draws are like: of a range how high each part of its own scale is, of choices their shares."""
+    if not previews:
+        return
+    heading(console, f"{counted(previews[0].n_drawn, 'draw')}, each on its own scale")
+    lows, highs = ([show(p.domain.from_unit(end)) for p in previews] for end in (0, 1))
+    margin = max(
+        (len(low) for low, p in zip(lows, previews, strict=True) if not isinstance(p.domain, Choice)), default=0
+    )
+    unicode = console.encoding.startswith("utf")
+    spread = [
+        _shares(p, p.domain)
+        if isinstance(p.domain, Choice)
+        else f"{low:>{margin}} {bars(p.heights, unicode=unicode)} {high}"
+        for p, low, high in zip(previews, lows, highs, strict=True)
+    ]
+    name = Column("hyperparameter", tuple(preview.name for preview in previews), "left")
+    columns = [(Column("spread", tuple(spread), "left", always=True),)]
+    if any(preview.share < 1 for preview in previews):
+        columns.append((Column("drawn in", tuple(f"{preview.share:.0%}" for preview in previews)),))
+    print_columns(console, (name,), name, columns)
+
+
+def _shares(preview: Preview, domain: Choice) -> str:
+    """How often each choice was drawn, where the hyperparameter was."""
+    shares = zip(domain.values[:MOST_CHOICES], preview.heights, strict=False)
+    said = [f"{show(value)} ({height / max(preview.n_active, 1):.0%})" for value, height in shares]
+    more = len(domain.values) - len(said)
+    return ", ".join(said) + (f" and {more:,} more" if more else "")
 
 
 def _conditions(parameter: Parameter, space: SearchSpace) -> list[str]:

@@ -1,4 +1,4 @@
-"""A curve as one line of characters."""
+"""A curve or a histogram as one line of characters."""
 
 from __future__ import annotations
 
@@ -28,6 +28,13 @@ def sparkline(values: Sequence[float], *, unicode: bool, width: int = WIDTH) -> 
         return ramp[round((point - low) / span * (len(ramp) - 1))] if span else ramp[0]
 
     return "".join(character(point) for point in points)
+
+
+def bars(heights: Sequence[float], *, unicode: bool) -> str:
+    """Heights from left to right, each between 0 and the largest of them; what is 0 leaves a gap."""
+    ramp = BLOCKS if unicode else ASCII[1:]
+    most = max(heights, default=0.0)
+    return "".join(ramp[round(height / most * (len(ramp) - 1))] if height > 0 else " " for height in heights)
 
 
 def _shortened(values: Sequence[float], width: int) -> list[float]:

@@ -17,6 +17,9 @@ CONFIRM_MOST = 5  # configurations
 REPLICATES = 3  # trainings of each
 PARALLEL_PER_WORKER = 2  # simulated machines, unless a study file says how many
 
+DURATION = r"(\d+(\.\d+)?[dhms]?)|((\d+(\.\d+)?d)?(\d+(\.\d+)?h)?(\d+(\.\d+)?m)?(\d+(\.\d+)?s)?)"
+"""How a length of time is written."""
+
 UNITS_S: Mapping[str, int] = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 UNITS_BYTES: Mapping[str, int] = {"kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "MiB": 2**20, "GiB": 2**30}
 
@@ -97,7 +100,7 @@ def _n_confirmed(budget: Budget, epochs: int) -> int:
 
 def parse_duration(text: str) -> float | None:
     """Seconds in a text such as 45s, 90m, 2h, 1h30m or 1.5d, or a number of them; None of others, of 0 and infinity."""
-    if not re.fullmatch(r"(\d+(\.\d+)?[dhms]?)|((\d+(\.\d+)?d)?(\d+(\.\d+)?h)?(\d+(\.\d+)?m)?(\d+(\.\d+)?s)?)", text):
+    if not re.fullmatch(DURATION, text):
         return None
     parts = re.findall(r"([\d.]+)([dhms]?)", text)
     seconds = sum(float(number) * UNITS_S[unit or "s"] for number, unit in parts)

@@ -1,4 +1,4 @@
-"""How many cores there are to work with."""
+"""How many cores there are to work with, and how many workers are wanted on them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import contextlib
 import math
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
+
+from hptune.config.study_file import StudyConfig
+from hptune.search.plan import PARALLEL_PER_WORKER
 
 
 def usable_cores() -> int:
@@ -16,3 +20,15 @@ def usable_cores() -> int:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
         cores = min(cores, max(1, math.ceil(int(quota) / int(period))))
     return cores
+
+
+def n_workers(config: StudyConfig, wanted: int | str | None) -> int:
+    """How many workers there are to be: wanted (on the command line), or as in the study file; auto is one a core."""
+    n = config.search.workers if wanted is None else wanted
+    return n if isinstance(n, int) else usable_cores()
+
+
+def with_parallel(config: StudyConfig, wanted: int | str | None) -> StudyConfig:
+    """The study file with search.parallel as a number: where it says auto, twice the workers there are to be."""
+    parallel = config.search.parallel or PARALLEL_PER_WORKER * max(n_workers(config, wanted), 1)
+    return replace(config, search=replace(config.search, parallel=parallel))

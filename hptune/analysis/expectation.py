@@ -1,0 +1,104 @@
+"""What a search will take, before anything is trained: trainings, epochs, time, disk and memory, by estimate.
+
+An estimate knows neither which networks a search will come to like nor what else the machine does: on the studies
+of configs/ it is good to a factor of two.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import fmean
+from typing import Any
+
+from hptune.config.study_file import StudyConfig
+from hptune.effects import hyperparameters_of
+from hptune.nn.hyperparameters import Hyperparameters
+from hptune.search.bars import rungs
+from hptune.search.plan import REPLICATES, SearchPlan
+from hptune.stored_config import epoch_cost
+from hptune.trial import Value
+
+BARS_SHARE = 0.2
+"""Of the epochs that trials could run, how many bars let them run: 0.18 to 0.27 in searches of configs/."""
+
+START_S = 1.5
+"""To start the program and its workers, and to write the tables at the end."""
+
+TRIAL_S, EPOCH_S = 2e-3, 0.5e-3
+"""Beside the training: to propose and store a trial, and for a worker to tell an epoch."""
+
+EPOCH_BYTES, TRIAL_BYTES = 350, 1_500
+"""90 of an epoch in run.db and 125 in curves.csv, which is there twice while it is replaced; 400 to 800 and 300."""
+
+WORKER_BYTES = 45e6  # resident memory of a worker with a small network, docs/trainer_speed.md
+COPIES = 4  # of a network's parameters in training: they, the gradient, and two averages of Adam
+FLOAT32, LABEL = 4, 8  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What a search will take."""
+
+    n_workers: int
+    trainings: float  # that are begun, confirmation included
+    epochs: float
+    seconds: float
+    disk: float  # bytes
+    memory: float  # bytes, of all workers and of the data that they share
+
+
+def expectation(
+    config: StudyConfig,
+    plan: SearchPlan,
+    data: Mapping[str, Any],
+    configurations: Sequence[Mapping[str, Value]],
+    *,
+    n_workers: int,
+    cores: int,
+) -> Expectation:
+    """What a search of a study will take on data of which these are the facts; configurations are drawn from it."""
+    drawn = [hyperparameters_of(config.train, configuration) for configuration in configurations]
+    cost = epoch_cost(config, data)
+    epochs = fmean(h.epochs for h in drawn)
+    costs = (cost(configuration) for configuration in configurations)
+    training_s = fmean(h.epochs * (EPOCH_S + seconds) for h, seconds in zip(drawn, costs, strict=True))
+    share = BARS_SHARE if plan.bars and rungs(round(epochs)) else 1.0  # of a training that a search lets run
+    at_once = max(1, min(n_workers, cores))
+
+    searched_s = training_s * share / at_once + TRIAL_S
+    limits = (
+        math.inf if plan.budget.trials is None else min(plan.budget.trials, config.space.size),
+        math.inf if plan.budget.epochs is None else plan.budget.epochs / (epochs * share),
+        math.inf if plan.budget.time_s is None else plan.budget.time_s / searched_s,
+    )
+    trials, confirmed = min(limits), plan.confirm * REPLICATES
+    seconds = START_S + trials * searched_s + confirmed * (training_s / at_once + TRIAL_S)
+    whole = config.search.time_s
+    all_epochs = (trials * share + confirmed) * epochs
+
+    sizes = [_n_parameters(h, data) * FLOAT32 for h in drawn]
+    prepared = _prepared_bytes(data, n_forms=len({h.normalize_inputs for h in drawn}))
+    weights = fmean(sizes) * (plan.confirm + at_once + 1)  # of the answer, and those that may become it
+    return Expectation(
+        n_workers,
+        trials + confirmed,
+        all_epochs,
+        seconds if whole is None else min(seconds, whole + START_S),
+        all_epochs * EPOCH_BYTES + (trials + confirmed) * TRIAL_BYTES + prepared + weights,
+        prepared + max(n_workers, 1) * (WORKER_BYTES + COPIES * max(sizes)),
+    )
+
+
+def _n_parameters(h: Hyperparameters, data: Mapping[str, Any]) -> int:
+    outputs = data["classes"] if data["classes"] > 2 else 1
+    layers = (data["features"], *h.hidden_widths, outputs)
+    return sum((n_in + 1) * n_out for n_in, n_out in pairwise(layers))
+
+
+def _prepared_bytes(data: Mapping[str, Any], *, n_forms: int) -> int:
+    """Of the files of the data that workers map, in each form that trials ask for."""
+    rows = data["train"] + data["dev"] + data["test"]
+    return int(n_forms * rows * (data["features"] * FLOAT32 + LABEL))

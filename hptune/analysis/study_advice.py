@@ -1,0 +1,190 @@
+"""What could be better in a study that is legal: a sentence for each thing, with its key and what to write instead.
+
+Nothing here is wrong, and nothing is refused for it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from hptune.analysis.expectation import Expectation
+from hptune.analysis.preview import Preview
+from hptune.config.study_file import StudyConfig
+from hptune.domains import LINEAR, LOG, ONE_MINUS, Choice, Real, is_number, same, show
+from hptune.levels import Grid, LogInteger
+from hptune.machine import Machine
+from hptune.nn.hyperparameters import DEFAULTS
+from hptune.notations import FACTORS
+from hptune.search.bars import rungs
+from hptune.search.plan import SearchPlan
+from hptune.trial import Value
+from hptune.wording import counted, rounded, size
+
+DECADES = 100  # high over low, from which on a linear scale is as good as never right
+TRIALS_EACH = 10
+"""Trials for each hyperparameter that is searched: the rule of ten runs a dimension (Loeppky, Sacks & Welch 2009,
+Choosing the sample size of a computer experiment), and of Google's tuning playbook, which below ten trials tunes the
+learning rate alone."""
+
+AVERAGES = ("momentum", "beta1", "beta2", "batch_norm_momentum")
+"""Those whose distance from 1 says over how many steps they average."""
+
+RARE = 0.05  # share of the trials that have a hyperparameter, below which little is learned about it
+EPOCHS_AFTER_THE_FIRST = ("learning_rate_decay", "decay_factor", "decay_epochs", "patience")
+
+
+def study_advice(
+    config: StudyConfig, plan: SearchPlan, previews: Sequence[Preview], expected: Expectation, n_train: int
+) -> tuple[str, ...]:
+    """What to look at in a study before it is searched; n_train are the examples of its training part."""
+    return (
+        *_about_scales(config),
+        *_about_what_is_not_searched(config, previews),
+        *_about_epochs(config, plan),
+        *_about_batches(config, n_train),
+        *_about_the_search(config, plan, expected),
+    )
+
+
+def budget_notes(config: StudyConfig, plan: SearchPlan) -> Iterator[str]:
+    """What of a search has no room in its budget or its space."""
+    if config.search.confirm and not plan.confirm:
+        yield "search.confirm: too small a budget to confirm what is found; hptune retest does it at any time."
+    coarse = (plan.budget.trials or math.inf) / 2
+    if plan.method == "coarse-to-fine" and plan.parallel > coarse:
+        few = f"search.parallel: {plan.parallel} of {counted(plan.budget.trials or 0, 'trial')} at a time"
+        yield f"{few}, so most are chosen before anything is known. A smaller number finds more."
+    there_are, trials = config.space.size, config.search.trials or 0
+    if there_are < trials:
+        only = f"search.trials: the space has only {counted(int(there_are), 'configuration')}"
+        if config.search.method == "random":
+            yield f"{only}; {counted(trials, 'trial')} repeat some."
+        else:
+            yield f"{only}; the search ends when all have been tried."
+
+
+def worker_notes(n_workers: int, cores: int) -> Iterator[str]:
+    """More workers than there are cores for them; each computes with one thread."""
+    if n_workers > cores:
+        what = f"search.workers: {n_workers:,} of one thread each on {counted(cores, 'core')} only take turns"
+        yield f"{what}, and each needs memory. --workers {cores} is as fast."
+
+
+def machine_advice(expected: Expectation, machine: Machine) -> Iterator[str]:
+    """What of a study this machine has no room for."""
+    yield from worker_notes(expected.n_workers, machine.cores)
+    if machine.obstacle:
+        yield f"{machine.runs}: nothing can be written there: {machine.obstacle}. Choose another folder with --runs."
+    elif expected.disk > machine.free:
+        disk, free = size(rounded(expected.disk)), size(machine.free)
+        yield f"{machine.runs}: the run needs some {disk}, and {free} are free there. Free space, or choose another folder with --runs."
+    if expected.memory > machine.memory:
+        workers, memory = counted(max(expected.n_workers, 1), "worker"), size(rounded(expected.memory))
+        yield f"{workers} and the data need some {memory} of memory, and this machine has {size(machine.memory)}: take fewer workers or smaller networks."
+
+
+def _about_scales(config: StudyConfig) -> Iterator[str]:
+    for parameter in config.space.parameters:
+        name, domain = parameter.name, parameter.domain
+        if not isinstance(domain, Real | Grid | LogInteger):
+            continue
+        low, high, scale = domain.low, domain.high, _scale(domain)
+        bounds = f"low: {show(low)}, high: {show(high)}"
+        found = f"space.{name}: {scale} from {show(low)} to {show(high)}"
+        ends_below_1 = parameter.legal.high == 1 and high < 1
+        if ends_below_1 and scale != ONE_MINUS.name and (low >= 0.5 or name in AVERAGES):
+            reason = "but near 1 it is the distance from 1 that counts"
+            steps = f" (an average over {_steps(low)} at one end, over {_steps(high)} at the other)"
+            yield f"{found}, {reason}{steps if name in AVERAGES else ''}: write {{scale: 1-beta, {bounds}}}."
+        elif scale == LINEAR.name and low > 0 and high >= DECADES * low:
+            kind, tenth = ("type: int, ", high // 10) if isinstance(low, int) else ("", high / 10)
+            yield f"{found} puts nine draws in ten above {show(tenth)}: write {{{kind}scale: log, {bounds}}}."
+
+
+def _scale(domain: Real | Grid | LogInteger) -> str:
+    """The name of the scale of a range."""
+    if isinstance(domain, Real):
+        return domain.scale.name
+    return LOG.name if isinstance(domain, LogInteger) else LINEAR.name
+
+
+def _steps(beta: float) -> str:
+    """Over how many steps an average with beta goes."""
+    return counted(round(1 / (1 - beta)), "step")
+
+
+def _about_what_is_not_searched(config: StudyConfig, previews: Sequence[Preview]) -> Iterator[str]:
+    for parameter in config.space.parameters:
+        name, domain = parameter.name, parameter.domain
+        if isinstance(domain, Choice) and len(domain.values) == 1 and not (domain.constant or parameter.when):
+            value = show(domain.values[0])
+            what = f"space.{name}: a single choice, {value}, leaves nothing to search"
+            yield f"{what}: give others, or write {name}: {value} under train."
+    for preview in previews:
+        if preview.share < RARE:
+            drawn = f"drawn in {preview.n_active or 'none'} of {counted(preview.n_drawn, 'configuration')}"
+            what = f"space.{preview.name}: {drawn}, for what it goes with is rare"
+            yield f"{what}: little can be learned about it. Give that fewer other values, or remove it."
+
+
+def _values(config: StudyConfig, name: str) -> tuple[str, tuple[Value, ...]]:
+    """The key of a hyperparameter and the values that it can have, of a range its ends; none where it has no effect."""
+    for parameter in config.space.parameters:
+        if parameter.name == name:
+            domain = parameter.domain
+            ends = (domain.from_unit(0), domain.from_unit(1))
+            return f"space.{name}", domain.values if isinstance(domain, Choice) else ends
+    return f"train.{name}", (config.train[name],) if name in config.train else ()
+
+
+def _about_epochs(config: StudyConfig, plan: SearchPlan) -> Iterator[str]:
+    """What needs more epochs to do anything than a trial has."""
+    most = config.space.most_epochs(config.train)
+    never = f"a trial has {counted(most, 'epoch')} at most"
+    does = {"patience": "ends no training", "decay_epochs": "never halves the learning rate"}
+    for name, effect in does.items():
+        key, values = _values(config, name)
+        if late := [value for value in values if is_number(value) and value >= most and most > 1]:
+            yield f"{key}: {_said(name, late)} {effect}, for {never}: write less than {most}."
+    key, values = _values(config, "learning_rate_factors")
+    epochs = [epoch for text in values for epoch, _ in FACTORS.parse(text) if epoch >= most]
+    if epochs:
+        yield f"{key}: a factor from epoch {min(epochs)} on is never reached, for {never}, counted from 0."
+    if most > 1:
+        return
+    if plan.bars and not rungs(most):
+        yield f"search.bars: true stops nothing, for {never}: give more epochs, or write bars: false."
+    for name in EPOCHS_AFTER_THE_FIRST:
+        if name in config.space.searched:
+            yield f"space.{name}: changes nothing, for {never}, and it acts from the second on. Remove it."
+
+
+def _about_batches(config: StudyConfig, n_train: int) -> Iterator[str]:
+    key, values = _values(config, "batch_size")
+    if large := [value for value in values if is_number(value) and value > n_train]:
+        there = f"more than the {counted(n_train, 'example')} of train"
+        yield f"{key}: {_said('batch_size', large)} is {there}, and means all of them: write less, or full."
+
+
+def _said(name: str, values: Sequence[Value]) -> str:
+    """Values in words, with a mark for one that nobody has written."""
+    default = " (its default)" if len(values) == 1 and same(values[0], DEFAULTS[name]) else ""
+    return " or ".join(show(value) for value in values) + default
+
+
+def _about_the_search(config: StudyConfig, plan: SearchPlan, expected: Expectation) -> Iterator[str]:
+    settings, n_searched = config.search, len(config.space.searched)
+    if settings.metric.startswith("train"):
+        better = settings.metric.replace("train", "dev")
+        yield f"search.metric: {settings.metric} ranks by what is learned by heart, too: write {better}."
+    if settings.extend and all(isinstance(parameter.domain, Choice) for parameter in config.space.parameters):
+        yield "search.extend: true extends nothing, for no hyperparameter has a range. Remove it."
+    yield from budget_notes(config, plan)
+    n_trainings = round(min(expected.trainings, 1e12))
+    if n_searched and n_trainings < min(TRIALS_EACH * n_searched, config.space.size):
+        limits = {"trials": settings.trials, "epochs": settings.epochs, "time": settings.time_s}
+        key = " and ".join(f"search.{name}" for name, limit in limits.items() if limit is not None)
+        some = "" if limits["epochs"] is None and limits["time"] is None else "some "
+        what = f"{some}{counted(n_trainings, 'training')} for {counted(n_searched, 'hyperparameter')} that are searched"
+        yield f"{key}: {what}: {TRIALS_EACH} for each are {TRIALS_EACH * n_searched}. Allow more, or search fewer."

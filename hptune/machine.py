@@ -1,0 +1,51 @@
+"""What this machine has room for: memory, and the disk where runs would lie. Looks, and writes nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What there is to work with."""
+
+    cores: int
+    memory: float  # bytes; infinite where the system does not tell, and likewise below
+    runs: Path  # the folder of the runs, which may not be there yet
+    free: float  # bytes of disk there
+    obstacle: str = ""  # why nothing can be written there
+
+
+def look(runs: Path, *, cores: int) -> Machine:
+    """What there is here, the disk at the folder of the runs or, where that is not there yet, at its nearest parent."""
+    place = _nearest(runs.absolute())
+    free, obstacle = math.inf, ""
+    with contextlib.suppress(OSError):
+        system = os.statvfs(place)
+        free = system.f_bavail * system.f_frsize
+        if system.f_flag & os.ST_RDONLY:
+            obstacle = "the file system is read-only"
+    if not place.is_dir():
+        obstacle = f"{place} is no folder"
+    elif not obstacle and not os.access(place, os.W_OK | os.X_OK):
+        obstacle = f"no right to write into {place}"
+    return Machine(cores, _memory(), runs, free, obstacle)
+
+
+def _nearest(path: Path) -> Path:
+    """The path, or the nearest of its parents that is there."""
+    return next((place for place in (path, *path.parents) if os.path.lexists(place)), Path(path.anchor))
+
+
+def _memory() -> float:
+    """Bytes of memory of the machine or, where that is less, of the container (cgroup v2)."""
+    memory = math.inf
+    with contextlib.suppress(OSError, ValueError):
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with contextlib.suppress(OSError, ValueError):  # no such file, or "max": no limit
+        memory = min(memory, int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
+    return memory
