@@ -1,4 +1,4 @@
-"""Words that depend on a number."""
+"""Words that depend on a number, and words from elsewhere made visible."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ from __future__ import annotations
 def counted(number: int, noun: str) -> str:
     """'1 cell', '2,000 cells'."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def visible(text: str) -> str:
+    """The text with what cannot be seen (control characters, marks of direction, halves of characters) as escapes."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def amount(value: float) -> str:

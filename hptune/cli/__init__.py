@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 
@@ -10,7 +11,7 @@ import click
 
 from hptune import __version__
 from hptune.cli.checking import check
-from hptune.cli.options import discard
+from hptune.cli.options import discard, tell
 from hptune.cli.predicting import predict
 from hptune.cli.reading import export, list_runs, report
 from hptune.cli.retesting import retest
@@ -69,10 +70,11 @@ def main() -> None:
         code = cli.main(standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
-        error.show()
+        error.show(said := io.StringIO())
+        tell(said.getvalue().rstrip("\n"), err=True)
         code = error.exit_code
     except HptuneError as error:
-        click.echo(f"Error: {error}" if "\n" not in str(error) else str(error), err=True)
+        tell(f"Error: {error}" if "\n" not in str(error) else str(error), err=True)
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         code = INTERRUPTED

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import click
 
+from hptune.wording import visible
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -67,6 +69,16 @@ def budget_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def tell(text: str, *, err: bool = False) -> None:
+    """Print lines of text; names and paths in them cannot act on the terminal."""
+    click.echo("\n".join(map(visible, text.split("\n"))), err=err)
+
+
+def write_table(text: str) -> None:
+    """Write CSV to standard output: as it is into a pipe or a file, without what would act on a terminal to one."""
+    sys.stdout.write("\n".join(map(visible, text.split("\n"))) if sys.stdout.isatty() else text)
 
 
 def new_console() -> Console:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hptune.cli.options import runs_option, set_up_blas
+from hptune.cli.options import runs_option, set_up_blas, tell, write_table
 from hptune.errors import HptuneError, RunDamagedError, UsageError
 from hptune.wording import amount, counted
 
@@ -55,15 +55,15 @@ def predict(run_and_data: tuple[str, ...], labels: str | None, output: Path | No
     _refuse_to_overwrite(output, [Path(data), *([Path(labels)] if labels else [])], folder)
     examples = unseen.read(data, labels, _schema(model, folder), model.image)
     for note in examples.notes:
-        click.echo(f"Note: {note}", err=True)
+        tell(f"Note: {note}", err=True)
     found = predicted(model, examples.x, examples.y)
     if found.errors is not None:
-        click.echo(_score(model, found), err=True)
+        tell(_score(model, found), err=True)
     if output is not None and str(output) != "-":
         replace_file(output, "".join(_csv(model, found)))
         return
     for piece in _csv(model, found):
-        sys.stdout.write(piece)
+        write_table(piece)
     sys.stdout.flush()
 
 
@@ -114,7 +114,7 @@ def _note_if_stale(model: Model, folder: RunFolder) -> None:
         answer = answer_of(read(folder))
     if answer is not None and answer.weights != model.trial:
         text = f"best.npz is of trial {model.trial}, but trial {answer.weights} leads: hptune resume {folder.path}"
-        click.echo(f"Note: {text} brings it up to date", err=True)
+        tell(f"Note: {text} brings it up to date", err=True)
 
 
 def _score(model: Model, found: Predictions) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from hptune.cli.options import new_console, runs_option
+from hptune.cli.options import new_console, runs_option, tell, write_table
 from hptune.errors import UsageError
 
 
@@ -48,10 +48,10 @@ def report(
     if csv_file is not None:
         text = tables.to_csv(leaderboard.ordered(loaded, sort).head(top))
         if str(csv_file) == "-":
-            click.echo(text, nl=False)
+            write_table(text)
         else:
             replace_file(csv_file, text)
-            click.echo(f"Wrote {csv_file}", err=True)
+            tell(f"Wrote {csv_file}", err=True)
         if not as_json:
             return
     found = summary.summarize(loaded, top=top, sort=sort, bayes_error=bayes_error)
@@ -75,7 +75,7 @@ def list_runs(runs: Path) -> None:
     if folders := find_all(runs):
         runs_table(new_console(), folders)
     else:
-        click.echo(f"No runs in {runs}{os.sep}. Start one with: hptune search CONFIG")
+        tell(f"No runs in {runs}{os.sep}. Start one with: hptune search CONFIG")
 
 
 @click.command(short_help="Write the tables of a run as CSV files.")
@@ -87,4 +87,4 @@ def export(run: str | None, runs: Path) -> None:
 
     loaded = tables.load(run, runs)
     tables.write(loaded)
-    click.echo(f"{loaded.path}: wrote trials.csv, curves.csv" + (", best.yaml" if loaded.best else ""))
+    tell(f"{loaded.path}: wrote trials.csv, curves.csv" + (", best.yaml" if loaded.best else ""))
