@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ SEPARATORS = {",": "a comma", ";": '";"', "\t": "a tab", "|": '"|"'}
 Row = tuple[int, list[str]]  # the line in the file where it begins, its fields
 
 
-CHUNK = 1000  # rows whose cells are made numbers together, while they are still at hand
+CHUNK = 1000  # rows whose cells are made numbers together
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,20 @@ class TextTable:
         return self.cells[self.header.index(name)]
 
 
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """What has been read of a table, by the numbers of columns."""
+
+    lines: list[int]  # of each row
+    texts: dict[int, list[str]]
+    numbers: dict[int, NDArray[np.float64]]
+
+
 def read_csv(path: str, ignored: Container[str], as_text: Container[str], problems: FileProblems) -> TextTable | None:
     """The table, or None where nothing in it can be checked further; either way problems may have grown.
 
-    Columns in as_text stay texts, whatever is in them. Read row by row, for as texts all cells would need some ten
-    times the memory of the file; what turns out to be no column of numbers is read once more.
+    Columns in as_text stay texts, whatever is in them. Numbers are made of some rows at a time, for as texts all
+    cells would need many times the memory; a column that turns out to be none of numbers is read once more.
     """
     content = read_bytes(path)
     if not _is_text(content, problems):
@@ -72,16 +82,20 @@ def read_csv(path: str, ignored: Container[str], as_text: Container[str], proble
         return None
     wanted = [number for number, name in enumerate(header) if name not in ignored]
     maybe_numbers = [number for number in wanted if header[number] not in as_text]
-    lines, numbers = _numbers(_of_length(len(header), rows, separator, problems), maybe_numbers)
-    if not lines and not problems.found:
+    certain = [number for number in wanted if header[number] in as_text]
+    found = _read_columns(_of_length(len(header), rows, separator, problems), certain, maybe_numbers)
+    if not found.lines and not problems.found:
         problems.add("a header and no rows", header_line)
-    if not lines:
+    if not found.lines:
         return None
-    again = _rows(content, separator, unsaid := FileProblems(path))
-    next(again)
-    texts = _texts(_of_length(len(header), again, separator, unsaid), [n for n in wanted if n not in numbers])
+    texts, rest = found.texts, [number for number in maybe_numbers if number not in found.numbers]
+    if rest:
+        again = _rows(content, separator, unsaid := FileProblems(path))
+        next(again)  # the header
+        texts = texts | _read_columns(_of_length(len(header), again, separator, unsaid), rest, ()).texts
     cells = tuple(texts.get(number, ()) for number in range(len(header)))
-    return TextTable(header, header_line, cells, lines, {header[number]: column for number, column in numbers.items()})
+    numbers = {header[number]: values for number, values in found.numbers.items()}
+    return TextTable(header, header_line, cells, found.lines, numbers)
 
 
 def _is_text(content: bytes, problems: FileProblems) -> bool:
@@ -167,31 +181,37 @@ def _of_length(expected: int, rows: Iterable[Row], separator: str, problems: Fil
             problems.add(f"{what}: {few if len(row) < expected else many}", line)
 
 
-def _numbers(rows: Iterator[Row], columns: Iterable[int]) -> tuple[list[int], dict[int, NDArray[np.float64]]]:
-    """The line of each row, and those of the columns, by number, that hold nothing but finite numbers."""
+def _read_columns(rows: Iterator[Row], as_text: Collection[int], others: Collection[int]) -> _Columns:
+    """The cells of some columns as text, and those of others where they are nothing but finite numbers."""
     lines: list[int] = []
-    found: dict[int, list[NDArray[np.float64]]] = {number: [] for number in columns}
-    for some_lines, cells in _chunks(rows):
-        lines += some_lines
+    texts: dict[int, list[str]] = {number: [] for number in as_text}
+    found: dict[int, list[NDArray[np.float64]]] = {number: [] for number in others}
+    while chunk := list(islice(rows, CHUNK)):
+        lines += (line for line, _ in chunk)
+        for number in texts:
+            texts[number] += (fields[number] for _, fields in chunk)
+        block = _block([fields for _, fields in chunk], tuple(found))
         for number in tuple(found):
-            if (values := finite_numbers(cells[number])) is None:
+            values = block[number] if block is not None else finite_numbers([fields[number] for _, fields in chunk])
+            if values is None:
                 del found[number]
             else:
                 found[number].append(values)
-    return lines, {number: np.concatenate(found.pop(number)) for number in tuple(found) if lines}
+    return _Columns(lines, texts, {number: np.concatenate(found.pop(number)) for number in tuple(found) if lines})
 
 
-def _texts(rows: Iterator[Row], columns: Collection[int]) -> dict[int, list[str]]:
-    """The cells of some columns."""
-    texts: dict[int, list[str]] = {number: [] for number in columns}
-    for _, cells in _chunks(rows if columns else iter(())):
-        for number in columns:
-            texts[number] += cells[number]
-    return texts
-
-
-def _chunks(rows: Iterator[Row]) -> Iterator[tuple[Iterable[int], tuple[tuple[str, ...], ...]]]:
-    """The rows, some at a time: their lines, and their cells by column."""
-    while chunk := list(islice(rows, CHUNK)):
-        lines, fields = zip(*chunk, strict=True)
-        yield lines, tuple(zip(*fields, strict=True))
+def _block(rows: Sequence[list[str]], columns: tuple[int, ...]) -> dict[int, NDArray[np.float64]] | None:
+    """Some columns of some rows, where all are finite numbers that NumPy's reader takes as Python does, but faster."""
+    if len(columns) < 2:
+        return None
+    pick = itemgetter(*columns)
+    texts = [chr(31).join(pick(fields)) for fields in rows]
+    if not all(map(str.isascii, texts)):
+        return None
+    try:
+        values = np.loadtxt(texts, delimiter=chr(31), comments=None, ndmin=2)
+    except ValueError:
+        return None
+    if values.shape != (len(rows), len(columns)) or not np.isfinite(values).all():
+        return None
+    return dict(zip(columns, values.T.copy(), strict=True))
