@@ -17,6 +17,8 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+SHOWN = 50  # problems of a study file
+
 
 class HptuneError(Exception):
     """Base of every error that is shown as a message instead of a traceback."""
@@ -83,17 +85,21 @@ class Problem:
 
 
 class StudyFileError(HptuneError):
-    """Everything that is wrong with a study file."""
+    """Everything that is wrong with a study file; its text has the first of very many problems."""
 
     exit_code = 3
 
     def __init__(self, problems: Iterable[Problem], data: str = "") -> None:
         """Its problems and, in words of their own, those of its data where these have been looked at."""
         self.problems = tuple(problems)
-        super().__init__("\n".join([*map(str, self.problems), *([data] if data else [])]))
+        lines = [str(problem) for problem in self.problems[:SHOWN]]
+        if hidden := len(self.problems) - len(lines):
+            lines.append(f"{self.problems[SHOWN].place}: and {hidden:,} more from here on")
+        super().__init__("\n".join([*lines, *([data] if data else [])]))
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """' Did you mean "low"?' for the nearest known name, or an empty text where none is near."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f' Did you mean "{near[0]}"?' if near else ""
+    """' Did you mean "low"?' for the nearest known name, or an empty text where none is near; case counts nothing."""
+    folded = {other.casefold(): other for other in known}
+    near = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.6)
+    return f' Did you mean "{folded[near[0]]}"?' if near else ""

@@ -78,10 +78,11 @@ def machine_advice(expected: Expectation, machine: Machine) -> Iterator[str]:
         yield f"{machine.runs}: nothing can be written there: {machine.obstacle}. Choose another folder with --runs."
     elif expected.disk > machine.free:
         disk, free = size(rounded(expected.disk)), size(machine.free)
-        yield f"{machine.runs}: the run needs some {disk}, and {free} are free there. Free space, or choose another folder with --runs."
+        yield f"{machine.runs}: the run needs some {disk}; {free} are free. Make room, or choose another with --runs."
     if expected.memory > machine.memory:
-        workers, memory = counted(max(expected.n_workers, 1), "worker"), size(rounded(expected.memory))
-        yield f"{workers} and the data need some {memory} of memory, and this machine has {size(machine.memory)}: take fewer workers or smaller networks."
+        workers, needed = counted(max(expected.n_workers, 1), "worker"), size(rounded(expected.memory))
+        needs = f"{workers} and the data need some {needed} of memory, and this machine has {size(machine.memory)}"
+        yield f"{needs}: take fewer workers or smaller networks."
 
 
 def _about_scales(config: StudyConfig) -> Iterator[str]:

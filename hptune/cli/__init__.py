@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 
@@ -10,7 +11,7 @@ import click
 
 from hptune import __version__
 from hptune.cli.checking import check, schema
-from hptune.cli.options import discard
+from hptune.cli.options import discard, refuse_repeated, tell
 from hptune.cli.predicting import predict
 from hptune.cli.reading import export, list_runs, report
 from hptune.cli.repairing import repair
@@ -30,7 +31,10 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
             raise click.UsageError(f'No command "{args[0]}".{did_you_mean(args[0], self.commands)}', ctx)
-        return super().resolve_command(ctx, args)
+        name, command, arguments = super().resolve_command(ctx, args)
+        if command is not None:
+            refuse_repeated(command, arguments, ctx)
+        return name, command, arguments
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
         return list(self.commands)
@@ -70,10 +74,11 @@ def main() -> None:
         code = cli.main(standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
-        error.show()
+        error.show(said := io.StringIO())
+        tell(said.getvalue().rstrip("\n"), err=True)
         code = error.exit_code
     except HptuneError as error:
-        click.echo(f"Error: {error}" if "\n" not in str(error) else str(error), err=True)
+        tell(f"Error: {error}" if "\n" not in str(error) else str(error), err=True)
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         code = INTERRUPTED

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
-from hptune.cli.options import new_console, runs_option
+from hptune.cli.options import Share, Whole, new_console, refuse_to_overwrite, runs_option, tell, write_table
 from hptune.errors import UsageError
 
 
 @click.command(short_help="Show what was found and what to do next.")
 @click.argument("run", required=False)
-@click.option("--top", type=click.IntRange(min=1), default=10, show_default=True, help="Trials in the leaderboard.")
+@click.option("--top", type=Whole(min=1), default=10, show_default=True, help="Trials in the leaderboard.")
 @click.option("--sort", metavar="COLUMN", help="Sort the leaderboard by this column of trials.csv.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option(
@@ -22,9 +22,7 @@ from hptune.errors import UsageError
     type=click.Path(path_type=Path),
     help="Write the leaderboard to this file (- for standard output).",
 )
-@click.option(
-    "--bayes-error", type=click.FloatRange(0, 1), help="The error nobody can beat.  [default: data.bayes_error]"
-)
+@click.option("--bayes-error", type=Share(0, 1), help="The error nobody can beat.  [default: data.bayes_error]")
 @runs_option
 def report(
     run: str | None,
@@ -46,12 +44,13 @@ def report(
         raise UsageError("--json and --csv - both write to standard output: give --csv a file")
     loaded = tables.load(run, runs)
     if csv_file is not None:
+        refuse_to_overwrite("--csv", csv_file, (), loaded.path)
         text = tables.to_csv(leaderboard.ordered(loaded, sort).head(top))
         if str(csv_file) == "-":
-            click.echo(text, nl=False)
+            write_table(text)
         else:
             replace_file(csv_file, text)
-            click.echo(f"Wrote {csv_file}", err=True)
+            tell(f"Wrote {csv_file}", err=True)
         if not as_json:
             return
     found = summary.summarize(loaded, top=top, sort=sort, bayes_error=bayes_error)
@@ -75,7 +74,7 @@ def list_runs(runs: Path) -> None:
     if folders := find_all(runs):
         runs_table(new_console(), folders)
     else:
-        click.echo(f"No runs in {runs}{os.sep}. Start one with: hptune search CONFIG")
+        tell(f"No runs in {runs}{os.sep}. Start one with: hptune search CONFIG")
 
 
 @click.command(short_help="Write the tables of a run as CSV files.")
@@ -87,4 +86,4 @@ def export(run: str | None, runs: Path) -> None:
 
     loaded = tables.load(run, runs)
     tables.write(loaded)
-    click.echo(f"{loaded.path}: wrote trials.csv, curves.csv" + (", best.yaml" if loaded.best else ""))
+    tell(f"{loaded.path}: wrote trials.csv, curves.csv" + (", best.yaml" if loaded.best else ""))

@@ -10,7 +10,8 @@ import re
 
 Scalar = float | int | str | bool | None
 
-MAX_DIGITS = 18  # every such integer fits 64 bits
+LEAST, MOST = -(2**63), 2**63 - 1  # whole numbers fit 64 bits, as a database keeps them
+MAX_DIGITS = 19  # so that int() never gets thousands
 NULLS = {"", "~", "null", "Null", "NULL"}
 BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
@@ -52,8 +53,8 @@ def resolve(text: str) -> Scalar:
 
 def _number(text: str) -> int | float:
     if INTEGER.fullmatch(text):
-        if len(text.lstrip("+-")) > MAX_DIGITS:
-            raise ValueError(f"is out of range: at most {MAX_DIGITS} digits")
+        if len(text.lstrip("+-")) > MAX_DIGITS or not LEAST <= int(text) <= MOST:
+            raise ValueError(f"is out of range: whole numbers end at {MOST}")
         return int(text)
     number = float(text)
     if number in (float("inf"), float("-inf")):

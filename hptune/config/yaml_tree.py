@@ -18,6 +18,7 @@ import yaml
 from hptune.config.yaml_scalars import NUMBER, Scalar, reads_as_text, resolve
 from hptune.config.yaml_syntax import SYNTAX, TOKENS
 from hptune.errors import Problem, StudyFileError
+from hptune.wording import visible
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 32
@@ -51,7 +52,7 @@ class NotationError(StudyFileError):
 
 def read(path: Path) -> Node:
     """Parse a file of at most 1 MiB of UTF-8."""
-    name = _printable(str(path))
+    name = visible(str(path))
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
@@ -296,7 +297,7 @@ class _Builder:
                 at = f" before line {spot[0] + 1}, column {spot[1] + 1}" if self.is_file else ""
                 self._report(start if at_start else spot, message.format(*words, at=at), path="", is_sound=False)
                 return
-        self._report(spot, f"not valid YAML: {_printable(_cut(said.strip(), 200))}", path="", is_sound=False)
+        self._report(spot, f"not valid YAML: {visible(_cut(said.strip(), 200))}", path="", is_sound=False)
 
     def _second_colon(self, spot: tuple[int, int]) -> str:
         lines = LINE_BREAK.split(self.text)
@@ -322,7 +323,7 @@ class _Builder:
         """The dotted path of the value that comes next."""
         if not self.stack:
             return ""
-        names = (self.stack[-1].path, _printable(_cut(self.stack[-1].name or "")))
+        names = (self.stack[-1].path, visible(_cut(self.stack[-1].name or "")))
         return ".".join(name for name in names if name)
 
 
@@ -353,10 +354,6 @@ def _spot(mark: Any) -> tuple[int, int]:
 
 def _only_comments(text: str) -> bool:
     return all(line.strip() in ("", "---", "...") or line.lstrip().startswith("#") for line in text.splitlines())
-
-
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def _shown(text: str) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from hptune.wording import visible
+
 
 def safe(text: str, encoding: str) -> str:
     """The text with what cannot be printed, or not in this encoding, shown as a backslash escape."""
-    visible = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-    return visible.encode(encoding, "backslashreplace").decode(encoding)
+    return visible(text).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def plain(console: Console, text: str, style: str = "") -> Text:

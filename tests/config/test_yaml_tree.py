@@ -60,7 +60,8 @@ def problems_or_none(act):
         ("1.0e+4", 1e4),
         ("1e-04", 1e-4),
         ("0e0", 0.0),
-        ("999999999999999999", 999999999999999999),
+        ("9223372036854775807", 2**63 - 1),
+        ("-9223372036854775808", -(2**63)),
         ("'1e-4'", "1e-4"),
         ('"3"', "3"),
         ("'010'", "010"),
@@ -167,7 +168,7 @@ def test_study_with_places():
         ("a: 2024-13-45", ["dates are not supported"], "1:4"),
         ("a: 2024-01-01T12:00:00Z", ["dates are not supported"], "1:4"),
         ("a: 2024-01-01 12:00:00.5 +02:00", ["dates are not supported"], "1:4"),
-        ("a: 1000000000000000000", ["out of range", "18 digits"], "1:4"),
+        ("a: 9223372036854775808", ["out of range", "end at 9223372036854775807"], "1:4"),
         ("a: -9223372036854775809", ["out of range"], "1:4"),
         ("a: " + "9" * 5000, ["out of range", "..."], "1:4"),
         ("a: 1e400", ["too large"], "1:4"),
@@ -284,9 +285,9 @@ def test_depth():
     ],
 )
 def test_bombs_end_at_once(text):
-    start = time.perf_counter()
+    start = time.process_time()  # of this process alone, however busy the machine is
     problems_of(text)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 @pytest.mark.parametrize(
@@ -301,11 +302,11 @@ def test_bombs_end_at_once(text):
     ],
 )
 def test_a_megabyte_takes_seconds(text):
-    start = time.perf_counter()
+    start = time.process_time()
     problems = problems_or_none(lambda: parse(text, "s.yaml"))
     assert len(problems) <= 100
     assert sum(len(problem.message) for problem in problems) < 50_000
-    assert time.perf_counter() - start < 8
+    assert time.process_time() - start < 8
 
 
 def test_values_for_set():
