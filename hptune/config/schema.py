@@ -14,7 +14,7 @@ from typing import Any
 from hptune.config import data_section, search_section
 from hptune.config.ranges import MAX_CHOICES
 from hptune.config.reader import Reader
-from hptune.config.search_section import SearchSettings
+from hptune.config.search_section import LEAST_MEMORY, MOST_MEMORY, SearchSettings
 from hptune.config.yaml_tree import Node
 from hptune.data.settings import DataSettings
 from hptune.domains import LINEAR, LOG, ONE_MINUS, SCALES
@@ -23,7 +23,7 @@ from hptune.legal import Legal
 from hptune.levels import FAR
 from hptune.nn.hyperparameters import DEFAULTS, DOCS, LEGAL
 from hptune.runs import NAME
-from hptune.search.plan import DURATION
+from hptune.search.plan import DURATION, SIZE
 
 Form = dict[str, Any]
 """A part of the schema."""
@@ -37,6 +37,7 @@ LENGTH_OF_TIME: Form = {
         {"type": "string", "pattern": f"^(?=.*[1-9])(?:{DURATION})$"},
     ]
 }
+NO_LIMIT: Form = {"const": "none"}
 UNASKED: Mapping[str, Form] = {
     "data.image": {"type": "array", "minItems": 2, "maxItems": 3, "items": {"type": "integer", "minimum": 1}},
     "data.split": {
@@ -46,6 +47,15 @@ UNASKED: Mapping[str, Form] = {
         "items": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
     },
     "search.time": LENGTH_OF_TIME,
+    "search.trial_timeout": {"anyOf": [*LENGTH_OF_TIME["anyOf"], NO_LIMIT]},
+    "search.stall_timeout": {"anyOf": [*LENGTH_OF_TIME["anyOf"], NO_LIMIT]},
+    "search.worker_memory": {
+        "anyOf": [
+            {"type": "integer", "minimum": LEAST_MEMORY, "maximum": MOST_MEMORY},
+            {"type": "string", "pattern": f"^(?:{SIZE})$"},
+            NO_LIMIT,
+        ]
+    },
 }
 """The keys whose readers look at the value themselves."""
 
@@ -83,6 +93,9 @@ MEANINGS: Mapping[str, str] = {
     "search.extend": "Let a range grow where the best trials lie at its end.",
     "search.parallel": "How many trials are under way when another is proposed; auto is twice the workers.",
     "search.workers": "Processes; auto is one for every core, 0 trains in the program itself.",
+    "search.trial_timeout": "How long one trial may take: 45s, 90m, 2h, ...; none is no limit.",
+    "search.stall_timeout": "How long one trial may take for an epoch: 45s, 90m, 2h, ...; none is no limit.",
+    "search.worker_memory": "How much memory one worker may take: 512MB, 2GB, ...; none is no limit.",
 }
 """What each key is for, in the words that an editor shows."""
 

@@ -17,11 +17,14 @@ CONFIRM_MOST = 5  # configurations
 REPLICATES = 3  # trainings of each
 PARALLEL_PER_WORKER = 2  # simulated machines, unless a study file says how many
 
-DURATION = r"(\d+(\.\d+)?[dhms]?)|((\d+(\.\d+)?d)?(\d+(\.\d+)?h)?(\d+(\.\d+)?m)?(\d+(\.\d+)?s)?)"
+_NUMBER = r"[0-9]+(\.[0-9]+)?"
+DURATION = f"({_NUMBER}[dhms]?)|(({_NUMBER}d)?({_NUMBER}h)?({_NUMBER}m)?({_NUMBER}s)?)"
 """How a length of time is written."""
 
 UNITS_S: Mapping[str, int] = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 UNITS_BYTES: Mapping[str, int] = {"kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "MiB": 2**20, "GiB": 2**30}
+SIZE = rf"(\d{{1,15}}(?:\.\d{{1,9}})?)({'|'.join(UNITS_BYTES)})?"
+"""How a size is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +101,6 @@ def _n_confirmed(budget: Budget, epochs: int) -> int:
     return found if found > 1 else 0
 
 
-_NUMBER = r"[0-9]+(\.[0-9]+)?"
-DURATION = f"({_NUMBER}[dhms]?)|(({_NUMBER}d)?({_NUMBER}h)?({_NUMBER}m)?({_NUMBER}s)?)"
-
-
 def parse_duration(text: str) -> float | None:
     """Seconds in a text such as 45s, 90m, 2h, 1h30m or 1.5d, or a number of them; None of others, of 0 and infinity."""
     if not re.fullmatch(DURATION, text):
@@ -113,5 +112,5 @@ def parse_duration(text: str) -> float | None:
 
 def parse_size(text: str) -> int | None:
     """Bytes in a text such as 512MB, 2GB or 1.5GiB, or a number of them; None of others."""
-    found = re.fullmatch(rf"(\d{{1,15}}(?:\.\d{{1,9}})?)({'|'.join(UNITS_BYTES)})?", text)
+    found = re.fullmatch(SIZE, text)
     return round(float(found[1]) * UNITS_BYTES.get(found[2], 1)) if found else None

@@ -62,8 +62,11 @@ def contents(folder: Path) -> dict[str, tuple[int, object]]:
 
 
 def _content(path: Path) -> object:
-    """The bytes of a file, and of a database what it says: each opening for writing counts up in its header."""
-    if not path.is_file() or not os.access(path, os.R_OK) or path.stat().st_size > 2**24:
+    """The bytes of a file, and of a database what it says: each opening for writing counts up in its header.
+
+    Who has held a lock, and since when, is nothing that was created.
+    """
+    if path.name == ".lock" or not path.is_file() or not os.access(path, os.R_OK) or path.stat().st_size > 2**24:
         return None
     content = path.read_bytes()
     if not content.startswith(b"SQLite format 3\0"):
