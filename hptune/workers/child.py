@@ -14,6 +14,7 @@ import queue
 import select
 import sys
 import threading
+import time
 from typing import BinaryIO
 
 import hptune
@@ -50,6 +51,7 @@ def _work(lines: queue.SimpleQueue[bytes], stop: threading.Event, out: BinaryIO)
     train = trainers.prepare(job)  # NumPy is loaded here
     out.write(messages.encode_ready(messages.Ready(_blas_threads())))
     out.flush()
+    sent = time.monotonic()
     while True:
         spec = TrialSpec.from_json(json.loads(lines.get()))
         rungs = {epoch for epoch, _ in spec.bars}
@@ -59,8 +61,12 @@ def _work(lines: queue.SimpleQueue[bytes], stop: threading.Event, out: BinaryIO)
                 if isinstance(item, EpochMetrics):
                     if stop.is_set():
                         return
-                    if item.epoch in rungs:  # what others may be waiting for
+                    now = time.monotonic()
+                    if (
+                        item.epoch in rungs or now - sent >= FLUSH_S
+                    ):  # others may wait for it; nothing else may get a turn
                         out.flush()
+                        sent = now
         out.flush()
 
 
