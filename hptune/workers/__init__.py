@@ -5,10 +5,11 @@ A worker knows how to train and nothing of searches or stores. What happens is t
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from hptune.events import Event
-from hptune.trial import TrialSpec
+if TYPE_CHECKING:  # a guardian needs neither
+    from hptune.events import Event
+    from hptune.trial import TrialSpec
 
 
 class Workers(Protocol):

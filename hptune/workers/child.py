@@ -1,7 +1,7 @@
-"""A worker process: `python -P -m hptune.workers.child MEMORY` reads specs on standard input and writes what happens.
+"""What a worker process does: it reads specs on standard input and writes what happens.
 
-MEMORY is how many bytes it may take, 0 for no limit. Its own session keeps the terminal's Ctrl-C away from it, and a
-guardian above it sees to it that it ends with its parent, in the middle of an epoch if need be.
+Its own session keeps the terminal's Ctrl-C away from it, and a guardian above it (hptune.workers.guardian) sees to it
+that it ends with its parent, in the middle of an epoch if need be.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ import queue
 import select
 import sys
 import threading
+import time
 from typing import BinaryIO
 
 import hptune
 from hptune import trainers
 from hptune.errors import HptuneError
 from hptune.trial import EpochMetrics, Job, TrialSpec
-from hptune.workers import guardian, memory, messages
+from hptune.workers import memory, messages
 
 FLUSH_S = 0.1  # epochs are sent in batches of so long, so that a fast training does not wait for a pipe
 
 
-def main() -> None:
-    """Train what the parent sends until it stops sending."""
-    guardian.divide()
+def main(most_memory: int) -> None:
+    """Train what the parent sends until it stops sending, within so many bytes; 0 is no limit."""
     faulthandler.enable(all_threads=False)
-    if most := int(sys.argv[1]):
-        memory.limit(most)
+    if most_memory:
+        memory.limit(most_memory)
     # what a training prints must not mix with the messages
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=1 << 16)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
@@ -51,6 +51,7 @@ def _work(lines: queue.SimpleQueue[bytes], stop: threading.Event, out: BinaryIO)
     train = trainers.prepare(job)  # NumPy is loaded here
     out.write(messages.encode_ready(messages.Ready(_blas_threads())))
     out.flush()
+    sent = time.monotonic()
     while True:
         spec = TrialSpec.from_json(json.loads(lines.get()))
         rungs = {epoch for epoch, _ in spec.bars}
@@ -60,8 +61,12 @@ def _work(lines: queue.SimpleQueue[bytes], stop: threading.Event, out: BinaryIO)
                 if isinstance(item, EpochMetrics):
                     if stop.is_set():
                         return
-                    if item.epoch in rungs:  # what others may be waiting for
+                    now = time.monotonic()
+                    if (
+                        item.epoch in rungs or now - sent >= FLUSH_S
+                    ):  # others may wait for it; nothing else may get a turn
                         out.flush()
+                        sent = now
         out.flush()
 
 
@@ -90,7 +95,3 @@ def _serve(descriptor: int, lines: queue.SimpleQueue[bytes], stop: threading.Eve
                 else:
                     lines.put(line)
     os._exit(0)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,14 +1,15 @@
-"""What makes sure that nothing outlives hptune: a small process above every worker.
+"""A worker program, `python -P -m hptune.workers.guardian MEMORY`: a guardian, and below it the worker.
 
     hptune --pipes--> guardian (leads a session of its own)
                           └── worker (leads a process group of its own)
                                   └── whatever a training starts
 
-The guardian waits for one of two things. The worker's input ends, which only hptune holds open: hptune is gone, by
-whatever cause, or wants the worker gone. Or the worker ends. Either way it kills all that descends from it and ends as
-the worker did, so that hptune reads in its exit status how the worker ended. On Linux orphans below the guardian become
-its children (PR_SET_CHILD_SUBREAPER), also those with a session of their own; elsewhere it reaches the worker's
-process group alone.
+MEMORY is how many bytes the worker may take, 0 for no limit. The guardian makes sure that nothing outlives hptune; it
+loads nothing else, so that it stays small. It waits for one of two things. The worker's input ends, which only hptune
+holds open: hptune is gone, by whatever cause, or wants the worker gone. Or the worker ends. Either way it kills all
+that descends from it and ends as the worker did, so that hptune reads in its exit status how the worker ended. On Linux
+orphans below the guardian become its children (PR_SET_CHILD_SUBREAPER), also those with a session of their own;
+elsewhere it reaches the worker's process group alone.
 """
 
 from __future__ import annotations
@@ -21,10 +22,17 @@ import select
 import signal
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NoReturn
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # <linux/prctl.h>
+
+
+def main() -> None:
+    """Divide, and train below."""
+    divide()
+    from hptune.workers import child  # noqa: PLC0415  (all that the guardian never needs)
+
+    child.main(int(sys.argv[1]))
 
 
 def divide() -> None:
@@ -102,10 +110,17 @@ def _sweep(worker: int, ended: dict[int, int]) -> None:
 def _children() -> Iterator[int]:
     """The processes whose parent this one is, where there is a /proc that tells."""
     parent = str(os.getpid())
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # it has ended
-            if path.read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[1] == parent:
-                yield int(path.parent.name)
+    with contextlib.suppress(FileNotFoundError):
+        for entry in os.scandir("/proc"):
+            if entry.name.isdigit() and _parent(entry.path) == parent:
+                yield int(entry.name)
+
+
+def _parent(folder: str) -> str | None:
+    """The parent of the process that has a folder in /proc (proc(5): the second field after the name)."""
+    with contextlib.suppress(OSError), open(f"{folder}/stat", "rb") as file:  # noqa: PTH123  (pathlib is large)
+        return file.read().rpartition(b")")[2].split()[1].decode()
+    return None  # it has ended
 
 
 def _signal_group(worker: int, number: int) -> None:
@@ -127,3 +142,7 @@ def _prctl(option: int, value: int) -> None:
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(option, value)
+
+
+if __name__ == "__main__":
+    main()

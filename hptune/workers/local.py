@@ -26,7 +26,7 @@ MAX_BOOTS = 3  # consecutive workers that ended by themselves before they were r
 BOOT_S = 300.0  # from the start of a worker until it is ready: NumPy and the data may come over a slow network
 LOOK_S = 0.5  # the longest between two looks at the limits
 TERM_S = 2.0  # from SIGTERM to SIGKILL
-MEMORY_S = 1.0  # between two looks at a worker's memory
+MEMORY_S = 0.2  # the shortest between two looks at a worker's memory
 GROWTH = 300_000_000  # bytes that a worker may grow by: loky's number (loky/process_executor.py)
 OUTPUT_S = 0.5  # what a worker whose output has ended gets to end by itself
 
@@ -220,12 +220,13 @@ class LocalWorkers:
                 number, epochs = process.spec.number, process.epochs
                 process.verdict = TrialResult(number, Status.TIMED_OUT, reason, epochs, seconds=trial_s)
                 process.terminate(self._now)
-            elif self._now - process.seen >= MEMORY_S:
+            else:
                 self._see_memory(process)
 
     def _see_memory(self, process: Process) -> None:
         assert process.pid is not None
-        process.memory, process.seen = memory.own(process.pid), self._now
+        if process.memory is None or self._now - process.seen >= MEMORY_S:
+            process.memory, process.seen = memory.own(process.pid), self._now
 
     def _explained(self, result: TrialResult) -> TrialResult:
         """Where a limit of ours was in the way, its reason says so."""

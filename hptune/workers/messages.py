@@ -83,7 +83,7 @@ def decode(line: bytes) -> Message:
 
     """
     try:
-        message = json.loads(line, parse_constant=_refuse)
+        message = _JSON.decode(line.decode("ascii"))
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
     if isinstance(message, list):
@@ -151,3 +151,6 @@ def _text(value: Any) -> str:
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no number")
+
+
+_JSON = json.JSONDecoder(parse_constant=_refuse)

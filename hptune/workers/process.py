@@ -114,7 +114,7 @@ def start(memory: int | None, now: float) -> Process:
 
     """
     popen = subprocess.Popen(  # noqa: S603  (our own program)
-        [sys.executable, "-P", "-m", "hptune.workers.child", str(memory or 0)],
+        [sys.executable, "-P", "-m", "hptune.workers.guardian", str(memory or 0)],
         bufsize=0,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

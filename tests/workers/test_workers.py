@@ -18,7 +18,6 @@ from hptune.search.plan import Budget, SearchPlan
 from hptune.stage_trials import Confirmations
 from hptune.store import Snapshot, Stage
 from hptune.trial import FinalCheck, Job, Status, TrialSpec
-from hptune.workers import messages
 from hptune.workers.inline import InlineWorker
 from hptune.workers.local import LocalWorkers
 
@@ -272,29 +271,3 @@ def test_no_descriptor_is_left_open_after_many_deaths(tmp_path):
     before = count()
     train(LocalWorkers(job("faulty", fault="sigkill", trials=[0, 1, 2, 3, 4, 5], times=2, folder=str(tmp_path)), 2))
     assert count() == before
-
-
-def test_messages_come_back_as_they_were_sent():
-    item = next(e.metrics for e in train(InlineWorker(job("steady")), SPECS[:1]) if isinstance(e, EpochEnded))
-    assert messages.decode(messages.encode_training(item)) == item
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        b"",
-        b"{",
-        b"[1, 2]",
-        b"{}",
-        b'{"number": 1}',
-        b"null",
-        b"17",
-        b'"reader"',
-        b'{"number":1,"status":"odd"}',
-        b"\xff",
-        b'["a",1,1,1,1,1,1]',
-    ],
-)
-def test_what_is_no_message_is_a_value_error(line):
-    with pytest.raises(ValueError):  # noqa: PT011  (whatever json or we say)
-        messages.decode(line)
