@@ -64,7 +64,7 @@ def test_a_good_study_needs_no_advice(space):
 def test_no_shipped_study_needs_advice(path):
     config = study_file.load(path)
     plan = agenda.first_stage(config).plan
-    shown = previews(config, draws(config))
+    shown = previews(config, draws(config, 200))
     assert study_advice(config, plan, shown, expected(config), 600) == ()
     assert not list(machine_advice(expected(config), MACHINE))
 

@@ -187,7 +187,9 @@ def _section(recorder: _Recorder, section: str, keys: Sequence[str], defaults: M
     properties = {}
     for name in keys:
         key = f"{section}.{name}"
-        form = recorder.forms.get(key) or UNASKED[key]
+        form = recorder.forms.get(key) or UNASKED.get(key)
+        assert form is not None, f"{key} has no form: its reader looks at the value itself, so say it in UNASKED"
+        assert key in MEANINGS, f"{key} has no meaning: say in MEANINGS what it is for"
         default = {} if defaults.get(name) in (None, ()) else {"default": defaults[name]}
         properties[name] = {"description": MEANINGS[key], **form, **default}
     return {"description": MEANINGS[section], **_object(properties)}

@@ -121,17 +121,10 @@ def _print_previews(console: Console, previews: Sequence[Preview]) -> None:
     if not previews:
         return
     heading(console, f"{counted(previews[0].n_drawn, 'draw')}, each on its own scale")
-    lows, highs = ([show(p.domain.from_unit(end)) for p in previews] for end in (0, 1))
-    margin = max(
-        (len(low) for low, p in zip(lows, previews, strict=True) if not isinstance(p.domain, Choice)), default=0
-    )
+    ranges = [preview.domain for preview in previews if not isinstance(preview.domain, Choice)]
+    margin = max((len(show(domain.from_unit(0))) for domain in ranges), default=0)
     unicode = console.encoding.startswith("utf")
-    spread = [
-        _shares(p, p.domain)
-        if isinstance(p.domain, Choice)
-        else f"{low:>{margin}} {bars(p.heights, unicode=unicode)} {high}"
-        for p, low, high in zip(previews, lows, highs, strict=True)
-    ]
+    spread = [_spread(preview, margin, unicode=unicode) for preview in previews]
     name = Column("hyperparameter", tuple(preview.name for preview in previews), "left")
     columns = [(Column("spread", tuple(spread), "left", always=True),)]
     if any(preview.share < 1 for preview in previews):
@@ -139,8 +132,12 @@ def _print_previews(console: Console, previews: Sequence[Preview]) -> None:
     print_columns(console, (name,), name, columns)
 
 
-def _shares(preview: Preview, domain: Choice) -> str:
-    """How often each choice was drawn, where the hyperparameter was."""
+def _spread(preview: Preview, margin: int, *, unicode: bool) -> str:
+    """The histogram between the ends of its range, or how often each choice was drawn where one was."""
+    domain = preview.domain
+    if not isinstance(domain, Choice):
+        low, high = (show(domain.from_unit(end)) for end in (0, 1))
+        return f"{low:>{margin}} {bars(preview.heights, unicode=unicode)} {high}"
     shares = zip(domain.values[:MOST_CHOICES], preview.heights, strict=False)
     said = [f"{show(value)} ({height / max(preview.n_active, 1):.0%})" for value, height in shares]
     more = len(domain.values) - len(said)

@@ -280,7 +280,7 @@ def plain(text):
     return yaml_tree.plain_tree(yaml_tree.parse_value(text, "here"))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(text=values)
 def test_a_hyperparameter_may_have_a_value_in_the_schema_where_the_reader_takes_it(text):
     for name, legal in LEGAL.items():
@@ -293,7 +293,7 @@ def test_a_hyperparameter_may_have_a_value_in_the_schema_where_the_reader_takes_
             assert SPACE[name].is_valid(plain(written)) == expected, (name, written)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(text=values)
 def test_a_range_may_have_an_end_in_the_schema_where_the_reader_takes_it(text):
     for name, legal in LEGAL.items():
@@ -309,7 +309,7 @@ def test_a_range_may_have_an_end_in_the_schema_where_the_reader_takes_it(text):
                 assert not reads(parameters.searched, f"{{{name}: {{low: {legal.low}, high: {text}}}}}"), (name, text)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(text=values)
 def test_any_other_key_may_have_a_value_in_the_schema_where_the_reader_takes_it(text):
     def read(reader, node):
