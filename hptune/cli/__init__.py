@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from hptune import __version__
+from hptune import __version__, failpoints
 from hptune.cli.checking import check
 from hptune.cli.options import discard
 from hptune.cli.predicting import predict
@@ -66,6 +66,7 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # an ASCII terminal gets question marks, not a traceback
     try:
+        failpoints.arm()
         code = cli.main(standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:

@@ -18,7 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hptune.errors import HptuneError, RunDamagedError, RunInUseError, StorageError
-from hptune.runs import RunFolder
+from hptune.failpoints import reach
+from hptune.runs import DRAFT, RunFolder
 
 VERSION = 3  # of the schema
 SCHEMA = f"""
@@ -53,7 +54,9 @@ DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_CONSTRAINT", "SQLITE_ERROR"
 def create(folder: RunFolder) -> None:
     """Make the database of a new run."""
     with errors(folder.path), contextlib.closing(sqlite3.connect(folder.database, isolation_level=None)) as connection:
+        reach("database.creating")
         connection.executescript(SCHEMA)
+        reach("database.created")
 
 
 def connect(folder: RunFolder) -> sqlite3.Connection:
@@ -63,7 +66,9 @@ def connect(folder: RunFolder) -> sqlite3.Connection:
     connection = sqlite3.connect(folder.database, isolation_level=None)
     try:
         _check_version(folder, connection)
+        reach("database.opened")
         connection.execute("PRAGMA journal_mode = WAL")
+        reach("database.logging")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA fullfsync = ON")  # macOS: fsync alone leaves data in the drive's cache
     except BaseException:
@@ -143,6 +148,7 @@ def take_lock(folder: RunFolder) -> int:
         raise RunInUseError(f"{folder.path}: in use by {who}. Wait for it, or stop it.")
     os.ftruncate(lock, 0)
     os.write(lock, f"hptune, process {os.getpid()} on {socket.gethostname()}\n".encode())
+    reach("lock.taken")
     return lock
 
 
@@ -160,10 +166,14 @@ def errors(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorname", "").startswith(DAMAGE):
             raise RunDamagedError(f"{path}: run.db is damaged ({error})") from error
-        what = f"{path}: cannot write or read run.db ({error})"
-        raise StorageError(f"{what}. Free space or rights, then: hptune resume {path}") from error
+        raise _refused(path, error) from error
     except OSError as error:
-        raise StorageError(f"{path}: {error.strerror}") from error
+        raise _refused(path, error.strerror) from error
+
+
+def _refused(path: Path, why: object) -> StorageError:
+    then = "try again" if path.name.startswith(DRAFT) else f"hptune resume {path}"
+    return StorageError(f"{path}: cannot write or read run.db ({why}). Free space or rights, then: {then}")
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from typing import Any, Self
 from hptune import runs
 from hptune.errors import StorageError
 from hptune.events import AttemptLost, EpochEnded, Event, SpaceExtended, StageEnded, TrialEnded, TrialStarted
+from hptune.failpoints import reach
 from hptune.runs import RunFolder
 from hptune.store import database, snapshot
 from hptune.store.snapshot import Sitting, Snapshot, Stage
@@ -55,8 +56,11 @@ class Store:
         # a run at rest is one file that can be copied; with a reader at work it stays in WAL mode, which is as well
         with contextlib.suppress(sqlite3.Error, StorageError):
             self._require_place()
+            reach("database.closing")
             self._connection.execute("PRAGMA journal_mode = DELETE")
+            reach("database.merged")
         self._connection.close()
+        reach("database.closed")
         os.close(self._lock)
 
     def add_facts(self, facts: Mapping[str, Any]) -> None:
@@ -133,10 +137,14 @@ class Store:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with database.errors(self.folder.path), self._connection:
-            self._require_place()
-            self._connection.execute("BEGIN IMMEDIATE")
-            yield self._connection
+        with database.errors(self.folder.path):
+            with self._connection:
+                self._require_place()
+                self._connection.execute("BEGIN IMMEDIATE")
+                reach("store.begun")
+                yield self._connection
+                reach("store.commit")
+            reach("store.committed")
 
     def _require_place(self) -> None:
         """Writing to a file that was moved away or deleted would lose what is written."""

@@ -32,6 +32,9 @@ def main() -> None:
 
 
 def _work(lines: queue.SimpleQueue[bytes], out: BinaryIO) -> None:
+    from hptune import failpoints  # noqa: PLC0415
+
+    failpoints.arm(worker=True)
     # NumPy is loaded here, after the thread that watches the parent has started
     from hptune import trainers  # noqa: PLC0415
     from hptune.errors import HptuneError  # noqa: PLC0415
@@ -41,16 +44,20 @@ def _work(lines: queue.SimpleQueue[bytes], out: BinaryIO) -> None:
     job = Job.from_json(json.loads(lines.get()))
     try:
         train = trainers.prepare(job)
+        failpoints.reach("worker.booted")
         out.write(messages.encode(messages.READY))
         out.flush()
         while True:
             spec = TrialSpec.from_json(json.loads(lines.get()))
+            failpoints.reach("worker.told")
             rungs = {epoch for epoch, _ in spec.bars}
             for item in trainers.attempt(train, spec, job):
                 out.write(messages.encode_training(item))
+                failpoints.reach("worker.tells")
                 if isinstance(item, EpochMetrics) and item.epoch in rungs:  # what others may be waiting for
                     out.flush()
             out.flush()
+            failpoints.reach("worker.ended")
     except HptuneError as error:
         out.write(messages.encode_error(error))
         out.flush()

@@ -19,6 +19,7 @@ from typing import IO
 
 from hptune.errors import HptuneError
 from hptune.events import AttemptLost, EpochEnded, Event, TrialEnded
+from hptune.failpoints import reach
 from hptune.trial import EpochMetrics, Job, TrialResult, TrialSpec
 from hptune.workers import messages
 from hptune.workers.blas import ONE_THREAD
@@ -70,12 +71,14 @@ class LocalWorkers:
         process = next((p for p in self._processes if p.spec is None), None) or self._start()
         process.spec = spec
         _send(process, messages.encode(spec.to_json()))
+        reach("workers.submitted")
 
     def poll(self, timeout_s: float) -> list[Event]:
         events: list[Event] = []
         for key, _ in self._selector.select(timeout_s):
             process: _Process = key.data
             received = os.read(key.fd, 1 << 18)
+            reach("workers.received")
             if received:
                 self._receive(process, received, events)
             else:
@@ -85,6 +88,7 @@ class LocalWorkers:
     def close(self) -> None:
         for process in self._processes:
             _kill(process)
+        reach("workers.killed")
         for process in self._processes:
             self._reap(process)
         self._processes.clear()
@@ -108,6 +112,7 @@ class LocalWorkers:
         self._processes.append(process)
         assert popen.stdout is not None
         self._selector.register(popen.stdout, selectors.EVENT_READ, process)
+        reach("workers.started")
         _send(process, self._first_line)
         return process
 
@@ -143,6 +148,7 @@ class LocalWorkers:
         self._available_s += _available_s(process)
         _kill(process)
         words = self._reap(process)
+        reach("workers.buried")
         # one that was killed says nothing about the next one; one that ended by itself before it was ready does
         if process.ready_since is not None or process.popen.returncode < 0:
             if process.spec is not None:
