@@ -17,7 +17,7 @@ from rich.console import Console
 from hptune import final_test, loop, stored_config, study, tables
 from hptune.config.study_file import StudyConfig
 from hptune.data.dataset import Dataset
-from hptune.errors import StorageError, StoppedError
+from hptune.errors import StoppedError, StorageError
 from hptune.events import Event
 from hptune.report.live import Display, Progress
 from hptune.report.outcome import Outcome

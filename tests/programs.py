@@ -32,7 +32,7 @@ space:
   learning_rate: {scale: log, low: 1e-5, high: 0.3}
   normalize_inputs: {choices: [true, false]}
   batch_norm: {choices: [true, false]}
-search: {trials: 14, seed: 2, metric: dev_loss, parallel: 2}
+search: {trials: 14, seed: 3, metric: dev_loss, parallel: 2}
 """
 AT_REST = [".lock", "best.npz", "best.yaml", "config.yaml", "curves.csv", "run.db", "trials.csv"]
 TAG = "HPTUNE_TEST_TAG"  # in the environment of a program and of all that it starts
@@ -57,10 +57,13 @@ class Programs:
         self._zygote = subprocess.Popen(
             [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
         )
+        self._running = set()
         self._own = tempfile.TemporaryDirectory()
         self._count = 0
 
     def close(self):
+        for pid in self._running:  # of a test that has failed
+            os.kill(pid, signal.SIGKILL)
         self._zygote.communicate()
         self._own.cleanup()
 
@@ -69,20 +72,33 @@ class Programs:
         self._count += 1
         tag = f"{os.getpid()}-{self._count}"
         files = {kind: f"{self._own.name}/{kind}-{self._count}" for kind in ("output", "trace")}
-        variables = {"HPTUNE_FAILPOINT": f"{orders} trace@{files['trace']}", TAG: tag}
+        os.mkfifo(files["output"])  # no limit of the size of files holds for a pipe
+        reader = os.open(files["output"], os.O_RDONLY | os.O_NONBLOCK)
+        trace = "" if file_size is not None else f"trace@{files['trace']}"
+        variables = {"HPTUNE_FAILPOINT": f"{orders} {trace}", TAG: tag}
         request = {"arguments": list(map(str, arguments)), "place": str(place), "variables": variables}
         request |= {"output": files["output"], "file_size": file_size}
         self._ask(request)
-        return self._answer(), tag, files
+        pid = self._answer()
+        self._running.add(pid)
+        return pid, tag, reader, Path(files["trace"])
+
+    def stops(self, started):
+        """Wait until a command has stopped itself, or ended; whether it has stopped."""
+        self._ask({"wait": started[0], "stops": True})
+        return self._answer()
 
     def end(self, started):
         """Wait for a command; nothing that it started may outlive it by a second."""
-        pid, tag, files = started
-        self._ask({"wait": pid})
+        pid, tag, reader, trace = started
+        self._ask({"wait": pid, "stops": False})
         code = os.waitstatus_to_exitcode(self._answer())
+        self._running.remove(pid)
         assert all(ends(pid) for pid in processes_with(tag)), "a process was left"
-        points = [line.split()[1] for line in content(files["trace"]).splitlines()]
-        return Ended(code, content(files["output"]), points)
+        with open(reader, "rb") as output:
+            text = (output.read() or b"").decode(errors="replace")
+        points = [line.split()[1] for line in trace.read_text().splitlines()] if trace.exists() else []
+        return Ended(code, text, points)
 
     def run(self, place, *arguments, **options):
         return self.end(self.start(place, *arguments, **options))
@@ -92,14 +108,9 @@ class Programs:
         self._zygote.stdin.flush()
 
     def _answer(self):
+        ready, _, _ = select.select([self._zygote.stdout], [], [], TIMEOUT_S)
+        assert ready, "the program hangs"
         return json.loads(self._zygote.stdout.readline())
-
-
-def content(path):
-    path = Path(path)
-    text = path.read_text(errors="replace") if path.exists() else ""
-    path.unlink(missing_ok=True)
-    return text
 
 
 def processes_with(tag):
@@ -126,8 +137,8 @@ def ends(pid, within_s=1.0):
 
 SEARCH = ("search", "toy.yaml")
 ZOOM = ("zoom", "--trials", 4, "--method", "random")
-RETEST = ("retest", "--top", 2, "--seeds", 1)
-COMMANDS = (SEARCH, ZOOM, RETEST)
+RETEST = ("retest", "--top", 3, "--seeds", 2)
+COMMANDS = {"search": SEARCH, "retest": RETEST, "zoom": ZOOM, "retest again": RETEST}
 
 
 def new_place(place, text=STUDY):
@@ -190,10 +201,11 @@ def _child(request):
     """The program, in this process."""
     os.chdir(request["place"])
     os.environ.update(request["variables"])
-    output = os.open(request["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    output = os.open(request["output"], os.O_WRONLY)
     for descriptor in (1, 2):
         os.dup2(output, descriptor)
     os.close(output)
+    sys.stdout, sys.stderr = (open(descriptor, "w", closefd=False) for descriptor in (1, 2))
     if request["file_size"] is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (request["file_size"], resource.RLIM_INFINITY))
     sys.argv = ["hptune", *request["arguments"]]
@@ -202,11 +214,12 @@ def _child(request):
     main()
 
 
-def _fork(request):
+def _fork(request, answers):
     if (pid := os.fork()) != 0:
         return pid
     code = 1
     try:
+        answers.close()
         _child(request)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(bool(end.code))
@@ -216,6 +229,16 @@ def _fork(request):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _wait(request):
+    """Its status; where stops count, too, one that has ended can be waited for again."""
+    if not request["stops"]:
+        return os.waitpid(request["wait"], 0)[1]
+    found = os.waitid(os.P_PID, request["wait"], os.WEXITED | os.WSTOPPED | os.WNOWAIT)
+    if found.si_code == os.CLD_STOPPED:
+        os.waitpid(request["wait"], os.WUNTRACED)  # so that this stop is not seen again
+    return found.si_code == os.CLD_STOPPED
 
 
 def _serve():
@@ -235,7 +258,7 @@ def _serve():
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for line in requests:
         request = json.loads(line)
-        answer = os.waitpid(request["wait"], 0)[1] if "wait" in request else _fork(request)
+        answer = _wait(request) if "wait" in request else _fork(request, answers)
         answers.write(json.dumps(answer).encode() + b"\n")
 
 

@@ -136,6 +136,7 @@ def holder(folder: RunFolder) -> str | None:
 
 def take_lock(folder: RunFolder) -> int:
     """The descriptor of the run's lock, which the kernel frees when this process ends, however it ends."""
+    reach("lock.wanted")
     lock = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     for pause_s in (0.0, 0.02, 0.1):  # a reader that asks whether somebody writes has it for a moment
         time.sleep(pause_s)

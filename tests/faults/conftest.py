@@ -38,18 +38,19 @@ def programs():
 
 @pytest.fixture(scope="session")
 def undisturbed(programs, tmp_path_factory):
-    """A search, a zoom and a retest with 0 workers, by name."""
+    """A search, a retest, a zoom and another retest with 0 workers, by name; the answer changes hands twice."""
     folder = tmp_path_factory.mktemp("undisturbed")
     place, steps = kit.new_place(folder / "place"), {}
-    for command in kit.COMMANDS:
+    for name, command in kit.COMMANDS.items():
         number = kit.n_stages(place)
-        before = shutil.copytree(place, folder / command[0])
+        before = shutil.copytree(place, folder / name)
         ended = programs.run(place, *command, "--workers", 0)
         assert ended.code == 0, ended.output
-        steps[command[0]] = Step(number, command, before, ended, kit.left_by(place))
+        steps[name] = Step(number, command, before, ended, kit.left_by(place))
     trials = steps["search"].left[0]
     assert [row["stage"] for row in trials] == ["search"] * 8 + ["confirm-1"] * 6
     assert "stopped" in {row["status"] for row in trials}
+    assert len({number for step in steps.values() for number, error in step.left[-1] if error is not None}) == 3
     return steps
 
 

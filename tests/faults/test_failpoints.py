@@ -81,7 +81,7 @@ MALFORMED = ["x", "0:kill", "1:", ":kill", "1:kil", "store:1:kill", "1:kill@", "
 
 @pytest.mark.parametrize("orders", MALFORMED)
 def test_what_is_no_order_is_said_before_anything_happens(orders, armed):
-    with pytest.raises(UsageError, match="HPTUNE_FAILPOINT: .*expected"):
+    with pytest.raises(UsageError, match=r"HPTUNE_FAILPOINT: .*expected"):
         armed(orders)
 
 

@@ -71,7 +71,7 @@ def test_a_disk_that_refuses_is_said_and_the_run_goes_on_afterwards(name, progra
 
 @pytest.mark.sweep
 @pytest.mark.parametrize("name", WRITES)
-@pytest.mark.parametrize("command", [command[0] for command in kit.COMMANDS])
+@pytest.mark.parametrize("command", kit.COMMANDS)
 def test_sweep_of_refusals_at_every_write(command, name, programs, undisturbed, finish, tmp_path):
     """About 300 writes: three minutes in all."""
     for n in undisturbed[command].points(name):
@@ -106,7 +106,7 @@ def test_sweep_of_limits_of_the_size_of_files(programs, undisturbed, finish, tmp
     size = 0
     while not survives_size(size, programs, undisturbed, finish, tmp_path):
         size += 1500
-    assert size > 30_000
+    assert size > 10_000
 
 
 @pytest.fixture
