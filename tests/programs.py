@@ -95,7 +95,7 @@ class Programs:
         code = os.waitstatus_to_exitcode(self._answer())
         self._running.remove(pid)
         assert all(ends(pid) for pid in processes_with(tag)), "a process was left"
-        with open(reader, "rb") as output:
+        with os.fdopen(reader, "rb") as output:
             text = (output.read() or b"").decode(errors="replace")
         points = [line.split()[1] for line in trace.read_text().splitlines()] if trace.exists() else []
         return Ended(code, text, points)
@@ -205,7 +205,7 @@ def _child(request):
     for descriptor in (1, 2):
         os.dup2(output, descriptor)
     os.close(output)
-    sys.stdout, sys.stderr = (open(descriptor, "w", closefd=False) for descriptor in (1, 2))
+    sys.stdout, sys.stderr = (os.fdopen(descriptor, "w", closefd=False) for descriptor in (1, 2))
     if request["file_size"] is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (request["file_size"], resource.RLIM_INFINITY))
     sys.argv = ["hptune", *request["arguments"]]

@@ -17,24 +17,23 @@ EPOCHS = 2  # of a trial
 PARTS = 8  # of a sweep
 
 
-def survives(programs, finish, undisturbed_step, place, orders, options=("--workers", 0), running=1):
-    """Kill a command, look as a reader does, go on to the end, compare; whether it was killed."""
-    step = undisturbed_step
+def survives(programs, finish, step, place, orders, n_workers=0):
+    """Kill a command, look as a reader does, go on to the end without workers, compare; whether it was killed."""
     step.start(place)
-    died = programs.run(place, *step.command, *options, orders=orders)
+    died = programs.run(place, *step.command, "--workers", n_workers, orders=orders)
     if died.code == 0:
         return False
     assert died.code == -signal.SIGKILL, died.output
     reads_a_prefix(place, step)
-    resumed = finish(place, step, *options)
+    resumed = finish(place, step, "--workers", 0)
     assert kit.left_by(place) == step.left
     n_epochs = sum(ended.n_epochs() for ended in (died, *resumed))
-    assert n_epochs <= step.ended.n_epochs() + running * EPOCHS, "more than an attempt of each running trial"
+    assert n_epochs <= step.ended.n_epochs() + max(1, n_workers) * EPOCHS, "more than an attempt of each running trial"
     return True
 
 
 def reads_a_prefix(place, step):
-    """What is told of trials that have ended is what will be told of them at the end, and the answer has its weights."""
+    """What is told of trials that have ended is what will be told at the end, and the answer has its weights."""
     for folder in runs.find_all(place / "runs"):
         if (answer := answer_of(store.read(folder))) is not None:
             kept = [path for path in (folder.best_npz, folder.weights_of(answer.weights)) if path.exists()]
@@ -133,8 +132,7 @@ def test_sweep_of_kill_9_of_a_worker_at_every_point(command, programs, undisturb
 @pytest.mark.parametrize("n", [170])
 def test_kill_9_of_the_parent_of_two_workers(n, programs, undisturbed, finish, tmp_path):
     """How many points there are then depends on timing; every n below 250 is reached."""
-    options = ("--workers", 2)
-    assert survives(programs, finish, undisturbed["search"], tmp_path / str(n), f"{n}:kill", options, running=2)
+    assert survives(programs, finish, undisturbed["search"], tmp_path / str(n), f"{n}:kill", n_workers=2)
 
 
 @pytest.mark.sweep
