@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hptune.data import prepared
+from hptune.failpoints import reach
 from hptune.nn import model_file
 from hptune.nn.prediction import predict
 from hptune.store import Snapshot, Store
@@ -38,4 +39,5 @@ def measure(store: Store) -> None:
     ready = replace(model, normalisation=None, target=None)  # inputs and targets are as the network reads them
     found = predict(ready, data.test.x, data.test.y)
     assert found.errors is not None
+    reach("test.measured")
     store.set_test_error(model.trial, model.network.loss.error(found.errors, len(data.test)))

@@ -26,6 +26,7 @@ from hptune.events import (
     TrialEnded,
     TrialStarted,
 )
+from hptune.failpoints import reach
 from hptune.search.plan import SearchPlan
 from hptune.stage_trials import Trials
 from hptune.store import Sitting, Snapshot, Stage, Store
@@ -75,6 +76,7 @@ def run(
             return
         metric = config.search.metric
         trials = agenda.trials_of(snapshot, stage, config, store.scores(metric), epoch_cost)
+        reach("stage.opened")
         yield StageStarted(stage.number, stage.name, stage.origin, stage.n_trials)
         yield from _train(store, workers, _Queue(trials), _Watch(snapshot, stage), metric, stop)
 
@@ -105,6 +107,7 @@ class _Queue:
             if self.ready is None:
                 return None
             spec, self.ready = self.ready, None
+        reach("trial.proposed")
         self.attempts[spec.number] = self.attempts.get(spec.number, 0) + 1
         workers.submit(spec)
         return TrialStarted(spec, self.attempts[spec.number])
@@ -205,6 +208,7 @@ def _train(
             store.append(group, watch.sitting(workers, group))
             yield from group
             group.clear()
+            reach("events.told")
         if is_over:
             return
         if not group:

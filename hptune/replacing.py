@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hptune.errors import StorageError
+from hptune.failpoints import reach
 from hptune.runs import is_alive
 
 
@@ -36,10 +37,14 @@ def replace_file(path: Path, content: str | bytes) -> None:
         draft = place.with_name(f".{place.name}.{os.getpid()}")
         try:
             with draft.open("wb") as file:
+                reach("file.draft")
                 file.write(written)
                 file.flush()
+                reach("file.written")
                 os.fsync(file.fileno())
+            reach("file.synced")
             draft.replace(place)
+            reach("file.replaced")
         finally:
             draft.unlink(missing_ok=True)
     except (OSError, RuntimeError) as error:  # RuntimeError: links that lead to each other
@@ -57,7 +62,9 @@ def remove_folder(path: Path) -> None:
         if path.is_symlink() or path.is_file():
             path.unlink()
         elif path.exists():
+            reach("folder.removing")
             shutil.rmtree(path)
+            reach("folder.removed")
     except OSError as error:
         raise StorageError(f"{path}: cannot be removed: {why(error)}. Remove it, then go on.") from error
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hptune.errors import RunDamagedError, StorageError, UsageError, did_you_mean
+from hptune.failpoints import reach
 
 NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 """What a study or run may be called: it becomes a folder."""
@@ -103,9 +104,13 @@ def create(runs: Path, name: str, fill: Callable[[RunFolder], None]) -> RunFolde
                 shutil.rmtree(stale, ignore_errors=True)
         draft = runs / f"{DRAFT}{os.getpid()}"
         draft.mkdir()
+        reach("run.draft")
         try:
             fill(RunFolder(draft))
-            return RunFolder(_into_place(draft, name))
+            reach("run.filled")
+            folder = RunFolder(_into_place(draft, name))
+            reach("run.placed")
+            return folder
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     except OSError as error:

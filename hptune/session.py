@@ -17,7 +17,7 @@ from hptune import final_test, loop, stored_config, study, tables
 from hptune.config.search_section import SearchSettings
 from hptune.config.study_file import StudyConfig
 from hptune.data.dataset import Dataset
-from hptune.errors import StoppedError
+from hptune.errors import StoppedError, StorageError
 from hptune.events import Event
 from hptune.report.live import Display, Progress
 from hptune.report.outcome import Outcome
@@ -42,6 +42,7 @@ def sitting(folder: RunFolder, config: StudyConfig, dataset: Dataset | None) -> 
 
     Raises:
         StoppedError: a signal came before or after the training.
+        StorageError: something cannot be written; it says how to go on.
 
     """
 
@@ -52,6 +53,10 @@ def sitting(folder: RunFolder, config: StudyConfig, dataset: Dataset | None) -> 
         with _handled_signals(handle), study.data_for_workers(folder, config, dataset):
             del dataset  # from here on it is in the files alone
             yield
+    except StorageError as error:
+        if "hptune resume" in str(error):
+            raise
+        raise StorageError(f"{error} Go on with: hptune resume {folder.path}") from error
     except _Ended as ended:
         raise StoppedError(f"Stopped. Go on with: hptune resume {folder.path}", ended.args[0]) from ended
 

@@ -22,6 +22,7 @@ from hptune import runs as run_folders
 from hptune import store, stored_config
 from hptune.config.study_file import StudyConfig, to_yaml
 from hptune.domains import ONE_MINUS, Real, can_be, show
+from hptune.failpoints import reach
 from hptune.replacing import replace_file
 from hptune.runs import RunFolder
 from hptune.space import SearchSpace
@@ -252,6 +253,7 @@ def write(run: Run) -> None:
     replace_file(folder.curves_csv, to_csv(run.curves))
     if run.best is not None:
         replace_file(folder.best_yaml, _best_yaml(run.best, folder))
+    reach("tables.written")
 
 
 def _best_yaml(best: Best, folder: RunFolder) -> str:

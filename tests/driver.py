@@ -1,16 +1,7 @@
-"""Runs a study of a fake trainer in a folder, and may kill itself at a named point: for tests of kills and resumes.
-
-    python driver.py FOLDER STUDY WORKERS [POINT N]
-
-STUDY is the name of one of STUDIES, POINT "before" or "after" the N-th write to the database; it prints the workers'
-process numbers before it dies.
-"""
+"""Runs a study of a fake trainer in a folder: the name of one of STUDIES, with so many workers."""
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -57,60 +48,13 @@ def open_store(folder, config=None):
     return Store(existing[-1]) if existing else study.create(config or parsed(), Path(folder), FACTS)
 
 
-class Watched:
-    """A store whose every write goes through on_write(store, write), write doing it."""
-
-    def __init__(self, store, on_write):
-        self._store, self._on_write = store, on_write
-
-    def __getattr__(self, name):
-        return getattr(self._store, name)
-
-    def append(self, *arguments):
-        self._on_write(lambda: self._store.append(*arguments))
-
-    def add_stage(self, *arguments):
-        self._on_write(lambda: self._store.add_stage(*arguments))
-
-    def put_stage(self, *arguments):
-        self._on_write(lambda: self._store.put_stage(*arguments))
-
-
-def train(folder, n_workers, name="random", on_write=lambda workers, write: write()):
+def train(folder, n_workers, name="random"):
     text, trainer = STUDIES[name]
     job = Job(f"fake_trainers:{trainer}", "dev_error", {"epochs": 3})
     with (
         open_store(folder, parsed(text)) as store,
         closing(InlineWorker(job) if n_workers == 0 else LocalWorkers(job, n_workers)) as workers,
     ):
-        watched = Watched(store, lambda write: on_write(workers, write))
-        for _ in loop.run(watched, workers, parsed(text), loop.Stop()):
+        for _ in loop.run(store, workers, parsed(text), loop.Stop()):
             pass
     tables.write(tables.load(store.folder.path))
-
-
-def main():
-    folder, name, n_workers, *point = sys.argv[1:]
-    loop.GROUP_S = 0.0  # a write for every poll, so that there are many points to die at
-    count = 0
-
-    def on_write(workers, write):
-        nonlocal count
-        count += 1
-        is_due = point and count == int(point[1])
-        if is_due and point[0] == "before":
-            die(workers)
-        write()
-        if is_due and point[0] == "after":
-            die(workers)
-
-    train(folder, int(n_workers), name, on_write)
-
-
-def die(workers):
-    print(*getattr(workers, "pids", {}).values(), flush=True)
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    main()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
@@ -22,11 +19,6 @@ from hptune.store.best_weights import BestWeights
 from hptune.trial import Kind, Origin, Status, TrialResult, TrialSpec
 
 AT_REST = {".lock", "config.yaml", "run.db", "best.npz"}
-
-
-def drive(folder, n_workers, *step):
-    command = [sys.executable, weights_driver.__file__, str(folder), str(n_workers), *map(str, step)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -142,54 +134,6 @@ def test_weights_that_may_become_the_best_survive_between_sittings_and_others_do
 
 def test_the_bytes_are_the_same_with_any_number_of_workers(undisturbed_to_the_end, tmp_path):
     assert left_by(weights_driver.all_stages(tmp_path, 3)) == undisturbed_to_the_end
-
-
-def leads(folder):
-    """Whether best.npz, if it is there, and the drafts hold the answer of what is stored."""
-    answer = answer_of(store.read(folder))
-    if answer is None:
-        return not folder.best_npz.exists()
-    places = [folder.best_npz, folder.weights_of(answer.weights)]
-    return answer.weights in [model_file.load(place).trial for place in places if place.exists()]
-
-
-@pytest.mark.parametrize(("n_workers", "steps"), [(0, (75,)), (2, (9,))])
-def test_kill_9_at_a_step_then_resume_gives_the_same_bytes(n_workers, steps, undisturbed_to_the_end, tmp_path):
-    for step in steps:
-        assert survive(tmp_path / str(step), n_workers, step, undisturbed_to_the_end)
-
-
-def survive(place, n_workers, step, undisturbed):
-    """Kill at a step, look, resume, compare; whether it got to that step."""
-    died = drive(place, n_workers, step)
-    if died.returncode == 0:
-        return False
-    assert died.returncode == -signal.SIGKILL, died.stderr
-    assert all(map(leads, runs.find_all(place)))  # the first step is before it appears
-    resumed = drive(place, n_workers)
-    assert resumed.returncode == 0, resumed.stderr
-    (folder,) = runs.find_all(place)
-    assert left_by(folder) == undisturbed
-    return True
-
-
-@pytest.mark.sweep
-@pytest.mark.parametrize(
-    ("n_workers", "first", "stride"), [*((0, first, 32) for first in range(1, 33)), (1, 1, 31), (2, 1, 31), (2, 16, 31)]
-)
-def test_sweep_of_kills_at_every_step(n_workers, first, stride, undisturbed_to_the_end, tmp_path):
-    step = first
-    while survive(tmp_path / str(step), n_workers, step, undisturbed_to_the_end):
-        step += stride
-        assert step < 500
-    assert step > 100
-
-
-@pytest.mark.sweep
-def test_kills_one_after_the_other_in_the_same_run(undisturbed_to_the_end, tmp_path):
-    while drive(tmp_path, 0, 25).returncode == -signal.SIGKILL:
-        assert all(map(leads, runs.find_all(tmp_path)))
-    assert left_by(runs.find_all(tmp_path)[0]) == undisturbed_to_the_end
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
 import driver
 import pytest
-from processes import ended_within
 
 from hptune import loop, runs, store, study, tables
 from hptune.errors import DataError, RunInUseError, UsageError
@@ -28,11 +25,6 @@ def table_texts(folder):
     return [table.drop(columns="seconds").to_csv(index=False) for table in (loaded.trials, loaded.curves)]
 
 
-def drive(folder, n_workers, *point, name="random"):
-    command = [sys.executable, driver.__file__, str(folder), name, str(n_workers), *map(str, point)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-
-
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed")
@@ -46,22 +38,6 @@ def undisturbed(tmp_path_factory):
 @pytest.mark.parametrize("n_workers", [0, 1, 2, 4])
 def test_the_tables_are_the_same_with_any_number_of_workers(n_workers, tmp_path, undisturbed):
     driver.train(tmp_path, n_workers)
-    assert table_texts(tmp_path) == undisturbed
-
-
-@pytest.mark.parametrize("point", ["before", "after"])
-@pytest.mark.parametrize("n_workers", [0, 2])
-def test_kill_9_of_the_parent_at_any_write_then_resume_gives_the_same_tables(n_workers, point, tmp_path, undisturbed):
-    """Kill at the n-th write for n = 1, 2, 3 ...; then, in the same run, at the n-th after the resume, and so on."""
-    n = 1
-    while (died := drive(tmp_path, n_workers, point, n)).returncode == -signal.SIGKILL:
-        assert all(ended_within(int(pid), 1) for pid in died.stdout.split())
-        snapshot = store.read(runs.find_all(tmp_path)[-1])
-        assert len({result.number for result in snapshot.results}) == len(snapshot.results)
-        n += 1
-        assert n < 60
-    assert died.returncode == 0, died.stderr
-    assert n > 2  # how many events a write holds depends on timing, that there are several does not
     assert table_texts(tmp_path) == undisturbed
 
 
@@ -82,44 +58,6 @@ def test_a_search_from_coarse_to_fine_is_the_same_with_any_number_of_workers(
 ):
     driver.train(tmp_path, n_workers, "closing in")
     assert table_texts(tmp_path) == undisturbed_closing_in
-
-
-def test_kill_9_of_the_parent_of_a_search_from_coarse_to_fine(tmp_path, undisturbed_closing_in):
-    """Again and again in the same run. How many events a write holds, and so how many there are, depends on timing."""
-    ends = [drive(tmp_path, 2, "before", n, name="closing in").returncode for n in (5, 30)]
-    assert ends[0] == -signal.SIGKILL
-    assert set(ends) <= {-signal.SIGKILL, 0}
-    assert drive(tmp_path, 1, name="closing in").returncode == 0
-    assert table_texts(tmp_path) == undisturbed_closing_in
-
-
-@pytest.mark.sweep
-@pytest.mark.parametrize("n_workers", [0, 2])
-def test_sweep_of_kills_of_a_search_from_coarse_to_fine(n_workers, tmp_path, undisturbed_closing_in):
-    """At every write, each in a fresh run that goes on with another number of workers."""
-    for n in range(1, 300):
-        folder = tmp_path / str(n)
-        if drive(folder, n_workers, "before", n, name="closing in").returncode == 0:
-            assert n > 20
-            break
-        assert drive(folder, 2 - n_workers, name="closing in").returncode == 0
-        assert table_texts(folder) == undisturbed_closing_in
-    else:
-        pytest.fail("no run got through")
-
-
-@pytest.mark.sweep
-@pytest.mark.parametrize("n_workers", [0, 1, 2, 4])
-@pytest.mark.parametrize("point", ["before", "after"])
-def test_sweep_of_kills_each_in_a_fresh_run(n_workers, point, tmp_path, undisturbed):
-    for n in range(1, 40):
-        folder = tmp_path / str(n)
-        if drive(folder, n_workers, point, n).returncode == 0:
-            break
-        assert drive(folder, n_workers).returncode == 0
-        assert table_texts(folder) == undisturbed
-    else:
-        pytest.fail("no run got through")
 
 
 def new_store(folder):

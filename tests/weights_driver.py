@@ -1,16 +1,7 @@
-"""Runs with the built-in network in a folder, and may kill itself at a named step: for tests of best.npz.
-
-    python weights_driver.py FOLDER WORKERS [N]
-
-A run searches and confirms, is tested again, zoomed and tested again. N counts every write to the database and every
-file that becomes best.npz or is deleted, each before and after.
-"""
+"""Runs with the built-in network in a folder: a search and its confirmation, a retest, a zoom and a retest."""
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -91,39 +82,3 @@ def all_stages(folder, n_workers):
                 study.add_stage(store, following(store.snapshot()))
                 sitting(store, n_workers)
     return store.folder
-
-
-def die_at(n):
-    """Kill this process at the n-th step."""
-    count = 0
-
-    def step():
-        nonlocal count
-        count += 1
-        if count == n:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def watched(place, name, is_meant=lambda *_: True):
-        old = getattr(place, name)
-
-        def both(*arguments, **options):
-            is_step = is_meant(*arguments)
-            if is_step:
-                step()
-            result = old(*arguments, **options)
-            if is_step:
-                step()
-            return result
-
-        setattr(place, name, both)
-
-    for name in ("append", "add_stage", "set_test_error"):
-        watched(Store, name)
-    for name in ("replace", "unlink"):
-        watched(Path, name, lambda path, *_: ".weights" in path.parts)
-
-
-if __name__ == "__main__":
-    loop.GROUP_S = 0.0  # a write for every poll, so that there are many steps to die at
-    die_at(int(sys.argv[3]) if len(sys.argv) > 3 else 0)
-    all_stages(sys.argv[1], int(sys.argv[2]))

@@ -9,7 +9,7 @@ import sys
 
 import click
 
-from hptune import __version__
+from hptune import __version__, failpoints
 from hptune.cli.checking import check, schema
 from hptune.cli.options import discard, refuse_repeated, tell
 from hptune.cli.predicting import predict
@@ -71,6 +71,7 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # an ASCII terminal gets question marks, not a traceback
     try:
+        failpoints.arm()
         code = cli.main(standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:

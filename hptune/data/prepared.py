@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from hptune.data.dataset import Dataset, Normalisation, Subset, TargetScale, normalise
 from hptune.errors import DataError
+from hptune.failpoints import reach
 from hptune.trial import Value
 
 DESCRIPTION = "dataset.json"
@@ -36,9 +37,12 @@ def write(folder: Path, dataset: Dataset, *, normalized: bool) -> None:
     if ready.target is not None:
         description["target"] = [ready.target.mean, ready.target.deviation]
     folder.mkdir(parents=True)
+    reach("data.folder")
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
+        reach("data.array")
     (folder / DESCRIPTION).write_text(json.dumps(description), encoding="utf-8")
+    reach("data.written")
 
 
 def forms(train: Mapping[str, Value]) -> tuple[bool, ...]:

@@ -18,6 +18,7 @@ from typing import Self
 
 from hptune.errors import HptuneError, StorageError
 from hptune.events import Event, StageStarted, TrialEnded
+from hptune.failpoints import reach
 from hptune.replacing import remove_folder
 from hptune.runs import RunFolder
 from hptune.search.ranking import ranked
@@ -41,6 +42,7 @@ class BestWeights:
         self._settle()  # what an earlier sitting left
         with _errors(self._folder):
             self._folder.weights.mkdir(exist_ok=True)
+            reach("weights.folder")
         return self
 
     def __exit__(
@@ -88,11 +90,15 @@ class BestWeights:
 
     def _promote(self, number: int) -> None:
         with _errors(self._folder), contextlib.suppress(FileNotFoundError):  # not every trainer keeps weights
+            reach("weights.promoting")
             self._folder.weights_of(number).replace(self._folder.best_npz)
+            reach("weights.promoted")
 
     def _delete(self, number: int) -> None:
         with _errors(self._folder):
+            reach("weights.deleting")
             self._folder.weights_of(number).unlink(missing_ok=True)
+            reach("weights.deleted")
 
     def _settle(self) -> None:
         """Bring best.npz up to what is stored, which may be more than has been seen."""

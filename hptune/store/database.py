@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hptune.errors import HptuneError, RunDamagedError, StorageError
-from hptune.runs import RunFolder
+from hptune.failpoints import reach
+from hptune.runs import DRAFT, RunFolder
 from hptune.store import formats, lock
 from hptune.store.rows import UnsoundError
 
@@ -24,7 +25,9 @@ COPIES = 5  # attempts at copying what somebody may just have begun to write to
 def create(folder: RunFolder) -> None:
     """Make the database of a new run."""
     with errors(folder.path), contextlib.closing(sqlite3.connect(folder.database, isolation_level=None)) as connection:
+        reach("database.creating")
         formats.create(connection)
+        reach("database.created")
 
 
 def connect(folder: RunFolder) -> sqlite3.Connection:
@@ -36,7 +39,9 @@ def connect(folder: RunFolder) -> sqlite3.Connection:
     connection = sqlite3.connect(folder.database, isolation_level=None)
     try:
         found = formats.of(folder.path, connection)
+        reach("database.opened")
         connection.execute("PRAGMA journal_mode = WAL")
+        reach("database.logging")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA fullfsync = ON")  # macOS: fsync alone leaves data in the drive's cache
         if found < formats.VERSION:
@@ -143,10 +148,14 @@ def errors(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorname", "").startswith(DAMAGE) or str(error).startswith(NO_TEXT):
             raise damaged(path, error) from error
-        what = f"{path}: cannot write or read run.db ({error})"
-        raise StorageError(f"{what}. Free space or rights, then: hptune resume {path}") from error
+        raise _refused(path, error) from error
     except OSError as error:
-        raise StorageError(f"{path}: {error.strerror}") from error
+        raise _refused(path, error.strerror) from error
+
+
+def _refused(path: Path, why: object) -> StorageError:
+    then = "try again" if path.name.startswith(DRAFT) else f"hptune resume {path}"
+    return StorageError(f"{path}: cannot write or read run.db ({why}). Free space or rights, then: {then}")
 
 
 @contextlib.contextmanager

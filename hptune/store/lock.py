@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hptune.errors import RunInUseError, StorageError
+from hptune.failpoints import reach
 from hptune.runs import RunFolder, is_alive
 
 PAUSES_S = (0.0, 0.02, 0.1, 0.2)  # before another try: a reader that asks who writes has the lock for a moment
@@ -28,6 +29,7 @@ def take(folder: RunFolder) -> int:
         StorageError: the file system does not lock, or the lock is not ours to write.
 
     """
+    reach("lock.wanted")
     try:
         lock = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
@@ -42,6 +44,7 @@ def take(folder: RunFolder) -> int:
     except BaseException:
         os.close(lock)
         raise
+    reach("lock.taken")
     return lock
 
 

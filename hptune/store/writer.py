@@ -19,6 +19,7 @@ from typing import Any, Self
 from hptune import runs
 from hptune.errors import StorageError
 from hptune.events import AttemptLost, EpochEnded, Event, SpaceExtended, StageEnded, TrialEnded, TrialStarted
+from hptune.failpoints import reach
 from hptune.runs import RunFolder
 from hptune.store import curves, database, formats, lock, rows, snapshot
 from hptune.store.snapshot import Sitting, Snapshot, Stage, StoredTrial
@@ -61,9 +62,12 @@ class Store:
         # a run at rest is one file that can be copied; with a reader at work it stays in WAL mode, which is as well
         with contextlib.suppress(sqlite3.Error, StorageError):
             self._require_place()
+            reach("database.closing")
             self._connection.execute("PRAGMA busy_timeout = 0")
             self._connection.execute("PRAGMA journal_mode = DELETE")
+            reach("database.merged")
         self._connection.close()
+        reach("database.closed")
         os.close(self._lock)
 
     def add_facts(self, facts: Mapping[str, Any]) -> None:
@@ -158,7 +162,10 @@ class Store:
         with database.errors(self.folder.path):
             self._require_place()
             with formats.transaction(self._connection):
+                reach("store.begun")
                 yield self._connection
+                reach("store.commit")
+            reach("store.committed")
 
     def _require_place(self) -> None:
         """Writing to a file that was moved away or deleted would lose what is written."""

@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Callable, Generator
 
 from hptune.errors import HptuneError
+from hptune.failpoints import reach
 from hptune.trial import METRICS, DivergedError, EpochMetrics, FinalCheck, Job, Status, TrialResult, TrialSpec
 
 Train = Callable[[TrialSpec], Generator[EpochMetrics, None, FinalCheck]]
@@ -61,6 +62,7 @@ def attempt(train: Train, spec: TrialSpec, job: Job) -> Generator[EpochMetrics |
         epochs = metrics.epoch
         score = float(getattr(metrics, job.metric))
         best = min(best or (score, epochs), (score, epochs))
+        reach("trial.epoch")
         yield metrics
         if best[0] > bars.get(epochs, math.inf):
             status = Status.STOPPED
@@ -71,6 +73,7 @@ def attempt(train: Train, spec: TrialSpec, job: Job) -> Generator[EpochMetrics |
         status, reason = Status.FAILED, "the training ended without a single epoch"
     has_score = status in (Status.COMPLETED, Status.STOPPED)
     score_and_epoch = best if has_score and best else (None, None)
+    reach("trial.ended")
     yield TrialResult(
         number=spec.number,
         status=status,

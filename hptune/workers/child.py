@@ -18,7 +18,7 @@ import time
 from typing import BinaryIO
 
 import hptune
-from hptune import trainers
+from hptune import failpoints, trainers
 from hptune.errors import HptuneError
 from hptune.trial import EpochMetrics, Job, TrialSpec
 from hptune.workers import memory, messages
@@ -47,27 +47,31 @@ def main(most_memory: int) -> None:
 
 
 def _work(lines: queue.SimpleQueue[bytes], stop: threading.Event, out: BinaryIO) -> None:
+    failpoints.arm(worker=True)
     job = Job.from_json(json.loads(lines.get()))
     train = trainers.prepare(job)  # NumPy is loaded here
+    failpoints.reach("worker.booted")
     out.write(messages.encode_ready(messages.Ready(_blas_threads())))
     out.flush()
     sent = time.monotonic()
     while True:
         spec = TrialSpec.from_json(json.loads(lines.get()))
+        failpoints.reach("worker.told")
         rungs = {epoch for epoch, _ in spec.bars}
         with contextlib.closing(trainers.attempt(train, spec, job)) as training:
             for item in training:
                 out.write(messages.encode_training(item))
+                failpoints.reach("worker.tells")
                 if isinstance(item, EpochMetrics):
                     if stop.is_set():
                         return
                     now = time.monotonic()
-                    if (
-                        item.epoch in rungs or now - sent >= FLUSH_S
-                    ):  # others may wait for it; nothing else may get a turn
+                    # others may wait for it; and where the training keeps Python's lock, nothing else gets a turn
+                    if item.epoch in rungs or now - sent >= FLUSH_S:
                         out.flush()
                         sent = now
         out.flush()
+        failpoints.reach("worker.ended")
 
 
 def _blas_threads() -> int:

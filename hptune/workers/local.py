@@ -17,6 +17,7 @@ import hptune
 from hptune import trainers, wording
 from hptune.errors import HptuneError
 from hptune.events import AttemptLost, EpochEnded, Event, Notice, TrialEnded
+from hptune.failpoints import reach
 from hptune.trial import EpochMetrics, Job, Status, TrialResult, TrialSpec
 from hptune.workers import memory, messages
 from hptune.workers.limits import Limits, ObservedClock
@@ -83,6 +84,7 @@ class LocalWorkers:
             if process not in self._processes:  # buried a moment ago
                 continue
             received = os.read(key.fd, 1 << 18)
+            reach("workers.received")
             if is_error:
                 if received:
                     process.hear(received)
@@ -113,6 +115,7 @@ class LocalWorkers:
         self._waiting.clear()
         for process in self._processes:
             process.kill()
+        reach("workers.killed")
         while self._processes:
             self._reap(self._processes[-1])
         self._selector.close()
@@ -127,6 +130,7 @@ class LocalWorkers:
             if idle is None:
                 return
             idle.begin(self._waiting.pop(0), self._now)
+            reach("workers.submitted")
 
     def _start(self, n_living: int) -> Process | None:
         """A new worker; None where the system has no room for one more than there are."""
@@ -139,6 +143,7 @@ class LocalWorkers:
             self._n = n_living
             return None
         self._processes.append(started)
+        reach("workers.started")
         for descriptor, is_error in zip(started.descriptors, (False, True), strict=True):
             self._selector.register(descriptor, selectors.EVENT_READ, (started, is_error))
         started.send(self._first_line)
@@ -243,6 +248,7 @@ class LocalWorkers:
             except subprocess.TimeoutExpired:
                 process.kill("closed its output")
         code = self._reap(process)
+        reach("workers.buried")
         spec, words = process.spec, process.how_it_ended(code)
         if process.verdict is not None:
             events.append(TrialEnded(process.verdict))
