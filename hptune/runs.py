@@ -92,12 +92,8 @@ def create(runs: Path, name: str, fill: Callable[[RunFolder], None]) -> RunFolde
         StorageError: the folder cannot be made.
 
     """
-    if (run := _run_around(runs)) is not None:
-        raise StorageError(f"{runs}: lies in the run {run}: a run cannot hold others. Choose another with --runs.")
-    if os.path.lexists(runs) and not runs.is_dir():
-        what = "is a link that leads nowhere" if runs.is_symlink() else "is a file, not a folder"
-        raise StorageError(f"{runs}: cannot make a run folder here: it {what}. Choose another with --runs.")
     try:
+        _require_room_for_runs(runs)
         runs.mkdir(parents=True, exist_ok=True)
         for stale in runs.glob(f"{DRAFT}*"):
             if not is_alive(stale.name.removeprefix(DRAFT)):  # its maker was killed
@@ -116,6 +112,14 @@ def create(runs: Path, name: str, fill: Callable[[RunFolder], None]) -> RunFolde
     except OSError as error:
         what = f"{runs}: cannot make a run folder here: {error.strerror}"
         raise StorageError(f"{what}. Choose another with --runs.") from error
+
+
+def _require_room_for_runs(runs: Path) -> None:
+    if (run := _run_around(runs)) is not None:
+        raise StorageError(f"{runs}: lies in the run {run}: a run cannot hold others. Choose another with --runs.")
+    if os.path.lexists(runs) and not runs.is_dir():
+        what = "is a link that leads nowhere" if runs.is_symlink() else "is a file, not a folder"
+        raise StorageError(f"{runs}: cannot make a run folder here: it {what}. Choose another with --runs.")
 
 
 def _run_around(runs: Path) -> Path | None:

@@ -177,9 +177,9 @@ def left_by(place):
 
 def locked_by(folder):
     from hptune import runs
-    from hptune.store import database
+    from hptune.store import lock
 
-    if (who := database.holder(runs.RunFolder(folder))) is not None:
+    if (who := lock.holder(runs.RunFolder(folder))) is not None:
         yield who
 
 
