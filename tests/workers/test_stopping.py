@@ -36,7 +36,7 @@ def actors(monkeypatch):
 def until(workers, is_enough):
     """The events until there are enough."""
     events = []
-    for _ in range(2000):
+    for _ in range(300):
         if is_enough(events):
             return events
         events += workers.poll(0.1)
