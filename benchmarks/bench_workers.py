@@ -33,7 +33,7 @@ os.environ.update(blas.environment())  # before NumPy is loaded, as the command 
 
 from rich.console import Console
 
-from hptune import session, study, study_data
+from hptune import loop, session, study, study_data
 from hptune.config import study_file
 from hptune.events import EpochEnded, Event, TrialEnded
 
@@ -44,7 +44,7 @@ TICKS = os.sysconf("SC_CLK_TCK")  # a second
 
 @dataclass
 class Watch:
-    """Stands in for study.run and notes when its events come."""
+    """Stands in for loop.run and notes when its events come."""
 
     on_trial: Callable[[], object]
     began: float = field(default_factory=time.perf_counter)
@@ -61,7 +61,7 @@ class Watch:
             if isinstance(event, EpochEnded):
                 if not self.first:
                     self.first, parent, workers = now, time.process_time(), sum(map(processor_s, children()))
-                self.epochs += now - self.first > study.GROUP_S / 2  # the first group tells of the time before it
+                self.epochs += now - self.first > loop.GROUP_S / 2  # the first group tells of the time before it
             elif isinstance(event, TrialEnded):
                 self.last, self.parent_s = now, time.process_time() - parent
                 self.workers_s = sum(map(processor_s, children())) - workers
@@ -70,7 +70,12 @@ class Watch:
 
 
 def children() -> list[int]:
-    return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+    """The workers: below every child of this process, a guardian, there is one."""
+    return [worker for guardian in below(os.getpid()) for worker in below(guardian)]
+
+
+def below(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def processor_s(pid: int) -> float:
@@ -87,10 +92,10 @@ def search(workers: int, settings: dict[str, int], on_trial: Callable[[], object
     """One search as the command does it, on a screen that nobody sees."""
     overrides = [study_file.Override(key, str(value), "bench") for key, value in settings.items()]
     config = study_file.load(DIGITS, overrides)
-    watch, run, dataset = Watch(on_trial), study.run, study_data.load(config)
+    watch, run, dataset = Watch(on_trial), loop.run, study_data.load(config)
     with (
         tempfile.TemporaryDirectory() as folder,
-        mock.patch.object(study, "run", lambda *arguments: watch.events(run, *arguments)),
+        mock.patch.object(loop, "run", lambda *arguments: watch.events(run, *arguments)),
         study.create(config, Path(folder), study.data_facts(dataset)) as store,
         study.data_for_workers(store.folder, config, dataset),
     ):

@@ -25,7 +25,7 @@ from hptune.workers.process import Process, start
 
 MAX_BOOTS = 3  # consecutive workers that ended by themselves before they were ready
 BOOT_S = 300.0  # from the start of a worker until it is ready: NumPy and the data may come over a slow network
-LOOK_S = 0.5  # the longest between two looks at the limits
+LONGEST_S, SHORTEST_S = 0.5, 0.1  # between two looks at the limits
 TERM_S = 2.0  # from SIGTERM to SIGKILL
 MEMORY_S = 0.2  # the shortest between two looks at a worker's memory
 GROWTH = 300_000_000  # bytes that a worker may grow by: loky's number (loky/process_executor.py)
@@ -43,7 +43,7 @@ class LocalWorkers:
         self._n = n
         self._limits = limits or Limits()
         self._clock = ObservedClock(clock)
-        self._now = self._clock.look()
+        self._now = self._looked = self._clock.look()
         self._processes: list[Process] = []
         self._waiting: list[TrialSpec] = []  # for a worker
         self._notices: list[Event] = []  # to be told at the next poll
@@ -77,7 +77,7 @@ class LocalWorkers:
 
     def poll(self, timeout_s: float) -> list[Event]:
         events, self._notices = self._notices, []
-        ready = self._selector.select(0 if events else min(timeout_s, LOOK_S))
+        ready = self._selector.select(0 if events else min(timeout_s, LONGEST_S))
         self._now = self._clock.look()
         for key, _ in ready:
             process, is_error = key.data
@@ -94,8 +94,10 @@ class LocalWorkers:
                 self._receive(process, received, events)
             else:
                 self._bury(process, events)
-        for process in self._processes:
-            self._look_at(process)
+        if self._now - self._looked >= SHORTEST_S:
+            self._looked = self._now
+            for process in self._processes:
+                self._look_at(process)
         self._hand_out()
         return events
 
@@ -235,10 +237,15 @@ class LocalWorkers:
 
     def _explained(self, result: TrialResult) -> TrialResult:
         """Where a limit of ours was in the way, its reason says so."""
-        if self._limits.memory is None or not trainers.lacked_memory(result):
+        if not trainers.lacked_memory(result):
             return result
-        allowed = f"search.worker_memory allows {wording.size(self._limits.memory)}"
-        return replace(result, reason=f"{result.reason}; {allowed}: raise it, or search smaller networks and batches")
+        return replace(result, reason=result.reason + self._memory_advice())
+
+    def _memory_advice(self) -> str:
+        if self._limits.memory is None:
+            return ""
+        allowed = wording.size(self._limits.memory)
+        return f"; search.worker_memory allows {allowed}: raise it, or search smaller networks and batches"
 
     def _bury(self, process: Process, events: list[Event]) -> None:
         """Remove a worker that has died; its trial is lost, or given to another if it never got to it."""
@@ -254,18 +261,18 @@ class LocalWorkers:
             events.append(TrialEnded(process.verdict))
         elif process.ready_since is None and (process.why or code >= 0) and not self._is_stopped:
             # one that was killed says nothing about the next one; one that ended by itself before it was ready does
-            self._see_failed_boot(words)
+            self._see_failed_boot(process, words)
             if spec is not None:
                 self._waiting.insert(0, spec)
         elif spec is not None and not (self._is_stopped and code == 0):  # ends that were asked for lose nothing
-            events.append(AttemptLost(spec, f"its worker process {words}"))
+            advice = self._memory_advice() if process.lacked_memory else ""
+            events.append(AttemptLost(spec, f"its worker process {words}{advice}"))
 
-    def _see_failed_boot(self, words: str) -> None:
-        most = self._limits.memory
-        if most is not None and any(sign in words.lower() for sign in ("memory", "allocate")):
+    def _see_failed_boot(self, process: Process, words: str) -> None:
+        if self._limits.memory is not None and process.lacked_memory:
             raise HptuneError(
-                f"search.worker_memory: {wording.size(most)} are too little for a worker to start; raise it. "
-                f"The worker {words}"
+                f"search.worker_memory: {wording.size(self._limits.memory)} are too little for a worker to start; "
+                f"raise it. The worker {words}"
             )
         self._failed_boots += 1
         if self._failed_boots == MAX_BOOTS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -99,6 +100,11 @@ class Process:
     def hear(self, received: bytes) -> None:
         """Keep the end of what it has written to standard error."""
         self.words = (self.words + received)[-MAX_WORDS:]
+
+    @property
+    def lacked_memory(self) -> bool:
+        """Whether its last words speak of that: those of Python, the C library, and OpenBLAS."""
+        return re.search(rb"MemoryError|annot allocate memory|emory allocation|new thread", self.words) is not None
 
     def how_it_ended(self, code: int) -> str:
         """In words, with its last ones."""

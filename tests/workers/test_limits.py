@@ -232,6 +232,18 @@ def test_a_limit_in_which_no_worker_can_start_is_named():
         finish(workers, SPECS[0])
 
 
+def test_a_worker_that_ends_for_lack_of_memory_names_the_limit(actors, clock):
+    with closing(LocalWorkers(Job("", "dev_error"), 1, Limits(memory=512_000_000), clock)) as workers:
+        workers.submit(SPECS[0])
+        actors[0].boot()
+        workers.poll(0)
+        os.write(actors[0]._error, b"OpenBLAS error: Memory allocation still failed after 10 retries, giving up.\n")
+        actors[0].die(1)
+        (lost,) = [event for event in workers.poll(0) if isinstance(event, AttemptLost)]
+        assert "ended with exit code 1; its last words:\nOpenBLAS error" in lost.reason
+        assert "giving up.; search.worker_memory allows 512 MB: raise it" in lost.reason
+
+
 @pytest.mark.skipif(memory.own(os.getpid()) is None, reason="nothing tells a process's memory here")
 @pytest.mark.parametrize(("n_bytes", "is_replaced"), [(400_000_000, True), (1_000_000, False)])
 def test_a_worker_that_has_grown_is_replaced(n_bytes, is_replaced, clock):

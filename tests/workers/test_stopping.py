@@ -36,7 +36,7 @@ def actors(monkeypatch):
 def until(workers, is_enough):
     """The events until there are enough."""
     events = []
-    for _ in range(2000):
+    for _ in range(300):
         if is_enough(events):
             return events
         events += workers.poll(0.1)
@@ -168,6 +168,28 @@ def test_with_room_for_some_workers_only_the_search_goes_on_with_those(actors, m
         actors[1].end(2)  # the trial that had waited
         assert [event.result.number for event in workers.poll(0)] == [2]
         assert (workers.n_busy, workers.n_idle) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "is_advised"),
+    [
+        (b"OpenBLAS blas_thread_init: pthread_create failed for thread 1 of 2: Resource temporarily unavailable", True),
+        (b"RuntimeError: can't start new thread", True),
+        (b"ImportError: no library here", False),
+    ],
+)
+def test_boots_that_fail_for_a_limit_of_the_account_name_it(actors, words, is_advised):
+    with closing(LocalWorkers(job(""), 1)) as workers:
+        workers.submit(SPECS[0])
+        for actor in (0, 1):
+            actors[actor].die(1)
+            assert workers.poll(0) == []
+        os.write(actors[2]._error, words)
+        actors[2].die(1)
+        with pytest.raises(HptuneError, match="cannot start: the last of 3 ended with exit code 1") as caught:
+            workers.poll(0)
+    assert words.decode() in str(caught.value)
+    assert ("(ulimit -u)" in str(caught.value)) is is_advised
 
 
 def test_without_descriptors_no_worker_starts_and_none_is_left_open():

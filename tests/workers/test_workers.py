@@ -131,7 +131,7 @@ def test_a_training_without_epochs_has_failed():
 
 
 DEATHS = {
-    "sigkill": "killed by signal 9 (SIGKILL, perhaps for lack of memory; ",
+    "sigkill": "killed by signal 9 (SIGKILL, perhaps for lack of memory",
     "segfault": "killed by signal 11 (SIGSEGV)",
     "exit 0": "ended with exit code 0",
     "exit 3": "ended with exit code 3",
