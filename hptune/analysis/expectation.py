@@ -74,7 +74,8 @@ def expectation(
         math.inf if plan.budget.epochs is None else plan.budget.epochs / (epochs * share),
         math.inf if plan.budget.time_s is None else plan.budget.time_s / searched_s,
     )
-    trials, confirmed = min(limits), plan.confirm * REPLICATES
+    trials = min(limits)
+    confirmed = min(plan.confirm, trials) * REPLICATES
     seconds = START_S + trials * searched_s + confirmed * (training_s / at_once + TRIAL_S)
     whole = config.search.time_s
     all_epochs = (trials * share + confirmed) * epochs
@@ -86,7 +87,7 @@ def expectation(
         n_workers,
         trials + confirmed,
         all_epochs,
-        seconds if whole is None else min(seconds, whole + START_S),
+        seconds if whole is None else min(seconds, whole),
         all_epochs * EPOCH_BYTES + (trials + confirmed) * TRIAL_BYTES + prepared + weights,
         prepared + max(n_workers, 1) * (WORKER_BYTES + COPIES * max(sizes)),
     )

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from hptune.analysis.expectation import Expectation
 from hptune.analysis.preview import Preview
 from hptune.config.study_file import StudyConfig
-from hptune.domains import LINEAR, LOG, ONE_MINUS, Choice, Real, is_number, same, show
+from hptune.domains import LINEAR, LOG, ONE_MINUS, Choice, Real, is_number, show
+from hptune.effects import origin
 from hptune.levels import Grid, LogInteger
 from hptune.machine import Machine
-from hptune.nn.hyperparameters import DEFAULTS
 from hptune.notations import FACTORS
 from hptune.search.bars import rungs
 from hptune.search.plan import SearchPlan
@@ -147,7 +147,7 @@ def _about_epochs(config: StudyConfig, plan: SearchPlan) -> Iterator[str]:
     for name, effect in does.items():
         key, values = _values(config, name)
         if late := [value for value in values if is_number(value) and value >= most and most > 1]:
-            yield f"{key}: {_said(name, late)} {effect}, for {never}: write less than {most}."
+            yield f"{key}: {_said(key, late)} {effect}, for {never}: write less than {most}."
     key, values = _values(config, "learning_rate_factors")
     epochs = [epoch for text in values for epoch, _ in FACTORS.parse(text) if epoch >= most]
     if epochs:
@@ -165,12 +165,13 @@ def _about_batches(config: StudyConfig, n_train: int) -> Iterator[str]:
     key, values = _values(config, "batch_size")
     if large := [value for value in values if is_number(value) and value > n_train]:
         there = f"more than the {counted(n_train, 'example')} of train"
-        yield f"{key}: {_said('batch_size', large)} is {there}, and means all of them: write less, or full."
+        yield f"{key}: {_said(key, large)} is {there}, and means all of them: write less, or full."
 
 
-def _said(name: str, values: Sequence[Value]) -> str:
-    """Values in words, with a mark for one that nobody has written."""
-    default = " (its default)" if len(values) == 1 and same(values[0], DEFAULTS[name]) else ""
+def _said(key: str, values: Sequence[Value]) -> str:
+    """Values in words, with a mark for one that nobody may have written."""
+    section, _, name = key.partition(".")
+    default = origin(name, values[0]) if section == "train" else ""
     return " or ".join(show(value) for value in values) + default
 
 
