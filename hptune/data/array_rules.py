@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hptune.data.dataset import Examples, ImageShape
-from hptune.data.files import SIZE_LIMIT, SIZE_LIMIT_NAME
+from hptune.data.files import excess
 from hptune.data.labels import Classes, Labels, Report, class_numbers, find_classes
 from hptune.data.problems import FileProblems, raise_all
 from hptune.data.targets import numbers_of_array
@@ -165,10 +165,10 @@ def check_shape(name: str, shape: tuple[int, ...], problems: FileProblems) -> No
 
 def check_limit(name: str, shape: tuple[int, ...], dtype: np.dtype[Any], problems: FileProblems) -> bool:
     """Whether the array fits into memory."""
-    fits = math.prod(map(int, shape)) * max(8, dtype.itemsize) <= SIZE_LIMIT  # 8: as float64
-    if not fits:
-        problems.add(f"{name} has shape {shape} of {dtype}, more than the limit of {SIZE_LIMIT_NAME} in memory")
-    return fits
+    too_much = excess(math.prod(map(int, shape)) * max(8, dtype.itemsize))  # 8: as float64
+    if too_much:
+        problems.add(f"{name} has shape {shape} of {dtype}, {too_much}: use fewer rows or columns")
+    return not too_much
 
 
 def check_size(name: str, shape: tuple[int, ...], dtype: np.dtype[Any], stored: int, problems: FileProblems) -> None:

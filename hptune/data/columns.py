@@ -43,6 +43,12 @@ class Cells:
     texts: Sequence[str]
     lines: Sequence[int]
     problems: FileProblems
+    read_as_numbers: NDArray[np.float64] | None = None  # in place of texts, where they are finite numbers
+
+    @property
+    def numbers(self) -> NDArray[np.float64] | None:
+        """All of them as numbers, or None if one of them is not a finite number."""
+        return finite_numbers(self.texts) if self.read_as_numbers is None else self.read_as_numbers
 
     def report(self, message: str, position: int | None = None) -> None:
         line = 0 if position is None else self.lines[position]
@@ -55,7 +61,7 @@ def find_column(cells: Cells, *, categorical: bool) -> Column:
     At least half of the cells numbers: a column of numbers. Cells meant as numbers by somebody who writes
     1,000 or 1_000 count as well, so that they are refused and do not pass for categories.
     """
-    if not categorical and finite_numbers(cells.texts) is not None:
+    if not categorical and cells.numbers is not None:
         return Column(cells.name)
     counts = Counter(cells.texts)
     total = sum(counts[text] for text in counts if not is_missing(text, number=True))
@@ -74,7 +80,7 @@ def encode(column: Column, cells: Cells, out: NDArray[np.float64]) -> None:
     if column.categories is not None:
         _report_missing(cells)
         _encode_categories(column.categories, cells.texts, out)
-    elif (values := finite_numbers(cells.texts)) is not None:
+    elif (values := cells.numbers) is not None:
         out[:, 0] = values
     else:
         _report_missing(cells, number=True)

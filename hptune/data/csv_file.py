@@ -12,11 +12,17 @@ import codecs
 import csv
 import io
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from operator import itemgetter
 
-from hptune.data.files import read_bytes
+import numpy as np
+from numpy.typing import NDArray
+
+from hptune.data.files import excess, read_bytes
 from hptune.data.kinds import kind
-from hptune.data.numbers import parse_number
+from hptune.data.numbers import finite_numbers, parse_number
 from hptune.data.problems import FileProblems, listed, quoted
 from hptune.wording import counted
 
@@ -25,75 +31,106 @@ SEPARATORS = {",": "a comma", ";": '";"', "\t": "a tab", "|": '"|"'}
 Row = tuple[int, list[str]]  # the line in the file where it begins, its fields
 
 
+CHUNK = 1000  # rows whose cells are made numbers together
+
+
 @dataclass(frozen=True, slots=True)
 class TextTable:
     """The cells of a table."""
 
     header: tuple[str, ...]
     header_line: int
-    cells: tuple[tuple[str, ...], ...]  # by column, then by row
-    lines: tuple[int, ...]  # of each row
+    cells: tuple[Sequence[str], ...]  # by column, then by row; none of columns that are ignored or in numbers
+    lines: Sequence[int]  # of each row
+    numbers: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)  # columns of finite numbers, by name
 
-    def column(self, name: str) -> tuple[str, ...]:
+    def column(self, name: str) -> Sequence[str]:
         return self.cells[self.header.index(name)]
 
 
-def read_csv(path: str, problems: FileProblems) -> TextTable | None:
-    """The table, or None where nothing in it can be checked further; either way problems may have grown."""
-    text = _decode(read_bytes(path), problems)
-    if text is None:
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """What has been read of a table, by the numbers of columns."""
+
+    lines: list[int]  # of each row
+    texts: dict[int, list[str]]
+    numbers: dict[int, NDArray[np.float64]]
+
+
+def read_csv(path: str, ignored: Container[str], as_text: Container[str], problems: FileProblems) -> TextTable | None:
+    """The table, or None where nothing in it can be checked further; either way problems may have grown.
+
+    Columns in as_text stay texts, whatever is in them. Numbers are made of some rows at a time, for as texts all
+    cells would need many times the memory; a column that turns out to be none of numbers is read once more.
+    """
+    content = read_bytes(path)
+    if not _is_text(content, problems):
         return None
     separator = "\t" if kind(path) == "tsv" else ","
-    rows = _rows(text, separator, problems)
-    if not rows:
+    rows = _rows(content, separator, problems)
+    header_line, fields = next(rows, (0, []))
+    if not fields:
         if not problems.found:
             problems.add("nothing in it: expected a header line and rows")
         return None
-    (header_line, fields), *body = rows
     header = tuple(field.strip() for field in fields)
     if not _check_header(header, header_line, separator, problems):
         return None
-    if not body and not problems.found:
-        problems.add("a header and no rows", header_line)
-    good = _check_lengths(len(header), body, separator, problems)
-    if not good:
+    at_most = max(content.count(b"\n"), content.count(b"\r")) + 1
+    if too_much := excess(2 * 8 * at_most * len(header)):  # once as read, once as X
+        problems.add(f"up to {at_most:,} rows of {len(header):,} columns: {too_much}; use fewer rows or columns")
         return None
-    return TextTable(header, header_line, tuple(zip(*(row for _, row in good), strict=True)), tuple(n for n, _ in good))
+    wanted = [number for number, name in enumerate(header) if name not in ignored]
+    maybe_numbers = [number for number in wanted if header[number] not in as_text]
+    certain = [number for number in wanted if header[number] in as_text]
+    found = _read_columns(_of_length(len(header), rows, separator, problems), certain, maybe_numbers)
+    if not found.lines and not problems.found:
+        problems.add("a header and no rows", header_line)
+    if not found.lines:
+        return None
+    texts, rest = found.texts, [number for number in maybe_numbers if number not in found.numbers]
+    if rest:
+        again = _rows(content, separator, unsaid := FileProblems(path))
+        next(again)  # the header
+        texts = texts | _read_columns(_of_length(len(header), again, separator, unsaid), rest, ()).texts
+    cells = tuple(texts.get(number, ()) for number in range(len(header)))
+    numbers = {header[number]: values for number, values in found.numbers.items()}
+    return TextTable(header, header_line, cells, found.lines, numbers)
 
 
-def _decode(content: bytes, problems: FileProblems) -> str | None:
+def _is_text(content: bytes, problems: FileProblems) -> bool:
+    """Whether it is UTF-8; if not, a problem says where."""
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         problems.add("UTF-16, expected UTF-8 text: save as UTF-8")
-        return None
+        return False
     if b"\0" in content:
         at = content.index(b"\0")
         line = content.count(b"\n", 0, at) + 1
         problems.add(f"not a text file: NUL at byte {at:,} (from 0); expected CSV, saved as UTF-8", line)
-        return None
+        return False
     start = len(codecs.BOM_UTF8) if content.startswith(codecs.BOM_UTF8) else 0
     try:
-        return content[start:].decode("utf-8")
+        content[start:].decode("utf-8")
     except UnicodeDecodeError as error:
         at = start + error.start
         line = content.count(b"\n", 0, at) + 1
         problems.add(f"not UTF-8 text: byte 0x{content[at]:02x} at byte {at:,} (from 0): save as UTF-8", line)
-        return None
+        return False
+    return True
 
 
-def _rows(text: str, separator: str, problems: FileProblems) -> list[Row]:
+def _rows(content: bytes, separator: str, problems: FileProblems) -> Iterator[Row]:
     """All rows but blank lines, up to the first place where quotes go wrong."""
-    lines = io.StringIO(text, newline="")  # newline="": a lone CR ends a line, too
+    lines = io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline="")  # newline="": a lone CR ends a line, too
     reader = csv.reader(lines, delimiter=separator, strict=True)
-    rows: list[Row] = []
     line = 1
     try:
         for fields in reader:
             if fields:
-                rows.append((line, fields))
+                yield line, fields
             line = reader.line_num + 1
     except csv.Error as error:
         problems.add(_quote_problem(str(error)), line)
-    return rows
 
 
 def _quote_problem(message: str) -> str:
@@ -132,12 +169,49 @@ def _how_to_separate(expected: str, found: str) -> str:
     return "save the file with " + ("commas" if expected == "," else "tabs")
 
 
-def _check_lengths(expected: int, rows: list[Row], separator: str, problems: FileProblems) -> list[Row]:
+def _of_length(expected: int, rows: Iterable[Row], separator: str, problems: FileProblems) -> Iterator[Row]:
     """The rows that have as many fields as the header."""
     for line, row in rows:
-        if len(row) != expected:
+        if len(row) == expected:
+            yield line, row
+        else:
             what = f"expected {counted(expected, 'field')} as in the header, found {len(row):,}"
             few = "fill in what is missing or remove the line"
             many = f"put a value that contains {SEPARATORS[separator]} in quotes"
             problems.add(f"{what}: {few if len(row) < expected else many}", line)
-    return [(line, row) for line, row in rows if len(row) == expected]
+
+
+def _read_columns(rows: Iterator[Row], as_text: Collection[int], others: Collection[int]) -> _Columns:
+    """The cells of some columns as text, and those of others where they are nothing but finite numbers."""
+    lines: list[int] = []
+    texts: dict[int, list[str]] = {number: [] for number in as_text}
+    found: dict[int, list[NDArray[np.float64]]] = {number: [] for number in others}
+    while chunk := list(islice(rows, CHUNK)):
+        lines += (line for line, _ in chunk)
+        for number in texts:
+            texts[number] += (fields[number] for _, fields in chunk)
+        block = _block([fields for _, fields in chunk], tuple(found))
+        for number in tuple(found):
+            values = block[number] if block is not None else finite_numbers([fields[number] for _, fields in chunk])
+            if values is None:
+                del found[number]
+            else:
+                found[number].append(values)
+    return _Columns(lines, texts, {number: np.concatenate(found.pop(number)) for number in tuple(found) if lines})
+
+
+def _block(rows: Sequence[list[str]], columns: tuple[int, ...]) -> dict[int, NDArray[np.float64]] | None:
+    """Some columns of some rows, where all are finite numbers that NumPy's reader takes as Python does, but faster."""
+    if len(columns) < 2:
+        return None
+    pick = itemgetter(*columns)
+    texts = [chr(31).join(pick(fields)) for fields in rows]
+    if not all(map(str.isascii, texts)):
+        return None
+    try:
+        values = np.loadtxt(texts, delimiter=chr(31), comments=None, ndmin=2)
+    except ValueError:
+        return None
+    if values.shape != (len(rows), len(columns)) or not np.isfinite(values).all():
+        return None
+    return dict(zip(columns, values.T.copy(), strict=True))

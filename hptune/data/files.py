@@ -6,6 +6,8 @@ regular, readable file of a known kind goes on to a reader.
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import re
 import stat
@@ -17,6 +19,25 @@ from hptune.errors import DataError, did_you_mean
 
 SIZE_LIMIT = 8 * 2**30  # bytes, of a file and of an array in memory
 SIZE_LIMIT_NAME = "8 GiB"
+
+
+def excess(size: int) -> str:
+    """Than what so many bytes are more, if they are more than can be loaded; else an empty text."""
+    if size > SIZE_LIMIT:
+        return f"more than the limit of {SIZE_LIMIT_NAME}"
+    free = memory_free()
+    return f"more than the {free / 2**30:.2g} GiB of memory that are free" if size > free else ""
+
+
+def memory_free() -> float:
+    """Bytes of memory that this machine, or the container that it is, has to give; infinite where it does not say."""
+    free = math.inf
+    with contextlib.suppress(OSError, AttributeError):  # not on Linux
+        said = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())
+        free = 1024.0 * int(said[1]) if said else free
+    with contextlib.suppress(OSError, ValueError):  # in no container, or in one without a limit ("max")
+        free = min(free, float(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return free
 
 
 def check_file(path: str) -> None:
@@ -57,7 +78,7 @@ def _problem_of_file(path: str) -> str:
         ),
         (not may_read, "no permission to read it: change it with chmod, or copy the file"),
         (status.st_size == 0, "the file is empty"),
-        (status.st_size > SIZE_LIMIT, f"has {status.st_size:,} bytes, more than the limit of {SIZE_LIMIT_NAME}"),
+        (bool(too_much := excess(status.st_size)), f"has {status.st_size:,} bytes, {too_much}"),
     )
     return next((message for applies, message in checks if applies), "")
 

@@ -10,7 +10,7 @@ from collections.abc import Container
 from typing import Any
 
 from hptune.data.csv_file import TextTable
-from hptune.data.files import SIZE_LIMIT, SIZE_LIMIT_NAME
+from hptune.data.files import excess
 from hptune.data.problems import FileProblems, listed, quoted
 
 PYARROW_MISSING = "Parquet files are read with pyarrow, which is not installed: pip install pyarrow"
@@ -63,9 +63,9 @@ def _check_size(metadata: Any, columns: int, problems: FileProblems) -> bool:
         problems.add("columns and no rows")
         return False
     unpacked = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
-    if max(unpacked, metadata.num_rows * columns * 8) > SIZE_LIMIT:
+    if too_much := excess(max(unpacked, metadata.num_rows * columns * 8)):
         what = f"{metadata.num_rows:,} rows of {columns:,} columns, {unpacked:,} bytes unpacked"
-        problems.add(f"{what}: more than the limit of {SIZE_LIMIT_NAME}; use fewer rows or columns")
+        problems.add(f"{what}: {too_much}; use fewer rows or columns")
         return False
     return True
 

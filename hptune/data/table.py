@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hptune.data.columns import Cells, Column, encode, find_column, unknown_texts
 from hptune.data.csv_file import TextTable, read_csv
 from hptune.data.dataset import Examples
-from hptune.data.files import SIZE_LIMIT, SIZE_LIMIT_NAME
+from hptune.data.files import excess
 from hptune.data.kinds import kind
 from hptune.data.labels import Classes, class_numbers, find_classes, labels_of
 from hptune.data.numbers import is_missing
@@ -50,7 +50,7 @@ class TableSchema:
     def read(self, path: str) -> Examples:
         """Another file with the same columns, in any order."""
         problems = _problems_of(path)
-        table = _read(path, self.ignored, problems)
+        table = _read(path, self.ignored, self._texts, problems)
         if table is not None:
             self._check_columns(table, problems)
         problems.raise_any()
@@ -60,7 +60,7 @@ class TableSchema:
     def read_unseen(self, path: str) -> tuple[NDArray[np.float64], NDArray[Any] | None, tuple[str, ...]]:
         """Another file with the same feature columns: X, y if it has labels, and notes on what is not used or known."""
         problems = _problems_of(path)
-        table = _read(path, _AllBut(self._known), problems)
+        table = _read(path, _AllBut(self._known), self._texts, problems)
         if table is not None:
             self._check_missing(self._known[1:], table, problems)
         problems.raise_any()
@@ -110,10 +110,10 @@ class TableSchema:
     def _inputs(self, table: TextTable, problems: FileProblems) -> NDArray[np.float64]:
         """X (examples, features); what is wrong with its cells goes to problems."""
         examples = len(table.lines)
-        fits = examples * len(self.features) * 8 <= SIZE_LIMIT
-        if not fits:
-            what = f"{examples:,} rows of {len(self.features):,} features need more than {SIZE_LIMIT_NAME}"
-            problems.add(f"{what} of memory: put columns under data.ignore, or use fewer rows")
+        if too_much := excess(examples * len(self.features) * 8):
+            what = f"{examples:,} rows of {len(self.features):,} features need {too_much}"
+            problems.add(f"{what}: put columns under data.ignore, or use fewer rows")
+        fits = not too_much
         x = np.zeros((examples if fits else 0, len(self.features)))
         start = 0
         for column in self.columns if fits else ():
@@ -145,6 +145,11 @@ class TableSchema:
     def _known(self) -> tuple[str, ...]:
         return (self.target, *(column.name for column in self.columns))
 
+    @property
+    def _texts(self) -> tuple[str, ...]:
+        """The columns that are read as text."""
+        return (self.target, *(column.name for column in self.columns if column.categories is not None))
+
     def _check_columns(self, table: TextTable, problems: FileProblems) -> None:
         self._check_missing(self._known, table, problems)
         for name in table.header:
@@ -168,7 +173,7 @@ def read_table(path: str, settings: DataSettings) -> tuple[Examples, TableSchema
     if settings.target is None:
         raise DataError(f"{path}: data.target is missing: name the column that holds the labels")
     problems = _problems_of(path)
-    table = _read(path, settings.ignore, problems)
+    table = _read(path, settings.ignore, (settings.target, *settings.categorical), problems)
     if table is None:
         problems.raise_any()
     assert table is not None  # a table that is None has left a problem
@@ -200,12 +205,14 @@ class _AllBut:
         return name not in self.names
 
 
-def _read(path: str, ignored: Container[str], problems: FileProblems) -> TextTable | None:
-    return read_parquet(path, ignored, problems) if kind(path) == "parquet" else read_csv(path, problems)
+def _read(path: str, ignored: Container[str], as_text: Container[str], problems: FileProblems) -> TextTable | None:
+    if kind(path) == "parquet":
+        return read_parquet(path, ignored, problems)
+    return read_csv(path, ignored, as_text, problems)
 
 
 def _cells(table: TextTable, name: str, problems: FileProblems) -> Cells:
-    return Cells(name, table.column(name), table.lines, problems)
+    return Cells(name, table.column(name), table.lines, problems, table.numbers.get(name))
 
 
 def _check_names(table: TextTable, settings: DataSettings, target: str, problems: FileProblems) -> list[str]:

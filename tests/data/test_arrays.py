@@ -199,7 +199,7 @@ def test_lying_header_is_noticed_before_anything_is_allocated(tmp_path):
 
 
 def test_uint8_counts_as_the_float64_it_becomes(tmp_path):
-    refused(with_header(tmp_path / "data.npz", (2**31, 1), "|u1"), "limit of 8 GiB in memory")
+    refused(with_header(tmp_path / "data.npz", (2**31, 1), "|u1"), "limit of 8 GiB: use fewer")
 
 
 def test_dev_file_takes_classes_and_width_from_training(tmp_path):

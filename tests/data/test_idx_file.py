@@ -106,7 +106,7 @@ BAD = {
     "too long": (idx(IMAGES) + b"\0", "360 bytes, but the file holds 361: damaged"),
     "no images": (header(0, 28, 28), "X has shape (0, 784): expected at least one"),
     "no pixels": (header(30, 0, 28), "X has shape (30, 0): expected at least one"),
-    "huge": (header(2**32 - 1, 28, 28), "more than the limit of 8 GiB in memory"),
+    "huge": (header(2**32 - 1, 28, 28), "more than the limit of 8 GiB"),
     "wide": (header(1, 2**15, 2**15), "more than the limit of 1,000,000 features"),
     "labels": (idx(LABELS), "this looks like labels, which go under data.labels"),
     "NaN": (idx(np.full((30, 2), np.nan), 0x0E), "X has 60 NaN or infinite values"),
@@ -165,7 +165,7 @@ def test_a_bomb_is_not_unpacked(tmp_path):
     tracemalloc.stop()
     assert "its header promises 360 bytes of values, it holds more" in text
     assert peak < 20_000_000
-    assert "limit of 8 GiB in memory" in message(pair(tmp_path, gzip.compress(header(2**31, 28, 28) + bytes(1000))))
+    assert "limit of 8 GiB" in message(pair(tmp_path, gzip.compress(header(2**31, 28, 28) + bytes(1000))))
 
 
 @settings(max_examples=150, deadline=None)

@@ -163,7 +163,7 @@ def test_a_file_with_one_wrong_byte_is_read_or_refused_but_never_crashes(arrow, 
 
 
 def test_a_small_file_of_very_many_rows_is_refused_before_it_is_unpacked(arrow, tmp_path, monkeypatch):
-    monkeypatch.setattr("hptune.data.parquet_file.SIZE_LIMIT", 2**20)
+    monkeypatch.setattr("hptune.data.files.SIZE_LIMIT", 2**20)
     path = write(tmp_path, {"a": np.zeros(200_000), "label": np.zeros(200_000, "i1")})
     (found,) = problems(path)
     assert found.startswith("200,000 rows of 2 columns, ")

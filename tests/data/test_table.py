@@ -191,8 +191,9 @@ def test_1000_classes_and_200_texts_are_allowed(tmp_path):
 
 
 def test_too_many_features_for_memory_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("hptune.data.table.SIZE_LIMIT", 12 * 2 * 8 - 1)
-    assert "12 rows of 2 features need more than 8 GiB" in problems(tmp_path, GOOD)[0]
+    content = "a,label\n" + "".join(f"word{i},{'xy'[i % 2]}\n" for i in range(60))
+    monkeypatch.setattr("hptune.data.files.SIZE_LIMIT", 60 * 60 * 8 - 1)
+    assert "60 rows of 60 features need more than the limit of 8 GiB" in problems(tmp_path, content)[0]
 
 
 @given(st.text('a1.,";\n\r\t -nxyé', max_size=60))
