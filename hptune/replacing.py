@@ -24,6 +24,10 @@ def replace_file(path: Path, content: str | bytes) -> None:
     written = content.encode() if isinstance(content, str) else content
     try:
         place = path.resolve()
+        if not place.parent.is_dir():
+            raise StorageError(
+                f"{path}: cannot be written: there is no folder {place.parent}. Make it, then try again."
+            )
         if place.exists() and not place.is_file():
             place.write_bytes(written)
             return

@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +88,11 @@ def create(runs: Path, name: str, fill: Callable[[RunFolder], None]) -> RunFolde
         StorageError: the folder cannot be made.
 
     """
+    if (run := _run_around(runs)) is not None:
+        raise StorageError(f"{runs}: lies in the run {run}: a run cannot hold others. Choose another with --runs.")
+    if os.path.lexists(runs) and not runs.is_dir():
+        what = "is a link that leads nowhere" if runs.is_symlink() else "is a file, not a folder"
+        raise StorageError(f"{runs}: cannot make a run folder here: it {what}. Choose another with --runs.")
     try:
         runs.mkdir(parents=True, exist_ok=True)
         for stale in runs.glob(f"{DRAFT}*"):
@@ -102,6 +108,20 @@ def create(runs: Path, name: str, fill: Callable[[RunFolder], None]) -> RunFolde
     except OSError as error:
         what = f"{runs}: cannot make a run folder here: {error.strerror}"
         raise StorageError(f"{what}. Choose another with --runs.") from error
+
+
+def _run_around(runs: Path) -> Path | None:
+    """The run in whose folder this one is or lies."""
+    place = Path(os.path.abspath(runs))  # noqa: PTH100  (it raises nothing for links in a circle)
+    return next((folder for folder in (place, *place.parents) if os.path.exists(folder / "run.db")), None)  # noqa: PTH110
+
+
+def is_open_to_all(runs: Path) -> bool:
+    """Whether anybody may put files into the folder, or take the place of those in it, of a run that root starts."""
+    if os.geteuid() != 0 or not runs.is_dir():
+        return False
+    mode = runs.stat().st_mode
+    return bool(mode & stat.S_IWOTH) and not mode & stat.S_ISVTX
 
 
 def _into_place(draft: Path, name: str) -> Path:
@@ -129,7 +149,7 @@ def is_alive(pid: str) -> bool:
 
 
 def _number(path: Path, name: str) -> int:
-    found = re.fullmatch(re.escape(name) + r"-(\d{3,9})", path.name)
+    found = re.fullmatch(re.escape(name) + r"-([0-9]{3,9})", path.name)
     return int(found[1]) if found else 0
 
 

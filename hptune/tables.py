@@ -26,7 +26,7 @@ from hptune.space import SearchSpace
 from hptune.store import Snapshot, StoredTrial
 from hptune.store.answer import answer_of
 from hptune.trial import METRICS, Value
-from hptune.wording import counted
+from hptune.wording import counted, defused
 
 UNFINISHED = "unfinished"
 """The status of a trial that was started and has no result."""
@@ -53,7 +53,6 @@ CURVE_COLUMNS: Mapping[str, str] = {
     "learning_rate": REAL,
     "seconds": REAL,
 }
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet runs what begins so
 
 CurveRow = tuple[Any, ...]  # a row of the store's epochs table
 
@@ -233,13 +232,12 @@ def to_csv(table: pd.DataFrame) -> str:
     """A table as CSV: floats read back exactly, texts are safe to open in a spreadsheet."""
     safe = table.copy()
     for name in safe.columns[safe.dtypes == TEXT]:
-        safe[name] = safe[name].map(_defused, na_action="ignore")
+        safe[name] = safe[name].map(_one_line, na_action="ignore")
     return safe.to_csv(index=False, lineterminator="\n")
 
 
-def _defused(text: str) -> str:
-    guarded = f"'{text}" if text.startswith(FORMULA_STARTS) else text
-    return re.sub(r"[\r\n]+", " ", guarded)  # one line a row
+def _one_line(text: str) -> str:
+    return re.sub(r"[\r\n]+", " ", defused(text))  # one line a row
 
 
 def write(run: Run) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 
 def counted(number: int, noun: str) -> str:
     """'1 cell', '2,000 cells'."""
@@ -11,6 +13,16 @@ def counted(number: int, noun: str) -> str:
 def visible(text: str) -> str:
     """The text with what cannot be seen (control characters, marks of direction, halves of characters) as escapes."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+FORMULA_STARTS = tuple("=+-@\t\r\uff1d\uff0b\uff0d\uff20")  # a spreadsheet runs what begins so, wide signs included
+
+
+def defused(text: str) -> str:
+    """A cell of text that no spreadsheet runs as a formula: an apostrophe before what is none of a number's signs."""
+    is_number = NUMBER.fullmatch(text) is not None
+    return f"'{text}" if text.startswith(FORMULA_STARTS) and not is_number else text
 
 
 def amount(value: float) -> str:

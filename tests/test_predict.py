@@ -148,7 +148,7 @@ def test_a_file_takes_the_output_and_standard_output_nothing(numbers, tmp_path, 
     assert ended.out == ""
     assert (tmp_path / "out.csv").read_text() == predict(numbers, "test.csv").out
     shown = predict(numbers, "test.csv", "--output", tmp_path / "no" / "out.csv", code=7).err
-    assert "cannot be written: No such file or directory" in shown
+    assert "cannot be written: there is no folder" in shown
 
 
 def test_the_reader_may_leave(numbers):

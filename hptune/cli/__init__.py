@@ -11,7 +11,7 @@ import click
 
 from hptune import __version__
 from hptune.cli.checking import check
-from hptune.cli.options import discard, tell
+from hptune.cli.options import discard, refuse_repeated, tell
 from hptune.cli.predicting import predict
 from hptune.cli.reading import export, list_runs, report
 from hptune.cli.retesting import retest
@@ -30,7 +30,10 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
             raise click.UsageError(f'No command "{args[0]}".{did_you_mean(args[0], self.commands)}', ctx)
-        return super().resolve_command(ctx, args)
+        name, command, arguments = super().resolve_command(ctx, args)
+        if command is not None:
+            refuse_repeated(command, arguments, ctx)
+        return name, command, arguments
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
         return list(self.commands)

@@ -3,26 +3,69 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import click
 
+from hptune.errors import UsageError
 from hptune.wording import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 
+class Whole(click.IntRange):
+    """A whole number in plain digits; Python itself would take 1_000 and the digits of every script."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, str) and not re.fullmatch(r"[+-]?[0-9]{1,4000}", value):
+            self.fail(f"expected a whole number, found {value!r}", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Share(click.FloatRange):
+    """A number in a range; nan lies in none, but compares as if it did."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"expected a number, found {value!r}", param, ctx)
+        return number
+
+
+def refuse_repeated(command: click.Command, arguments: Sequence[str], parent: click.Context) -> None:
+    """Raise a UsageError for an option that is given twice, of which one would be forgotten without a word."""
+    context = click.Context(command, parent, info_name=command.name)
+    try:
+        order = command.make_parser(context).parse_args(list(arguments))[2]
+    except click.UsageError:
+        return  # it will be raised again, and shown
+    for option in order:
+        if isinstance(option, click.Option) and not option.multiple and order.count(option) > 1:
+            raise click.UsageError(f"{option.opts[0]} is given {order.count(option)} times: keep one of them", context)
+
+
+def refuse_to_overwrite(name: str, output: Path | None, inputs: Iterable[Path], run: Path) -> None:
+    """Raise a UsageError where what an option names is one of the files read, or the run's own."""
+    if output is None or not output.exists():
+        return
+    if any(path.exists() and output.samefile(path) for path in inputs):
+        raise UsageError(f"{name} {output}: that is the file to be predicted from: name another one")
+    if output.resolve().parent == run.resolve():
+        raise UsageError(f"{name} {output}: that file is the run's own: name another one")
+
+
 def _worker_count(_ctx: click.Context, _option: click.Parameter, value: str | None) -> int | str | None:
     """A whole number from 0, or auto."""
     if value is None or value == "auto":
         return value
-    if not re.fullmatch(r"\d{1,4}", value):
+    if not re.fullmatch("[0-9]{1,4}", value):
         raise click.BadParameter(f"expected auto or a whole number from 0 to 9999, found {value!r}")
     return int(value)
 
@@ -51,12 +94,10 @@ def _time(_ctx: click.Context, _option: click.Parameter, value: str | None) -> f
 
 def budget_options(command: Callable[..., Any]) -> Callable[..., Any]:
     options = (
-        click.option(
-            "--trials", type=click.IntRange(min=1, max=1_000_000), help="Number of trials.  [default: search.trials]"
-        ),
+        click.option("--trials", type=Whole(min=1, max=1_000_000), help="Number of trials.  [default: search.trials]"),
         click.option(
             "--epochs",
-            type=click.IntRange(min=1, max=10**12),
+            type=Whole(min=1, max=10**12),
             help="Epochs of all trials together.  [default: search.epochs]",
         ),
         click.option(
@@ -125,4 +166,8 @@ def set_up_blas() -> None:
     """Before NumPy is loaded: training in this process must give the numbers that workers give."""
     from hptune.workers import blas
 
-    os.environ.update(blas.environment())
+    ours = blas.environment()
+    theirs = [f"{name}={os.environ[name]}" for name in blas.ONE_THREAD if os.environ.get(name, "1") != ours[name]]
+    if theirs:
+        tell(f"Note: {', '.join(theirs)} is not heeded: every worker trains with one thread.", err=True)
+    os.environ.update(ours)

@@ -6,15 +6,15 @@ import contextlib
 import csv
 import io
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from hptune.cli.options import runs_option, set_up_blas, tell, write_table
+from hptune.cli.options import refuse_to_overwrite, runs_option, set_up_blas, tell, write_table
 from hptune.errors import HptuneError, RunDamagedError, UsageError
-from hptune.wording import amount, counted
+from hptune.wording import amount, counted, defused
 
 if TYPE_CHECKING:
     from hptune.data.table import TableSchema
@@ -52,7 +52,7 @@ def predict(run_and_data: tuple[str, ...], labels: str | None, output: Path | No
     folder = find(runs, run[0] if run else None)
     model = _model(folder)
     _note_if_stale(model, folder)
-    _refuse_to_overwrite(output, [Path(data), *([Path(labels)] if labels else [])], folder)
+    refuse_to_overwrite("--output", output, [Path(data), *([Path(labels)] if labels else [])], folder.path)
     examples = unseen.read(data, labels, _schema(model, folder), model.image)
     for note in examples.notes:
         tell(f"Note: {note}", err=True)
@@ -65,16 +65,6 @@ def predict(run_and_data: tuple[str, ...], labels: str | None, output: Path | No
     for piece in _csv(model, found):
         write_table(piece)
     sys.stdout.flush()
-
-
-def _refuse_to_overwrite(output: Path | None, inputs: Sequence[Path], folder: RunFolder) -> None:
-    """Predictions must not take the place of what they are made from, nor of anything that is the run's."""
-    if output is None or not output.exists():
-        return
-    if any(path.exists() and output.samefile(path) for path in inputs):
-        raise UsageError(f"--output {output}: that is the file to be predicted from: name another one")
-    if output.resolve().parent == folder.path.resolve():
-        raise UsageError(f"--output {output}: that file is the run's own: name another one")
 
 
 def _model(folder: RunFolder) -> Model:
@@ -135,7 +125,7 @@ def _csv(model: Model, found: Predictions) -> Iterator[str]:
     for start in range(0, len(found.values), ROWS):
         rows = slice(start, start + ROWS)
         for value, probabilities in zip(found.values[rows], found.probabilities[rows], strict=True):
-            writer.writerow([model.classes[value] if model.classes else str(value), *map(str, probabilities)])
+            writer.writerow([defused(model.classes[value]) if model.classes else str(value), *map(str, probabilities)])
         yield text.getvalue()
         text.seek(0)
         text.truncate()

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
-from hptune.cli.options import new_console, runs_option, tell, write_table
+from hptune.cli.options import Share, Whole, new_console, refuse_to_overwrite, runs_option, tell, write_table
 from hptune.errors import UsageError
 
 
 @click.command(short_help="Show what was found and what to do next.")
 @click.argument("run", required=False)
-@click.option("--top", type=click.IntRange(min=1), default=10, show_default=True, help="Trials in the leaderboard.")
+@click.option("--top", type=Whole(min=1), default=10, show_default=True, help="Trials in the leaderboard.")
 @click.option("--sort", metavar="COLUMN", help="Sort the leaderboard by this column of trials.csv.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option(
@@ -22,9 +22,7 @@ from hptune.errors import UsageError
     type=click.Path(path_type=Path),
     help="Write the leaderboard to this file (- for standard output).",
 )
-@click.option(
-    "--bayes-error", type=click.FloatRange(0, 1), help="The error nobody can beat.  [default: data.bayes_error]"
-)
+@click.option("--bayes-error", type=Share(0, 1), help="The error nobody can beat.  [default: data.bayes_error]")
 @runs_option
 def report(
     run: str | None,
@@ -46,6 +44,7 @@ def report(
         raise UsageError("--json and --csv - both write to standard output: give --csv a file")
     loaded = tables.load(run, runs)
     if csv_file is not None:
+        refuse_to_overwrite("--csv", csv_file, (), loaded.path)
         text = tables.to_csv(leaderboard.ordered(loaded, sort).head(top))
         if str(csv_file) == "-":
             write_table(text)

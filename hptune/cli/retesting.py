@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from hptune.cli.options import new_console, runs_option, set_up_blas, workers_option
+from hptune.cli.options import Whole, new_console, runs_option, set_up_blas, workers_option
 from hptune.cli.overrides import setting
 from hptune.cli.training import say_if_elsewhere, to_go, train
 from hptune.errors import UsageError
@@ -26,12 +26,12 @@ SET = "With --data: overrule a key of the data section, as --set data.target=lab
 @click.argument("run", required=False)
 @click.option(
     "--top",
-    type=click.IntRange(1, MOST_CONFIGURATIONS),
+    type=Whole(1, MOST_CONFIGURATIONS),
     default=5,
     show_default=True,
     help="So many of the best distinct configurations.",
 )
-@click.option("--seeds", type=click.IntRange(1, MOST_SEEDS), default=3, show_default=True, help="Trainings of each.")
+@click.option("--seeds", type=Whole(1, MOST_SEEDS), default=3, show_default=True, help="Trainings of each.")
 @click.option("--data", metavar="FILE|NAME", help="Other data: a file as data.path, or a built-in set.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help=SET)
 @workers_option

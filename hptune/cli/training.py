@@ -11,10 +11,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from hptune.cli.options import budget_options, new_console, runs_option, set_up_blas, workers_option
+from hptune.cli.options import (
+    Share,
+    Whole,
+    budget_options,
+    new_console,
+    runs_option,
+    set_up_blas,
+    workers_option,
+)
 from hptune.cli.overrides import option, set_option, setting
 from hptune.errors import UsageError
-from hptune.runs import is_name
+from hptune.runs import is_name, is_open_to_all
 from hptune.search.plan import Budget, Method, SearchPlan
 from hptune.wording import counted
 
@@ -40,7 +48,7 @@ def _name(_ctx: click.Context, _option: click.Parameter, value: str | None) -> s
 @click.argument("config", type=click.Path(path_type=Path))
 @budget_options
 @workers_option
-@click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), help="Seed.  [default: search.seed]")
+@click.option("--seed", type=Whole(min=0, max=2**63 - 1), help="Seed.  [default: search.seed]")
 @set_option
 @click.option("--name", callback=_name, help="Name of the run.  [default: name in the study file]")
 @runs_option
@@ -80,6 +88,8 @@ def search(
         _print_dry_run(console, loaded)
         return
     _say_if_small(console, loaded)
+    if is_open_to_all(runs):
+        say(console, f"Note: anybody can write into {runs}, and you are root: chmod o-w {runs}", "yellow")
     with study.create(loaded, runs, data) as store, session.sitting(store.folder, loaded, dataset):
         del dataset  # memory that is needed no more
         say(console, _headline(loaded, data, store))
@@ -121,7 +131,7 @@ def resume(run: str | None, workers: int | Literal["auto"] | None, runs: Path) -
 @click.option("--run", help="Name or path of the run.  [default: the newest]")
 @click.option(
     "--factor",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=Share(0, 1, min_open=True, max_open=True),
     help="New side of each range, as a share of the old on its own scale.  [default: 0.5]",
 )
 @click.option(

@@ -3,7 +3,7 @@
 # What PyYAML says, what to say instead, and whether it is the start of the construct that should be pointed at.
 SYNTAX = [
     (r"found character '\\t'", "use spaces, not tabs, to indent", False),
-    (r"found character '(.)' that cannot start", 'a value cannot start with "{0}": quote the value', False),
+    (r"found character '(.)' that cannot start", "a value cannot start with {0}: quote the value", False),
     (r"scanning a directive", 'a line cannot start with "%": quote the text', True),
     (r"quoted scalar found unexpected", "the quote opened here is never closed: close the quote", True),
     (

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
+import sqlite3
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
@@ -54,14 +56,20 @@ def hptune(*arguments: object, encoding: str = "utf-8", **variables: str) -> End
     return Ended(code, output.text(), errors.text())
 
 
-def contents(folder: Path) -> dict[str, tuple[int, bytes | None]]:
-    """Everything in a folder, by path: what kind it is of, and the bytes of regular files."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        status = path.lstat()
-        content = path.read_bytes() if path.is_file() and os.access(path, os.R_OK) and status.st_size < 2**24 else None
-        found[str(path.relative_to(folder))] = status.st_mode, content
-    return found
+def contents(folder: Path) -> dict[str, tuple[int, object]]:
+    """Everything in a folder, by path: what kind it is of, and what is in regular files."""
+    return {str(path.relative_to(folder)): (path.lstat().st_mode, _content(path)) for path in sorted(folder.rglob("*"))}
+
+
+def _content(path: Path) -> object:
+    """The bytes of a file, and of a database what it says: each opening for writing counts up in its header."""
+    if not path.is_file() or not os.access(path, os.R_OK) or path.stat().st_size > 2**24:
+        return None
+    content = path.read_bytes()
+    if not content.startswith(b"SQLite format 3\0"):
+        return content
+    with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+        return list(database.iterdump())
 
 
 def assert_refused(folder: Path, arguments: Sequence[object], code: int, phrases: Sequence[str]) -> Ended:

@@ -285,9 +285,9 @@ def test_depth():
     ],
 )
 def test_bombs_end_at_once(text):
-    start = time.perf_counter()
+    start = time.process_time()  # of this process alone, however busy the machine is
     problems_of(text)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 @pytest.mark.parametrize(
@@ -302,11 +302,11 @@ def test_bombs_end_at_once(text):
     ],
 )
 def test_a_megabyte_takes_seconds(text):
-    start = time.perf_counter()
+    start = time.process_time()
     problems = problems_or_none(lambda: parse(text, "s.yaml"))
     assert len(problems) <= 100
     assert sum(len(problem.message) for problem in problems) < 50_000
-    assert time.perf_counter() - start < 8
+    assert time.process_time() - start < 8
 
 
 def test_values_for_set():
