@@ -138,10 +138,12 @@ def _into_place(draft: Path, name: str) -> Path:
 
 
 def is_alive(pid: str) -> bool:
-    """Whether there is a process of that number."""
+    """Whether there is a process of that number; what is none of a process's stands for none."""
+    if not re.fullmatch("[1-9][0-9]{0,9}", pid):  # 0 and numbers below mean groups of processes
+        return False
     try:
         os.kill(int(pid), 0)
-    except (ProcessLookupError, ValueError, OverflowError):
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         pass  # somebody else's

@@ -70,6 +70,7 @@ def search(
     from hptune import session, study, study_data
     from hptune.config import study_file
     from hptune.report.safe_text import say
+    from hptune.workers.cores import usable_cores
 
     options: dict[str, str | float | None] = {
         "search.trials": trials,
@@ -88,6 +89,10 @@ def search(
         _print_dry_run(console, loaded)
         return
     _say_if_small(console, loaded)
+    if (n := session.n_workers(loaded, workers)) > (cores := usable_cores()):
+        say(
+            console, f"Note: {n:,} workers on {counted(cores, 'core')}: more than one a core slow each other.", "yellow"
+        )
     if is_open_to_all(runs):
         say(console, f"Note: anybody can write into {runs}, and you are root: chmod o-w {runs}", "yellow")
     with study.create(loaded, runs, data) as store, session.sitting(store.folder, loaded, dataset):

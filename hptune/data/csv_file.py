@@ -205,11 +205,11 @@ def _block(rows: Sequence[list[str]], columns: tuple[int, ...]) -> dict[int, NDA
     if len(columns) < 2:
         return None
     pick = itemgetter(*columns)
-    texts = [chr(31).join(pick(fields)) for fields in rows]
-    if not all(map(str.isascii, texts)):
+    texts = [",".join(pick(fields)) for fields in rows]
+    if not all(map(str.isprintable, texts)):  # of blanks other than the space they think differently
         return None
     try:
-        values = np.loadtxt(texts, delimiter=chr(31), comments=None, ndmin=2)
+        values = np.loadtxt(texts, delimiter=",", comments=None, ndmin=2)
     except ValueError:
         return None
     if values.shape != (len(rows), len(columns)) or not np.isfinite(values).all():

@@ -176,6 +176,14 @@ def test_a_run_that_is_named_by_its_path_may_lie_anywhere(home, monkeypatch):
     assert hptune("report", "toy-001").code == 2
 
 
+def test_more_workers_than_cores_are_taken_with_a_note(home, monkeypatch):
+    """C1."""
+    monkeypatch.setattr("hptune.workers.cores.usable_cores", lambda: 1)
+    ended = hptune(*SEARCH, "--workers", 2, "--trials", 1)
+    assert ended.code == 0
+    assert "Note: 2 workers on 1 core: more than one a core slow each other." in ended.words
+
+
 @pytest.mark.parametrize("name", ["CON", "x" * 64, "a.b_c-1"])
 def test_names_that_can_be_folders_are_taken(name, home):
     """C13: hptune runs where CON is a name like any other."""
