@@ -19,6 +19,8 @@ from catalogue.rows import assert_refused, contents, hptune, is_complete
 from fabricate import ADAM, FabricatedRun
 
 from hptune import tables
+from hptune.cli.options import write_table
+from hptune.runs import is_alive
 from hptune.store import Store
 
 STUDY = """\
@@ -289,6 +291,24 @@ def test_odd_texts_are_printed_literally_on_every_screen(home, tmp_path):
         assert [phrase for phrase in phrases if phrase not in shown] == [], (arguments, shown)
     assert json.loads(hptune("report", run.path, "--json").output)
     assert "\x1b" not in hptune("report", run.path, "--json").output
+
+
+@pytest.mark.parametrize(("is_terminal", "shown"), [(True, "\\x1b[31m,1\n"), (False, "\x1b[31m,1\n")])
+def test_a_table_is_made_harmless_for_a_terminal_alone(is_terminal, shown, monkeypatch):
+    """C28: into a file or a pipe go the names of classes as they are."""
+    stream = io.StringIO()
+    stream.isatty = lambda: is_terminal
+    monkeypatch.setattr(sys, "stdout", stream)
+    write_table("\x1b[31m,1\n")
+    assert stream.getvalue() == shown
+
+
+@pytest.mark.parametrize(
+    ("pid", "expected"), [(str(os.getpid()), True), ("0", False), ("-1", False), ("", False), ("9" * 30, False)]
+)
+def test_a_name_that_is_no_process_number_is_nobodys(pid, expected):
+    """Drafts are named after processes: .new-0 or .new--1 is left by none, though kill(0, 0) succeeds."""
+    assert is_alive(pid) is expected
 
 
 def test_commands_that_are_printed_are_quoted_for_the_shell(home):
