@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -90,11 +91,11 @@ def search(
         return
     _say_if_small(console, loaded)
     if (n := session.n_workers(loaded, workers)) > (cores := usable_cores()):
-        say(
-            console, f"Note: {n:,} workers on {counted(cores, 'core')}: more than one a core slow each other.", "yellow"
-        )
+        text = f"Note: {n:,} workers on {counted(cores, 'core')}: more than one a core slow each other."
+        say(console, text, "yellow")
     if is_open_to_all(runs):
-        say(console, f"Note: anybody can write into {runs}, and you are root: chmod o-w {runs}", "yellow")
+        text = f"Note: anybody can write into {runs}, and you are root: chmod o-w {shlex.quote(str(runs))}"
+        say(console, text, "yellow")
     with study.create(loaded, runs, data) as store, session.sitting(store.folder, loaded, dataset):
         del dataset  # memory that is needed no more
         say(console, _headline(loaded, data, store))

@@ -82,11 +82,11 @@ def read_csv(path: str, ignored: Container[str], as_text: Container[str], proble
     header = tuple(field.strip() for field in fields)
     if not _check_header(header, header_line, separator, problems):
         return None
-    at_most = max(content.count(b"\n"), content.count(b"\r")) + 1
-    if too_much := excess(2 * 8 * at_most * len(header)):  # once as read, once as X
-        problems.add(f"up to {at_most:,} rows of {len(header):,} columns: {too_much}; use fewer rows or columns")
-        return None
     wanted = [number for number, name in enumerate(header) if name not in ignored]
+    at_most = max(content.count(b"\n"), content.count(b"\r")) + 1
+    if too_much := excess(2 * 8 * at_most * len(wanted)):  # once as read, once as X
+        problems.add(f"up to {at_most:,} rows of {len(wanted):,} columns: {too_much}; use fewer rows or columns")
+        return None
     maybe_numbers = [number for number in wanted if header[number] not in as_text]
     certain = [number for number in wanted if header[number] in as_text]
     found = _read_columns(_of_length(len(header), rows, separator, problems), certain, maybe_numbers)
