@@ -154,6 +154,14 @@ def test_what_is_there_is_shown_where_more_is_asked_for(home):
     assert "box of the top 3" in hptune("zoom", "--around", "top:9", "--dry-run").output
 
 
+def test_the_largest_seed_is_taken_and_can_be_resumed(home):
+    """C4: on the command line and, as the run keeps it, in a study file."""
+    assert hptune(*SEARCH, "--seed", 2**63 - 1, "--workers", 0).code == 0
+    assert "seed: 9223372036854775807" in Path("runs/toy-002/config.yaml").read_text()
+    assert hptune("search", "runs/toy-002/config.yaml", "--dry-run").code == 0
+    assert hptune("resume", "toy-002").code == 0
+
+
 def test_another_search_of_that_name_gets_the_next_number(home):
     """C10: no run is ever written over."""
     before = contents(home / "runs" / "toy-001")
