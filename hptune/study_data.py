@@ -41,9 +41,12 @@ def load(config: StudyConfig) -> Dataset:
         DataError: it cannot be used, or not for all that the study asks.
 
     """
-    dataset = load_data(config.data)
+    name = Path(config.data.path).name if config.data.path else config.data.source
+    try:
+        dataset = load_data(config.data)
+    except MemoryError as error:  # what an estimate could not know, as a limit of the shell's
+        raise DataError(f"{name}: needs more memory than there is ({error}): use fewer rows or columns") from error
     if problems := list(_problems(config, dataset.image)):
-        name = Path(config.data.path).name if config.data.path else config.data.source
         raise DataError("\n".join(f"{name}: {problem}" for problem in problems))
     return dataset
 

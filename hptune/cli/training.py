@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -88,7 +89,8 @@ def search(
         return
     _say_if_small(console, loaded, workers)
     if is_open_to_all(runs):
-        say(console, f"Note: anybody can write into {runs}, and you are root: chmod o-w {runs}", "yellow")
+        text = f"Note: anybody can write into {runs}, and you are root: chmod o-w {shlex.quote(str(runs))}"
+        say(console, text, "yellow")
     with study.create(loaded, runs, data) as store, session.sitting(store.folder, loaded, dataset):
         del dataset  # memory that is needed no more
         say(console, _headline(loaded, data, store))

@@ -14,6 +14,7 @@ import io
 from collections import Counter
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 from operator import itemgetter
 
@@ -34,7 +35,7 @@ Row = tuple[int, list[str]]  # the line in the file where it begins, its fields
 CHUNK = 1000  # rows whose cells are made numbers together
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TextTable:
     """The cells of a table."""
 
@@ -44,8 +45,13 @@ class TextTable:
     lines: Sequence[int]  # of each row
     numbers: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)  # columns of finite numbers, by name
 
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """The number of each column."""
+        return {name: number for number, name in enumerate(self.header)}
+
     def column(self, name: str) -> Sequence[str]:
-        return self.cells[self.header.index(name)]
+        return self.cells[self.places[name]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +82,11 @@ def read_csv(path: str, ignored: Container[str], as_text: Container[str], proble
     header = tuple(field.strip() for field in fields)
     if not _check_header(header, header_line, separator, problems):
         return None
-    at_most = max(content.count(b"\n"), content.count(b"\r")) + 1
-    if too_much := excess(2 * 8 * at_most * len(header)):  # once as read, once as X
-        problems.add(f"up to {at_most:,} rows of {len(header):,} columns: {too_much}; use fewer rows or columns")
-        return None
     wanted = [number for number, name in enumerate(header) if name not in ignored]
+    at_most = max(content.count(b"\n"), content.count(b"\r")) + 1
+    if too_much := excess(2 * 8 * at_most * len(wanted)):  # once as read, once as X
+        problems.add(f"up to {at_most:,} rows of {len(wanted):,} columns: {too_much}; use fewer rows or columns")
+        return None
     maybe_numbers = [number for number in wanted if header[number] not in as_text]
     certain = [number for number in wanted if header[number] in as_text]
     found = _read_columns(_of_length(len(header), rows, separator, problems), certain, maybe_numbers)

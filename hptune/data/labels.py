@@ -32,8 +32,10 @@ class Labels:
     first: tuple[int, ...]  # the position where each occurs first
     codes: NDArray[np.int64]  # (examples,): which of names
 
-    def count(self, code: int) -> int:
-        return int(np.count_nonzero(self.codes == code))
+    def counts(self) -> list[int]:
+        """How many examples have each."""
+        counts: list[int] = np.bincount(self.codes, minlength=len(self.names)).tolist()
+        return counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +82,10 @@ def class_numbers(labels: Labels, classes: Classes, report: Report) -> NDArray[n
     report_missing(labels, report)
     number = {name: i for i, name in enumerate(classes.names)}
     numbers = [number.get(classes.name_of(name), -1) for name in labels.names]
+    counts = labels.counts()
     for code, (name, found) in enumerate(zip(labels.names, numbers, strict=True)):
         if found < 0 and classes.names and not is_missing(name):
-            message = (
-                f"label {quoted(name)} ({counted(labels.count(code), 'example')}) is no class of the training data"
-            )
+            message = f"label {quoted(name)} ({counted(counts[code], 'example')}) is no class of the training data"
             report(
                 f"{message}, which has {listed(classes.names)}: correct it, or add examples of it there",
                 labels.first[code],
@@ -96,7 +97,8 @@ def report_missing(labels: Labels, report: Report, what: str = "label") -> None:
     """Say how many labels are missing, or whatever they are called, and where the first one is."""
     codes = [code for code, name in enumerate(labels.names) if is_missing(name)]
     if codes:
-        count = sum(labels.count(code) for code in codes)
+        counts = labels.counts()
+        count = sum(counts[code] for code in codes)
         where = min(labels.first[code] for code in codes)
         report(f"{counted(count, what)} missing, the first one here: every example needs a {what}", where)
 

@@ -11,19 +11,25 @@ from dataclasses import dataclass, field
 from hptune.errors import DataError
 
 SHOWN = 20
+KEPT = 10_000
 LONGEST = 60  # characters of a cell or a list that a message repeats
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class FileProblems:
-    """The problems of one file so far."""
+    """The problems of one file so far: of very many only the first in the order of the file."""
 
     path: str
     unit: str = "line"  # of the places; "row" where a file has no lines
     found: list[tuple[int, str]] = field(default_factory=list)  # line (0: the file as a whole), message
+    hidden: int = 0  # that have been dropped
 
     def add(self, message: str, line: int = 0) -> None:
         self.found.append((line, message))
+        if len(self.found) >= KEPT:  # a table may have millions of bad cells
+            self.found.sort(key=lambda problem: problem[0])
+            self.hidden += len(self.found) - SHOWN
+            del self.found[SHOWN:]
 
     def raise_any(self) -> None:
         """A DataError of the first problems in the order of the file, if there are any."""
@@ -31,7 +37,7 @@ class FileProblems:
             return
         ordered = sorted(self.found, key=lambda problem: problem[0])
         text = [f"{self.path}{self._place(line)}: {message}" for line, message in ordered]
-        hidden = len(text) - SHOWN
+        hidden = len(text) - SHOWN + self.hidden
         raise DataError("\n".join(text[:SHOWN] + ([f"{self.path}: and {hidden} more"] if hidden > 0 else [])))
 
     def _place(self, line: int) -> str:

@@ -60,7 +60,7 @@ class TableSchema:
     def read_unseen(self, path: str) -> tuple[NDArray[np.float64], NDArray[Any] | None, tuple[str, ...]]:
         """Another file with the same feature columns: X, y if it has labels, and notes on what is not used or known."""
         problems = _problems_of(path)
-        table = _read(path, _AllBut(self._known), self._texts, problems)
+        table = _read(path, _AllBut(frozenset(self._known)), self._texts, problems)
         if table is not None:
             self._check_missing(self._known[1:], table, problems)
         problems.raise_any()
@@ -146,19 +146,20 @@ class TableSchema:
         return (self.target, *(column.name for column in self.columns))
 
     @property
-    def _texts(self) -> tuple[str, ...]:
+    def _texts(self) -> Container[str]:
         """The columns that are read as text."""
-        return (self.target, *(column.name for column in self.columns if column.categories is not None))
+        return {self.target, *(column.name for column in self.columns if column.categories is not None)}
 
     def _check_columns(self, table: TextTable, problems: FileProblems) -> None:
         self._check_missing(self._known, table, problems)
+        known = {*self._known, *self.ignored}
         for name in table.header:
-            if name not in self._known and name not in self.ignored:
+            if name not in known:
                 message = f"column {quoted(name)} is not in the training file: remove it or put it under data.ignore"
                 problems.add(message, table.header_line)
 
     def _check_missing(self, needed: Iterable[str], table: TextTable, problems: FileProblems) -> None:
-        missing = [name for name in needed if name not in table.header]
+        missing = [name for name in needed if name not in table.places]
         if len(missing) > MOST_MISSING:
             message = f"{len(missing):,} columns of the training file are not in this one: {listed(missing)}: add them"
             problems.add(message, table.header_line)
@@ -199,7 +200,7 @@ def _problems_of(path: str) -> FileProblems:
 class _AllBut:
     """All names but these."""
 
-    names: tuple[str, ...]
+    names: frozenset[str]
 
     def __contains__(self, name: object) -> bool:
         return name not in self.names
@@ -231,8 +232,9 @@ def _check_names(table: TextTable, settings: DataSettings, target: str, problems
     return features
 
 
-def _without(names: Sequence[str], others: Sequence[str]) -> list[str]:
-    return [name for name in names if name not in others]
+def _without(names: Sequence[str], others: Iterable[str]) -> list[str]:
+    left_out = set(others)
+    return [name for name in names if name not in left_out]
 
 
 def _report_unknown(key: str, name: str, table: TextTable, problems: FileProblems) -> None:

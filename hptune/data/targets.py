@@ -40,8 +40,9 @@ def _report_not_numbers(labels: Labels, report: Report) -> None:
         code, name = wrong[0]
         report(f"no number in it, the first text is {quoted(name)}: name another column; {FOR_CLASSES}", None)
         return
+    counts = labels.counts()
     for code, name in wrong:
-        found = f"target {quoted(name)} ({counted(labels.count(code), 'example')})"
+        found = f"target {quoted(name)} ({counted(counts[code], 'example')})"
         if parse_number(name) is not None:
             todo = "expected a finite number: correct it or remove the row"
         elif meant_as_number(name):

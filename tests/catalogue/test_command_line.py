@@ -19,6 +19,8 @@ from catalogue.rows import assert_refused, contents, hptune, is_complete
 from fabricate import ADAM, FabricatedRun
 
 from hptune import tables
+from hptune.cli.options import write_table
+from hptune.runs import is_alive
 from hptune.store import Store
 
 STUDY = """\
@@ -152,6 +154,14 @@ def test_what_is_there_is_shown_where_more_is_asked_for(home):
     assert "box of the top 3" in hptune("zoom", "--around", "top:9", "--dry-run").output
 
 
+def test_the_largest_seed_is_taken_and_can_be_resumed(home):
+    """C4: on the command line and, as the run keeps it, in a study file."""
+    assert hptune(*SEARCH, "--seed", 2**63 - 1, "--workers", 0).code == 0
+    assert "seed: 9223372036854775807" in Path("runs/toy-002/config.yaml").read_text()
+    assert hptune("search", "runs/toy-002/config.yaml", "--dry-run").code == 0
+    assert hptune("resume", "toy-002").code == 0
+
+
 def test_another_search_of_that_name_gets_the_next_number(home):
     """C10: no run is ever written over."""
     before = contents(home / "runs" / "toy-001")
@@ -181,7 +191,7 @@ def test_more_workers_than_cores_are_taken_with_a_note(home, monkeypatch):
     monkeypatch.setattr("hptune.workers.cores.usable_cores", lambda: 1)
     ended = hptune(*SEARCH, "--workers", 2, "--trials", 1)
     assert ended.code == 0
-    assert "Note: 2 workers on 1 core: more than one a core slow each other." in ended.words
+    assert "search.workers: 2 of one thread each on 1 core only take turns" in ended.words
 
 
 @pytest.mark.parametrize("name", ["CON", "x" * 64, "a.b_c-1"])
@@ -289,6 +299,24 @@ def test_odd_texts_are_printed_literally_on_every_screen(home, tmp_path):
         assert [phrase for phrase in phrases if phrase not in shown] == [], (arguments, shown)
     assert json.loads(hptune("report", run.path, "--json").output)
     assert "\x1b" not in hptune("report", run.path, "--json").output
+
+
+@pytest.mark.parametrize(("is_terminal", "shown"), [(True, "\\x1b[31m,1\n"), (False, "\x1b[31m,1\n")])
+def test_a_table_is_made_harmless_for_a_terminal_alone(is_terminal, shown, monkeypatch):
+    """C28: into a file or a pipe go the names of classes as they are."""
+    stream = io.StringIO()
+    stream.isatty = lambda: is_terminal
+    monkeypatch.setattr(sys, "stdout", stream)
+    write_table("\x1b[31m,1\n")
+    assert stream.getvalue() == shown
+
+
+@pytest.mark.parametrize(
+    ("pid", "expected"), [(str(os.getpid()), True), ("0", False), ("-1", False), ("", False), ("9" * 30, False)]
+)
+def test_a_name_that_is_no_process_number_is_nobodys(pid, expected):
+    """Drafts are named after processes: .new-0 or .new--1 is left by none, though kill(0, 0) succeeds."""
+    assert is_alive(pid) is expected
 
 
 def test_commands_that_are_printed_are_quoted_for_the_shell(home):

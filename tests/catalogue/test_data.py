@@ -250,6 +250,18 @@ def test_memory_is_estimated_before_anything_is_loaded(name, content, others, fr
     assert_refused(home, ("search", "s.yaml"), 3, phrases)
 
 
+def test_memory_that_is_missing_all_the_same_is_no_traceback(home, monkeypatch):
+    """D42: a limit of the shell's is not in the estimate."""
+
+    def refuse(*_args):
+        raise MemoryError("Unable to allocate 1.00 GiB")
+
+    write(Path("d.csv"), good())
+    write(Path("s.yaml"), study("d.csv", TABLE))
+    monkeypatch.setattr("hptune.study_data.load_data", refuse)
+    assert_refused(home, ("search", "s.yaml"), 3, ["d.csv: needs more memory than there is (Unable to allocate 1.00"])
+
+
 @pytest.mark.parametrize("command", ["zoom", "retest"])
 def test_data_that_have_changed_since_the_start_are_noticed(command, home):
     """D7, D41: the fingerprint of every value is kept with the run, so a flipped bit is seen as well."""

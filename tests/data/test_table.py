@@ -3,6 +3,7 @@
 import contextlib
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -219,3 +220,13 @@ def test_reading_data_never_imports_pandas(tmp_path):
         "assert not {'pandas', 'sklearn', 'yaml', 'rich', 'click'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code, write(tmp_path, GOOD)], check=True)
+
+
+def test_a_table_of_many_columns_takes_time_in_proportion(tmp_path):
+    """20,000 columns, as of genes, in train and dev: a look through all of them for each would take half a minute."""
+    header = ",".join(["label", *(f"g{number}" for number in range(20_000))])
+    path = write(tmp_path, "\n".join([header, *(f"{'xy'[row % 2]}{f',{row}' * 20_000}" for row in range(3))]))
+    start = time.process_time()
+    examples, schema = read_table(path, DataSettings(target="label"))
+    np.testing.assert_array_equal(schema.read(path).x, examples.x)
+    assert time.process_time() - start < 8
