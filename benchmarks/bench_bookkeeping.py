@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import itertools
 import os
 import statistics
 import tempfile
@@ -21,7 +20,7 @@ from pathlib import Path
 
 from null_trainer import EPOCHS
 
-from hptune import study
+from hptune import loop, study
 from hptune.config import study_file, yaml_tree
 from hptune.events import TrialEnded
 from hptune.trial import Job
@@ -40,24 +39,24 @@ space:
   dropout: {low: 0.0, high: 0.5}
   l2: {scale: log, low: 1e-6, high: 1}
   activation: {choices: [relu, tanh]}
+search: {method: random, trials: TRIALS, confirm: false}
 """
 ROUNDS = 5
 
 
 def hptune_ms(n_trials: int, n_workers: int) -> float:
     """Milliseconds a trial, the start of the workers left out: each has trained one before."""
-    root = yaml_tree.parse(STUDY, "bench")
-    config = study_file.parse(
-        root, [study_file.Override("search.trials", str(n_trials), "")], default_name="bench", folder=Path()
-    )
+    root = yaml_tree.parse(STUDY.replace("TRIALS", str(n_trials)), "bench")
+    config = study_file.parse(root, (), default_name="bench", folder=Path())
     job = Job("null_trainer:prepare", "dev_error")
-    with tempfile.TemporaryDirectory() as folder, study.create(config, Path(folder), {}) as store:
+    with tempfile.TemporaryDirectory() as folder, study.create(config, Path(folder), {"fingerprint": ""}) as store:
         workers = InlineWorker(job) if n_workers == 0 else LocalWorkers(job, n_workers)
         with contextlib.closing(workers):
-            specs = study.specs(store.snapshot(), config)
-            list(study.run(store, workers, itertools.islice(specs, max(1, n_workers)), study.Stop()))
+            ended = (e for e in loop.run(store, workers, config, loop.Stop()) if isinstance(e, TrialEnded))
+            for _ in range(max(1, n_workers)):
+                next(ended)
             start = time.perf_counter()  # the workers are there now
-            n_measured = sum(isinstance(e, TrialEnded) for e in study.run(store, workers, specs, study.Stop()))
+            n_measured = sum(1 for _ in ended)
             return 1000 * (time.perf_counter() - start) / n_measured
 
 
