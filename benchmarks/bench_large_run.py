@@ -1,4 +1,4 @@
-"""How hptune does with a run of 100,000 stored trials: processor seconds and memory of report, list, and the start of resume.
+"""How hptune does with 100,000 stored trials: processor seconds and memory of report, list, and the start of resume.
 
     python benchmarks/bench_large_run.py [--trials N] [--epochs N] [--method random|coarse-to-fine] [--runs DIR]
 
