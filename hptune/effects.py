@@ -7,8 +7,9 @@ the trainer never sees it; one that can have none in a study is refused.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from hptune.domains import Domain, can_be, same, show
@@ -19,13 +20,20 @@ from hptune.trial import Value
 _ANOTHER: Value = ""
 """Stands for all values of which no rule speaks; no hyperparameter has it."""
 
+NEEDS = tuple(dict.fromkeys(need for legal in LEGAL.values() for need in legal.only_with))
+
 Condition = tuple[str, tuple[Value, ...]]
 """A hyperparameter, and its values under which another one is active."""
 
 
 def has_effect(name: str, values: Mapping[str, Value]) -> bool:
     """Whether a hyperparameter has an effect beside the values of the others, all that it needs among them."""
-    return all(_holds(need, values) for need in LEGAL[name].only_with)
+    return _has_effect(name, lambda need: _is_one(values[need.name], need))
+
+
+def _has_effect(name: str, is_met: Callable[[Need], bool]) -> bool:
+    """The same by which of the needs are met; what has no effect itself has none of the values."""
+    return all((is_met(need) and _has_effect(need.name, is_met)) != need.other_than for need in LEGAL[name].only_with)
 
 
 def _is_one(value: Value, need: Need) -> bool:
@@ -40,7 +48,15 @@ def _holds(need: Need, values: Mapping[str, Value]) -> bool:
 def effective(given: Mapping[str, Value]) -> dict[str, Value]:
     """All hyperparameters that have an effect beside each other: those given, and defaults for the rest."""
     values = {**DEFAULTS, **given}
-    return {name: value for name, value in values.items() if has_effect(name, values)}
+    names = _with_effect(tuple(_is_one(values[need.name], need) for need in NEEDS))
+    return {name: value for name, value in values.items() if name in names}
+
+
+@cache
+def _with_effect(met: tuple[bool, ...]) -> frozenset[str]:
+    """All that have an effect, by which of NEEDS are met: a search asks for every trial, and there are few answers."""
+    is_met = dict(zip(NEEDS, met, strict=True)).__getitem__
+    return frozenset(name for name in LEGAL if _has_effect(name, is_met))
 
 
 def hyperparameters_of(fixed: Mapping[str, Value], drawn: Mapping[str, Value]) -> Hyperparameters:

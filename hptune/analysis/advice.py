@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ class BorderHit:
 
 def borders(snapshot: Snapshot, space: SearchSpace, configuration: Mapping[str, Value]) -> tuple[BorderHit, ...]:
     """Where the best trial, of that configuration, lies on the border of the space that it was drawn from."""
-    crowded = search_borders.crowded(space, _known(snapshot, space))
+    crowded = search_borders.crowded(space, _best_in(snapshot, space))
     hits = []
     for change in zoom.around(space, configuration, [], zoom.FACTOR).changes:
         if change.name in configuration and change.old.size > 1:
@@ -61,13 +62,13 @@ def borders(snapshot: Snapshot, space: SearchSpace, configuration: Mapping[str, 
     return tuple(hits)
 
 
-def _known(snapshot: Snapshot, space: SearchSpace) -> list[Known]:
-    """The trials in a space that searches have found, each with its score alone."""
+def _best_in(snapshot: Snapshot, space: SearchSpace) -> list[Known]:
+    """The best trials in a space that searches have found, as many as tell whether an end is crowded."""
     configurations = {trial.number: trial.hyperparameters for trial in snapshot.trials}
+    inside = (result for result in ranked(snapshot.found) if space.contains(configurations[result.number]))
     return [
-        known_of(configurations[result.number], result, [result.score])
-        for result in snapshot.found
-        if result.score is not None and space.contains(configurations[result.number])
+        known_of(configurations[result.number], result, () if result.score is None else (result.score,))
+        for result in itertools.islice(inside, search_borders.AMONG)
     ]
 
 

@@ -209,8 +209,13 @@ def train(
     """Train what is left, show what was found, say what to type next, and end with the right exit code."""
     from hptune import session
     from hptune.report.outcome import print_outcome
+    from hptune.report.safe_text import say
+    from hptune.store.lock import file_system_elsewhere
     from hptune.workers.cores import n_workers
 
+    if (kind := file_system_elsewhere(store.folder.path)) is not None:
+        text = f"Note: {store.folder.path} lies on another machine ({kind}): use this run from one machine alone."
+        say(console, text, "yellow")
     outcome = session.train(store, config, console, n_workers=n_workers(config, workers))
     print_outcome(console, outcome, runs)
     if outcome.signal is not None:

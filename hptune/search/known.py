@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hptune.trial import BY_CHANCE, Status, TrialResult, Value
@@ -20,7 +21,7 @@ class Known:
     number: int
     configuration: Mapping[str, Value]
     status: Status
-    lowest: tuple[float, ...]  # the lowest metric so far, epoch by epoch
+    lowest: Sequence[float]  # the lowest metric so far, epoch by epoch
 
     @property
     def has_score(self) -> bool:
@@ -44,7 +45,7 @@ def known_of(configuration: Mapping[str, Value], result: TrialResult, scores: It
 
     How far one came whose workers died, or that took too long, is chance.
     """
-    lowest = () if result.status in BY_CHANCE else tuple(itertools.accumulate(scores, min))
+    lowest = array("d", () if result.status in BY_CHANCE else itertools.accumulate(scores, min))
     return Known(result.number, configuration, result.status, lowest)
 
 

@@ -8,6 +8,7 @@ happened.
 from __future__ import annotations
 
 import math
+from array import array
 from bisect import insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -40,7 +41,8 @@ class _Trial:
     spec: TrialSpec
     epochs: int  # that it may run
     patience: int  # epochs without a lower score after which it ends; 0 is never
-    scores: list[float] = field(default_factory=list)
+    cost: float  # of an epoch, as estimated; 0 where nothing depends on it
+    scores: array[float] = field(default_factory=lambda: array("d"))
     result: TrialResult | None = None
 
     def known(self) -> Known:
@@ -95,7 +97,7 @@ class StageSearch:
         self._standings = Standings(space.most_epochs(fixed), self._known)
         self._taken: set[Key] = {key_of(trial.configuration) for trial in inside}
         self._past = {trial.spec.number: trial for trial in past}
-        self._trials: dict[int, _Trial] = {}
+        self._n_handed_out = 0
         self._under_way: dict[int, _Trial] = {}  # those that the search does not know the end of
         self._spent, self._cost = 0, 0.0  # epochs of those that it knows the end of, and their estimated cost
         self._most_epochs = space.most_epochs(fixed)
@@ -104,7 +106,7 @@ class StageSearch:
 
     @property
     def n_handed_out(self) -> int:
-        return len(self._trials)
+        return self._n_handed_out
 
     @property
     def is_over(self) -> bool:
@@ -154,14 +156,13 @@ class StageSearch:
             past = self._past.pop(spec.number, None)
             if past is None or past.result is None:
                 return spec
-            for epoch, score in enumerate(past.scores, 1):
-                self.see_epoch(spec.number, epoch, score)
+            self._under_way[spec.number].scores.extend(past.scores)
             self.see_result(past.result)
         return None
 
     def see_epoch(self, number: int, epoch: int, score: float) -> None:
         """A trial has a metric after an epoch, from 1."""
-        trial = self._trials[number]
+        trial = self._under_way[number]
         if epoch > len(trial.scores):  # a trial that is trained again tells the same once more
             trial.scores.append(score)
         if not self._is_blind:
@@ -174,7 +175,7 @@ class StageSearch:
         nothing that is still to come can end earlier on it than is known. How far one came whose workers died or
         that took too long is chance: on the clock it runs as long as it may.
         """
-        trial = self._trials[result.number]
+        trial = self._under_way[result.number]
         trial.result = result
         is_lost = result.status in BY_CHANCE
         if self._is_blind:
@@ -203,8 +204,10 @@ class StageSearch:
         if not (self._is_blind or self._clock.has_room):
             return False
         epochs = self._plan.budget.epochs
+        if epochs is None:
+            return True
         under_way = sum(trial.epochs for trial in self._under_way.values())
-        return epochs is None or self._spent + under_way + self._most_epochs <= epochs
+        return self._spent + under_way + self._most_epochs <= epochs
 
     def _advance(self) -> bool:
         """Let the next trial end on the clock, and know of it."""
@@ -215,13 +218,13 @@ class StageSearch:
         known = trial.known()
         epochs = len(known.lowest) or 1  # a trial that fails at once costs something, or there is no end of them
         self._spent += epochs
-        self._cost += epochs * self._epoch_cost(known.configuration)
+        self._cost += epochs * trial.cost
         self._known.append(known)
         self._standings.add(known)
         if known.has_score:
             insort(self._best, known, key=rank_key)
         if self._plan.extend and self._share >= coarse_to_fine.COARSE and not self.is_over:
-            self.space, ends = borders.extended(self.space, self._best, self.extensions)
+            self.space, ends = borders.extended(self.space, self._best[: borders.AMONG], self.extensions)
             self.extensions |= {end: self.extensions.get(end, 0) + 1 for end in ends}
         return True
 
@@ -254,12 +257,15 @@ class StageSearch:
             self.close()
             return None
         self._taken.add(key_of(spec.hyperparameters))
-        trial = _Trial(spec, self._epochs_of(spec.hyperparameters), self._patience_of(spec.hyperparameters))
-        self._trials[number] = self._under_way[number] = trial
+        configuration = spec.hyperparameters
+        cost = 0.0 if self._is_blind else self._epoch_cost(configuration)
+        trial = _Trial(spec, self._epochs_of(configuration), self._patience_of(configuration), cost)
+        self._under_way[number] = trial
+        self._n_handed_out += 1
         if self._is_blind:
             self._n_unknown += 1
         else:
-            self._clock.start(number, self._epoch_cost(spec.hyperparameters), trial.least_epochs(0))
+            self._clock.start(number, cost, trial.least_epochs(0))
         return spec
 
     def _propose(self, number: int) -> TrialSpec | None:

@@ -1,22 +1,23 @@
 """Learning curves as they are stored: of a trial that is being trained row by row, of one that has ended in one piece.
 
 The piece is written with the trial's result, and the trial's row holds its checksum. So a curve is part of the record,
-and a hundred thousand of them are read and checked in a second.
+and a hundred thousand of them are read and checked in a second. The rows before have checksums of their own, of their
+numbers in binary: there are too many of them for the exact form of other rows.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 import sqlite3
 import sys
 import zlib
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hptune.store import rows
 from hptune.store.rows import UnsoundError
 from hptune.trial import EpochMetrics, MetricName
 
@@ -24,11 +25,26 @@ COLUMNS = tuple(field.name for field in dataclasses.fields(EpochMetrics))
 Table = NDArray[np.float64]  # (rows, 1 + columns): the trial, then COLUMNS; in the order of trials and epochs
 
 
+def add_epoch(connection: sqlite3.Connection, trial: int, metrics: Iterable[float]) -> None:
+    """Add a row to the curve of a trial that is being trained."""
+    row = (trial, *metrics)
+    connection.execute("INSERT INTO epochs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*row, zlib.crc32(_exact(row))))
+
+
+def _exact(row: Iterable[float | None]) -> array[float]:
+    """A row as it is once SQLite has stored it: NaN as NULL, -0.0 as 0.0."""
+    return array("d", [math.nan if value is None or value != value else value + 0.0 for value in row])  # noqa: PLR0124
+
+
 def collect(connection: sqlite3.Connection, trial: int) -> int | None:
     """Make one piece of the rows of a trial, which has ended; its checksum, None where there are no rows."""
-    found = _rows(connection, "WHERE trial = ?", (trial,))[:, 1:]
+    values = array("d")
+    for row in _rows(connection, "WHERE trial = ?", (trial,)):
+        values.extend(row[1:])
     connection.execute("DELETE FROM epochs WHERE trial = ?", (trial,))
-    return store(connection, trial, found.astype("<f8").tobytes()) if len(found) else None
+    if sys.byteorder == "big":
+        values.byteswap()
+    return store(connection, trial, values.tobytes()) if values else None
 
 
 def store(connection: sqlite3.Connection, trial: int, piece: bytes) -> int:
@@ -77,13 +93,21 @@ def table(connection: sqlite3.Connection) -> Table:
     lengths = [len(piece) // (8 * len(COLUMNS)) for _, piece in ended]
     numbers = np.repeat(np.array([trial for trial, _ in ended], np.float64), lengths)
     found = np.column_stack([numbers, values])
-    if len(unended := _rows(connection)):
+    if unended := list(_rows(connection)):
         found = np.concatenate([found, unended])
         found = found[np.argsort(found[:, 0], kind="stable")]
     return found
 
 
-def _rows(connection: sqlite3.Connection, condition: str = "", values: tuple[int, ...] = ()) -> Table:
-    """Of trials that have not ended; NULL is NaN."""
-    found = list(rows.read(connection, "epochs", condition, values))
-    return np.array(found, np.float64).reshape(-1, 1 + len(COLUMNS))
+def _rows(connection: sqlite3.Connection, condition: str = "", values: tuple[int, ...] = ()) -> Iterator[array[float]]:
+    """The rows of trials that are being trained, by trial and epoch.
+
+    Raises:
+        UnsoundError: at the first that is not what was written.
+
+    """
+    for *row, checksum in connection.execute(f"SELECT * FROM epochs {condition} ORDER BY trial, epoch", values):  # noqa: S608  (ours)
+        exact = _exact(row)
+        if zlib.crc32(exact) != checksum:
+            raise UnsoundError(f"table epochs, trial {row[0]}: not what hptune has written there")
+        yield exact

@@ -96,7 +96,9 @@ def upgrade(connection: sqlite3.Connection) -> None:
         for table in old:
             connection.execute(f"ALTER TABLE {table} RENAME TO old_{table}")
         _create_tables(connection)
-        for table, more in {"facts": (), "stages": (), "epochs": (), "sittings": ("{}",)}.items():
+        for trial, *metrics in connection.execute("SELECT * FROM old_epochs"):
+            curves.add_epoch(connection, trial, metrics)
+        for table, more in {"facts": (), "stages": (), "sittings": ("{}",)}.items():
             for row in connection.execute(f"SELECT * FROM old_{table}"):  # noqa: S608  (ours)
                 rows.insert(connection, table, (*row, *more))
         n_lost = 0

@@ -17,6 +17,7 @@ from hptune.runs import RunFolder, is_alive
 
 PAUSES_S = (0.0, 0.02, 0.1, 0.2)  # before another try: a reader that asks who writes has the lock for a moment
 
+MOUNTS = Path("/proc/self/mountinfo")
 ELSEWHERE = ("nfs", "cifs", "smb", "9p", "afs", "ceph", "lustre", "gpfs", "beegfs", "gluster", "ncpfs", "fuse.sshfs")
 """How the types of file systems begin that lie on another machine, as Linux names them; fuse.X counts as X too."""
 
@@ -97,7 +98,7 @@ def _written_in(lock: int) -> str:
 def file_system_elsewhere(path: Path) -> str | None:
     """The type of the file system of a path, if it lies on another machine; None also where that is not known."""
     try:
-        mounts = Path("/proc/self/mountinfo").read_bytes().splitlines()
+        mounts = MOUNTS.read_bytes().splitlines()
     except OSError:
         return None
     place, found = os.fsencode(path.resolve()), (b"", "")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hptune.runs import RunFolder
-from hptune.store import database, rows, snapshot
+from hptune.store import database, rows, sense, snapshot
 from hptune.store.answer import answer_of
 from hptune.store.snapshot import Snapshot
 
@@ -38,8 +38,10 @@ def read_overview(folder: RunFolder) -> Overview:
     with database.errors(folder.path), database.reading(folder) as connection:
         database.check(folder, connection, *snapshot.WITHOUT_CURVES)
         with database.understood(folder.path):
-            n_done = sum(row[STATUS] is not None for row in rows.read(connection, "trials"))
+            trials = [(*row[:2], row[STATUS]) for row in rows.read(connection, "trials")]
             found = snapshot.from_connection(folder, connection, snapshot.trials_in(connection, _LEADING))
+            sense.check_numbers(found, ((number, stage) for number, stage, _ in trials))
+            n_done = sum(status is not None for _, _, status in trials)
             return Overview(found.facts, found.n_planned, n_done, _best_score(found), found.writer)
 
 

@@ -160,8 +160,8 @@ def _has_parents(stage: Stage, trials: Mapping[int, Row]) -> bool:
 
 
 def _has_ended(stage: Stage, trials: Mapping[int, Row]) -> bool:
-    n_ended = sum(row[STAGE] == stage.number and row[STATUS] is not None for row in trials.values())
-    return stage.n_trials == n_ended
+    ended = [number for number, row in trials.items() if row[STAGE] == stage.number and row[STATUS] is not None]
+    return stage.n_trials == len(ended)
 
 
 def _follows(stage: Stage) -> int | None:

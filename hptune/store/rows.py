@@ -15,12 +15,10 @@ KEYS: Mapping[str, str] = {
     "facts": "name",
     "stages": "stage",
     "trials": "number",
-    "epochs": "trial, epoch",
-    "curves": "trial",
     "sittings": "sitting",
     "lost": "lost",
 }
-"""The tables of a run, and what their rows are in order of."""
+"""The tables of a run but for its curves (see there), and what their rows are in order of."""
 
 Row = tuple[Any, ...]
 
@@ -88,6 +86,5 @@ def read(connection: sqlite3.Connection, table: str, condition: str = "", values
 
 def _sound(table: str, row: Row) -> Row:
     if not is_sound(row):
-        which = f"{KEYS[table].split(',')[0]} {row[0]}"
-        raise UnsoundError(f"table {table}, {which}: not what hptune has written there")
+        raise UnsoundError(f"table {table}, {KEYS[table]} {row[0]}: not what hptune has written there")
     return row[:-1]

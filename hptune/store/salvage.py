@@ -16,7 +16,6 @@ from hptune.store import database, formats, rows, snapshot
 from hptune.store.rows import Row
 from hptune.store.snapshot import Stage
 
-CHECKED = ("facts", "stages", "trials", "sittings", "lost")
 PAGES_AT = 28  # where a database says how many pages it has; that of 16 is their size (sqlite.org/fileformat.html)
 LARGEST = 10**11  # bytes that are believed
 MOST = 10**6  # numbers that are looked up
@@ -46,7 +45,7 @@ def salvage(folder: RunFolder) -> Salvage:
         if formats.of(folder.path, connection) < formats.VERSION:
             raise RunDamagedError(f"{folder.path}: format {formats.OLDEST} has no checksums, so that nothing is sure")
         connection.text_factory = lambda text: text.decode(errors="replace")  # of such a row the checksum is wrong
-        sound = {table: [row[:-1] for row in _rows(connection, table) if rows.is_sound(row)] for table in CHECKED}
+        sound = {table: [row[:-1] for row in _rows(connection, table) if rows.is_sound(row)] for table in rows.KEYS}
         return Salvage(
             facts=dict(sound["facts"]),
             stages=tuple(_stages(sound["stages"])),
@@ -79,7 +78,7 @@ def _stages(found: list[Row]) -> Iterator[Stage]:
 
 def _rows(connection: sqlite3.Connection, table: str) -> list[Row]:
     """The rows that can be reached from the first on, from the last on, or by their number in between."""
-    every, key = f"SELECT * FROM {table}", rows.KEYS[table]  # noqa: S608  (ours)
+    every, key = f"SELECT * FROM {table}", rows.KEYS.get(table, "trial")  # noqa: S608  (ours)
     found: dict[Any, Row] = {}
     is_whole = True
     for order in ("ASC", "DESC"):

@@ -6,6 +6,7 @@ All of it holds in whatever moment a run was stored, so that what does not is da
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -64,7 +65,7 @@ def check_trials(snapshot: Snapshot) -> None:
         UnsoundError: they do not.
 
     """
-    _check_numbers(snapshot)
+    check_numbers(snapshot, ((trial.number, trial.stage) for trial in snapshot.trials))
     searched = {trial.number for trial in snapshot.trials if snapshot.stages[trial.stage].is_search} | _gaps(snapshot)
     ended = Counter(trial.stage for trial in snapshot.trials if trial.result is not None)
     for trial in snapshot.trials:
@@ -81,20 +82,23 @@ def check_trials(snapshot: Snapshot) -> None:
             raise UnsoundError(f"{stage.name}: {ended[stage.number]} trials have ended of {stage.n_trials}")
 
 
-def _check_numbers(snapshot: Snapshot) -> None:
-    """Whether the numbers of every stage's trials follow on each other from its first."""
+def check_numbers(snapshot: Snapshot, trials: Iterable[tuple[int, int]]) -> None:
+    """Whether the numbers of every stage's trials follow on each other from its first; trials are (number, stage).
+
+    Raises:
+        UnsoundError: they do not.
+
+    """
     gaps, expected = _gaps(snapshot), {stage.number: stage.first_trial for stage in snapshot.stages}
-    for trial in snapshot.trials:
-        if trial.stage not in expected:
-            raise UnsoundError(f"trial {trial.number}: of stage {trial.stage}, which is not there")
-        while expected[trial.stage] in gaps and expected[trial.stage] < trial.number:
-            expected[trial.stage] += 1
-        if trial.number != expected[trial.stage]:
-            name = snapshot.stages[trial.stage].name
-            raise UnsoundError(
-                f"table trials: trial {expected[trial.stage]} of {name} is missing before {trial.number}"
-            )
-        expected[trial.stage] += 1
+    for number, stage in trials:
+        if stage not in expected:
+            raise UnsoundError(f"trial {number}: of stage {stage}, which is not there")
+        while expected[stage] in gaps and expected[stage] < number:
+            expected[stage] += 1
+        if number != expected[stage]:
+            name = snapshot.stages[stage].name
+            raise UnsoundError(f"table trials: trial {expected[stage]} of {name} is missing before {number}")
+        expected[stage] += 1
 
 
 def _gaps(snapshot: Snapshot) -> set[int]:

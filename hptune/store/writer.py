@@ -99,7 +99,7 @@ class Store:
                         self._see_change(spec.number)
                         _start(connection, spec, attempt)
                     case EpochEnded(number, metrics):
-                        rows.insert(connection, "epochs", (number, *metrics.to_json()))
+                        curves.add_epoch(connection, number, metrics.to_json())
                     case TrialEnded(result):
                         self._see_change(result.number)
                         _end(connection, result)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import heapq
 import math
 import random
+from array import array
 from collections import Counter
 from dataclasses import replace
 from unittest import mock
@@ -279,11 +280,11 @@ def test_what_an_earlier_sitting_has_proposed_stands_whatever_would_be_proposed_
 )
 def test_when_a_trial_can_end_as_planned(scores, least):
     spec = TrialSpec(0, 0, {}, 0, bars=((1, 0.6), (6, 0.2)))
-    assert stage_search._Trial(spec, 10, 3, list(scores)).least_epochs(len(scores)) == least
+    assert stage_search._Trial(spec, 10, 3, 0.0, array("d", scores)).least_epochs(len(scores)) == least
 
 
 def test_without_patience_a_trial_can_end_at_its_last_epoch_alone():
-    trial = stage_search._Trial(TrialSpec(0, 0, {}, 0), 10, 0, [0.5] * 9)
+    trial = stage_search._Trial(TrialSpec(0, 0, {}, 0), 10, 0, 0.0, array("d", [0.5] * 9))
     assert [trial.least_epochs(seen) for seen in (0, 1, 9)] == [10, 10, 10]
 
 

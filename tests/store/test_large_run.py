@@ -1,0 +1,59 @@
+"""A run of many stored trials: what is kept of each does not grow with its epochs, and nothing is quadratic."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import bench_large_run
+import pytest
+
+from hptune import agenda, store, stored_config, tables
+from hptune.store import Store
+from hptune.store.best_weights import BestWeights
+
+
+def known_bytes(folder):
+    """What a search that goes on keeps of what is stored."""
+    with Store(folder) as opened:
+        snapshot = opened.snapshot()
+        config = stored_config.config_of(snapshot)
+        tracemalloc.start()
+        try:
+            search = agenda.trials_of(snapshot, snapshot.stages[0], config, opened.scores("dev_error"), lambda _: 1.0)
+            assert search.next_spec().number == len(snapshot.trials)
+            return tracemalloc.get_traced_memory()[0]
+        finally:
+            tracemalloc.stop()
+
+
+def test_an_epoch_costs_a_search_no_more_than_its_eight_bytes_and_room_to_grow(tmp_path):
+    n = 300
+    short, long = (bench_large_run.make(tmp_path / str(epochs), n, epochs, "coarse-to-fine") for epochs in (10, 60))
+    known_bytes(short)  # what is loaded once
+    assert (known_bytes(long) - known_bytes(short)) / (50 * n) < 12
+
+
+def test_a_snapshot_reads_what_has_changed(tmp_path, monkeypatch):
+    folder = bench_large_run.make(tmp_path, 50, 2)
+    read = []
+    parse = store.snapshot._stored_trial
+    monkeypatch.setattr(store.snapshot, "_stored_trial", lambda row, lost: read.append(row[0]) or parse(row, lost))
+    with Store(folder) as opened, BestWeights(opened):
+        assert len(read) == 50
+        opened.take_back([7])
+        opened.set_test_error(9, 0.5)
+        snapshot = opened.snapshot()
+        assert read[50:] == [7, 9]
+    assert snapshot.trials == store.read(folder).trials
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("method", ["random", "coarse-to-fine"])
+def test_sweep_of_a_hundred_thousand_trials(method, tmp_path):
+    """Two to five minutes each, of which writing the run is the most."""
+    folder = bench_large_run.make(tmp_path, 100_000, 20, method)
+    limits = {"report": 10.0, "list": 5.0, "start of resume": 10.0}
+    found = {name: bench_large_run.measured(*bench_large_run.commands(folder)[name]) for name in limits}
+    assert all(found[name][0] < limit for name, limit in limits.items()), found
+    assert all(mebibytes < 1500 for _, mebibytes in found.values()), found
+    assert len(tables.load(folder.path).trials) == 100_000
