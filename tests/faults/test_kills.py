@@ -71,6 +71,19 @@ def test_kill_9_at_a_point_then_resume_gives_the_same(command, name, programs, u
     assert survives(programs, finish, step, tmp_path / "place", orders)
 
 
+def test_a_run_folder_appears_whole_or_not_at_all(programs, undisturbed, tmp_path):
+    """Killed at any point of its making, it leaves nothing that looks like a run, and the next search sweeps up."""
+    step = undisturbed["search"]
+    place = step.start(tmp_path / "place")
+    n_points = step.ended.points.index("run.placed")
+    assert n_points > 10
+    for n in range(1, n_points + 1):
+        assert programs.run(place, *step.command, orders=f"{n}:kill").code == -signal.SIGKILL
+        assert runs.find_all(place / "runs") == []
+    assert programs.run(place, *step.command, "--workers", 0).code == 0
+    assert kit.left_by(place) == step.left
+
+
 @pytest.mark.sweep
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("command", kit.COMMANDS)
