@@ -17,6 +17,11 @@ EPOCHS = 2  # of a trial
 PARTS = 8  # of a sweep
 
 
+def unstored(n_workers):
+    """How many trials may be trained and not stored: beside a running one that of the worker before, just ended."""
+    return max(1, 2 * n_workers)
+
+
 def survives(programs, finish, step, place, orders, n_workers=0):
     """Kill a command, look as a reader does, go on to the end without workers, compare; whether it was killed."""
     step.start(place)
@@ -28,7 +33,9 @@ def survives(programs, finish, step, place, orders, n_workers=0):
     resumed = finish(place, step, "--workers", 0)
     assert kit.left_by(place) == step.left
     n_epochs = sum(ended.n_epochs() for ended in (died, *resumed))
-    assert n_epochs <= step.ended.n_epochs() + max(1, n_workers) * EPOCHS, "more than an attempt of each running trial"
+    assert n_epochs <= step.ended.n_epochs() + unstored(n_workers) * EPOCHS, (
+        "more than an attempt of each running trial"
+    )
     return True
 
 
@@ -179,7 +186,7 @@ def survives_schedule(seed, programs, undisturbed, finish, tmp_path):
         # a signal before there is a handler kills, too
         assert ended.code in (0, ACTIONS[action], -getattr(signal, f"SIG{action.upper()}")), ended.output
         n_epochs += ended.n_epochs()
-        most += EPOCHS * max(1, n_workers) * struck.exists()
+        most += EPOCHS * unstored(n_workers) * struck.exists()
         seen = later(seen, place)
     n_epochs += sum(ended.n_epochs() for ended in finish(place, step, "--workers", 0))
     assert kit.left_by(place) == step.left
