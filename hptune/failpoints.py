@@ -48,7 +48,7 @@ class _Order:
             _append(self.file or os.devnull, f"{os.getpid()} {name}\n")
         elif self.file is None or _is_new(self.file):
             if self.action in SIGNALS:
-                os.kill(os.getpid(), SIGNALS[self.action])
+                signal.raise_signal(SIGNALS[self.action])  # to this thread: at once, whatever threads there are
             else:
                 raise OSError(ERRNOS[self.action], os.strerror(ERRNOS[self.action]))
 

@@ -75,7 +75,7 @@ class Programs:
         os.mkfifo(files["output"])  # no limit of the size of files holds for a pipe
         reader = os.open(files["output"], os.O_RDONLY | os.O_NONBLOCK)
         trace = "" if file_size is not None else f"trace@{files['trace']}"
-        variables = {"HPTUNE_FAILPOINT": f"{orders} {trace}", TAG: tag}
+        variables = {"HPTUNE_FAILPOINT": f"{trace} {orders}", TAG: tag}
         request = {"arguments": list(map(str, arguments)), "place": str(place), "variables": variables}
         request |= {"output": files["output"], "file_size": file_size}
         self._ask(request)

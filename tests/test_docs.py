@@ -83,3 +83,10 @@ def test_exit_codes_are_documented():
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.HptuneError)]
     for code in {kind.exit_code for kind in kinds} - {1}:
         assert re.search(rf"^\| {code} \|", DOCUMENTS[0].read_text(), flags=re.MULTILINE), code
+
+
+def test_every_test_that_the_faults_name_is_there():
+    named = re.findall(r"`([\w/]+\.py)::(\w+)`", (ROOT / "docs" / "faults.md").read_text())
+    assert len(named) > 50
+    for file, name in named:
+        assert f"def {name}(" in (ROOT / "tests" / file).read_text(), f"{file}::{name}"

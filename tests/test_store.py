@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import driver
@@ -73,34 +70,6 @@ def test_what_is_committed_survives_a_loss_of_power(tmp_path):
     with new(tmp_path) as opened:
         assert opened._connection.execute("PRAGMA synchronous").fetchone() == (2,)
         assert opened._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-
-
-def test_a_run_folder_appears_whole_or_not_at_all(tmp_path, monkeypatch):
-    """Killed at any step of its making, it leaves nothing that looks like a run, and the next one sweeps up."""
-    program = (
-        "import os, signal, sys, driver\n"
-        "from pathlib import Path\n"
-        "from hptune import study\n"
-        "from hptune.store import database, formats, lock, writer\n"
-        "steps = {'database': (database, 'create'), 'connect': (database, 'connect'),\n"
-        "         'facts': (writer.Store, 'add_facts'), 'stage': (writer.Store, 'add_stage')}\n"
-        "place, name = steps[sys.argv[2]]\n"
-        "old = getattr(place, name)\n"
-        "def die(*a):\n"
-        "    if sys.argv[3] == 'after': old(*a)\n"
-        "    os.kill(os.getpid(), signal.SIGKILL)\n"
-        "setattr(place, name, die)\n"
-        "study.create(driver.config(), Path(sys.argv[1]), {})\n"
-    )
-    for step in ("database", "connect", "facts", "stage"):
-        for moment in ("before", "after"):
-            died = subprocess.run([sys.executable, "-c", program, tmp_path, step, moment], check=False, timeout=60)
-            assert died.returncode == -signal.SIGKILL
-            assert runs.find_all(tmp_path) == []
-    with new(tmp_path) as opened:
-        assert opened.folder.name == "study-001"
-        assert opened.folder.config.exists()
-        assert [path.name for path in tmp_path.iterdir()] == ["study-001"]
 
 
 def test_a_disk_that_is_full_at_the_start_leaves_nothing(tmp_path, monkeypatch):
