@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 
 def counted(number: int, noun: str) -> str:
     """'1 cell', '2,000 cells'."""
@@ -26,3 +28,12 @@ def span(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds / size:.3g} {unit}"
     return f"{seconds:.3g} s"
+
+
+NUMBER = re.compile(r"(?<![\w.:])-?(0x[0-9a-f]+|\d+(\.\d+)?(e[-+]?\d+)?)(?!\w)", re.IGNORECASE)
+"""A number that stands alone, not one that is part of a name or a line of a file."""
+
+
+def without_numbers(text: str) -> str:
+    """The text with N for every number that stands alone: what texts have in common that differ in numbers."""
+    return NUMBER.sub("N", text)

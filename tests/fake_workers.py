@@ -43,5 +43,8 @@ class RandomWorkers:
         assert isinstance(item, TrialResult)
         return [TrialEnded(item)]
 
+    def stop(self):
+        pass
+
     def close(self):
         self._trainings.clear()

@@ -32,5 +32,8 @@ class Workers(Protocol):
     def poll(self, timeout_s: float) -> list[Event]:
         """What has happened, waiting up to timeout_s for the first event."""
 
+    def stop(self) -> None:
+        """Have every training end at its next epoch, without a result; nothing may be submitted from now on."""
+
     def close(self) -> None:
         """Stop at once, whatever is being trained, and leave nothing behind."""

@@ -49,6 +49,9 @@ class InlineWorker:
         self._training = None
         return [TrialEnded(item)]
 
+    def stop(self) -> None:
+        pass
+
     def close(self) -> None:
         self._training = None
         self._limits.restore_original_limits()

@@ -82,6 +82,9 @@ class LocalWorkers:
                 self._bury(process, events)
         return events
 
+    def stop(self) -> None:
+        pass
+
     def close(self) -> None:
         for process in self._processes:
             _kill(process)
