@@ -70,6 +70,13 @@ def budget_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def new_console() -> Console:
+    """A console on standard output."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def lasting_console() -> Console:
     """A console on standard output that outlives it: a reader that leaves or a closed terminal ends no search."""
     from rich.console import Console
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from hptune.cli.options import budget_options, new_console, runs_option, set_up_blas, workers_option
+from hptune.cli.options import budget_options, lasting_console, new_console, runs_option, set_up_blas, workers_option
 from hptune.cli.overrides import option, set_option, setting
 from hptune.errors import UsageError
 from hptune.runs import is_name
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from hptune.search.zoom import Zoom
     from hptune.store import Snapshot, Stage, Store
 
-NOTHING_SUCCEEDED = 4  # exit code
+NOTHING_SUCCEEDED = 4  # exit code, also where failing trials have stopped the run
 AROUND = 'Centre: "best", a trial\'s number, or "top:K" for the box of the K best.'
 
 
@@ -75,10 +75,10 @@ def search(
     loaded = session.with_parallel(study_file.load(config, overrides), workers)
     dataset = study_data.load(loaded)
     data = study.data_facts(dataset)
-    console = new_console()
     if dry_run:
-        _print_dry_run(console, loaded)
+        _print_dry_run(new_console(), loaded)
         return
+    console = lasting_console()
     _say_if_small(console, loaded)
     with study.create(loaded, runs, data) as store, session.sitting(store.folder, loaded, dataset):
         del dataset  # memory that is needed no more
@@ -93,17 +93,17 @@ def search(
 def resume(run: str | None, workers: int | Literal["auto"] | None, runs: Path) -> None:
     """Go on with RUN (its name or path; the newest by default) to the end of its budget."""
     set_up_blas()
-    from hptune import final_test, session, study
+    from hptune import final_test, lost_network, session, study
     from hptune.report.safe_text import say
     from hptune.runs import find
     from hptune.store import Store
     from hptune.stored_config import config_of
 
-    console = new_console()
+    console = lasting_console()
     with Store(find(runs, run)) as store:
         snapshot = store.snapshot()
         loaded = config_of(snapshot)
-        if snapshot.is_finished and not final_test.is_due(snapshot):
+        if snapshot.is_finished and not final_test.is_due(snapshot) and lost_network.lost(snapshot) is None:
             dataset = None
             say(console, f"{store.folder.path}: all {snapshot.n_planned} trials have ended; nothing to resume.")
         else:
@@ -160,7 +160,7 @@ def zoom(
     centre = zooming.Around.parse(around)
     if centre.top is not None and factor is not None:
         raise UsageError("--factor does not go with --around top:K: the box of the K best has its own size")
-    console = new_console()
+    console = new_console() if dry_run else lasting_console()
     folder = find(runs, run)
     snapshot = read(folder)
     loaded = _for_zoom(config_of(snapshot), Budget(trials, epochs, time), method)
@@ -203,7 +203,7 @@ def train(
     print_outcome(console, outcome, runs)
     if outcome.signal is not None:
         sys.exit(128 + outcome.signal)
-    if not outcome.n_completed:
+    if outcome.is_broken or not outcome.n_completed:
         sys.exit(NOTHING_SUCCEEDED)
 
 
