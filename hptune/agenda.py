@@ -21,8 +21,8 @@ from hptune.search.plan import PARALLEL_PER_WORKER, Budget, ConfirmPlan, SearchP
 from hptune.search.ranking import ranked
 from hptune.search.stage_search import Past, StageSearch
 from hptune.space import SearchSpace
-from hptune.stage_trials import Confirmations, SearchAndConfirmation, Trials
-from hptune.store import Snapshot, Stage
+from hptune.stage_trials import Again, Confirmations, SearchAndConfirmation, Trials
+from hptune.store import Snapshot, Stage, StoredTrial
 from hptune.store.answer import contenders, uncompared, whole
 from hptune.trial import Kind, Status, TrialResult, TrialSpec, Value
 from hptune.wording import counted
@@ -107,12 +107,35 @@ def _best_to_retest(snapshot: Snapshot) -> list[int]:
 
 
 def open_stage(snapshot: Snapshot) -> Stage | None:
-    """The stage that is to be gone on with, which brings its confirmation with it; None where nothing is left."""
+    """The stage that is to be gone on with, which brings its confirmation with it; None where nothing is left.
+
+    An earlier stage comes first, where results of it were taken back.
+    """
     if snapshot.is_finished:
         return None
-    last = snapshot.stages[-1]
-    follows = last.plan.follows if isinstance(last.plan, ConfirmPlan) else None
-    return last if follows is None else snapshot.stages[follows]
+    open_stages = [_search_of(snapshot, trial.stage) for trial in taken_back(snapshot)]
+    return min([*open_stages, _current(snapshot)], key=lambda stage: stage.number)
+
+
+def taken_back(snapshot: Snapshot) -> list[StoredTrial]:
+    """The trials whose results were taken back (hptune retry) and that are still to be trained again.
+
+    Not those of a stage that was ended since, as by a zoom.
+    """
+    ended = {stage.number for stage in snapshot.stages if snapshot.has_ended(stage)}
+    return [trial for trial in snapshot.trials if trial.is_taken_back and trial.stage not in ended]
+
+
+def _current(snapshot: Snapshot) -> Stage:
+    """The stage that was added last, or the search that it follows."""
+    return _search_of(snapshot, len(snapshot.stages) - 1)
+
+
+def _search_of(snapshot: Snapshot, number: int) -> Stage:
+    """The stage of that number or, where it confirms what a search has found, that search."""
+    plan = snapshot.stages[number].plan
+    follows = plan.follows if isinstance(plan, ConfirmPlan) else None
+    return snapshot.stages[number if follows is None else follows]
 
 
 def certain_specs(stage: Stage, config: StudyConfig) -> list[TrialSpec]:
@@ -136,6 +159,9 @@ def certain_specs(stage: Stage, config: StudyConfig) -> list[TrialSpec]:
 
 def trials_of(snapshot: Snapshot, stage: Stage, config: StudyConfig, scores: Scores, epoch_cost: EpochCost) -> Trials:
     """What hands out the trials of a stage, as far along as it was stored."""
+    is_again_alone = snapshot.n_to_go == len(taken_back(snapshot))  # nothing else is left
+    if is_again_alone or stage.number != _current(snapshot).number:
+        return Again(t for t in taken_back(snapshot) if _search_of(snapshot, t.stage).number == stage.number)
     seed, stored = config.search.seed, snapshot.trials_of(stage)
     if isinstance(stage.plan, ConfirmPlan):
         known = {trial.number: trial for trial in _searched(snapshot, scores)}
@@ -165,7 +191,12 @@ def trials_of(snapshot: Snapshot, stage: Stage, config: StudyConfig, scores: Sco
         return search
     number = stage.number + 1
     stored = [trial for trial in snapshot.trials if trial.stage == number]
-    return SearchAndConfirmation(search, stage, number, seed=seed, confirmed=_confirmed(before), stored=stored)
+    known = {one.number: one for one in _searched(snapshot, scores)}
+    plans = [later.plan for later in snapshot.stages[number:]]
+    chosen = [known[trial] for plan in plans if isinstance(plan, ConfirmPlan) for trial in plan.trials]
+    return SearchAndConfirmation(
+        search, stage, number, seed=seed, confirmed=_confirmed(before), stored=stored, chosen=chosen
+    )
 
 
 def _searched(snapshot: Snapshot, scores: Scores) -> list[Known]:

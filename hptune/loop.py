@@ -5,16 +5,19 @@ It is a generator of events; each has been stored before it is yielded. Who cons
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from hptune import agenda
 from hptune.agenda import EpochCost
+from hptune.breaker import Breaker
 from hptune.config.study_file import StudyConfig
+from hptune.environment import environment
 from hptune.events import (
     AttemptLost,
     EpochEnded,
@@ -45,17 +48,51 @@ class StopNow(BaseException):
 
 @dataclass(slots=True)
 class Stop:
-    """A request to stop, made by a signal handler and looked at by the loop."""
+    """That a sitting is to stop: a signal handler asks for it, or too many trials have failed."""
 
     signal: int | None = None
+    breaker: Breaker = field(default_factory=Breaker)
     since: float = field(default=math.inf)
+    is_now: bool = False  # it was asked for a second time
+    _is_held: bool = False
 
     def request(self, signal: int) -> None:
-        self.signal, self.since = signal, time.monotonic()
+        """What a signal handler does: ask the loop to stop, and the second time stop at once.
+
+        Raises:
+            StopNow: at the second time, unless something is being done that must be done whole.
+
+        """
+        if self.is_requested:
+            self.is_now = True
+            self.signal = self.signal or signal
+            if not self._is_held:
+                raise StopNow
+        else:
+            self.signal, self.since = signal, time.monotonic()
+
+    def see(self, events: Iterable[Event]) -> None:
+        """Trials have ended."""
+        for event in events:
+            if isinstance(event, TrialEnded):
+                self.breaker.see(event.result)
+        if self.breaker.is_open:
+            self.since = min(self.since, time.monotonic())
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """What is done within is done whole: who asks to stop at once waits for its end."""
+        self._is_held = True
+        try:
+            yield
+        finally:
+            self._is_held = False
+        if self.is_now:
+            raise StopNow
 
     @property
     def is_requested(self) -> bool:
-        return self.signal is not None
+        return self.signal is not None or self.breaker.is_open
 
     @property
     def is_overdue(self) -> bool:
@@ -67,7 +104,7 @@ def run(
 ) -> Iterator[Event]:
     """Train what is left of a run and yield what happens.
 
-    Ends when nothing is left or, after a stop request, when the trials that run have ended or the grace is over.
+    Ends when nothing is left or, where it is to stop, when the trials that run have ended or the grace is over.
     """
     while not stop.is_requested:
         snapshot = store.snapshot()
@@ -77,8 +114,11 @@ def run(
         metric = config.search.metric
         trials = agenda.trials_of(snapshot, stage, config, store.scores(metric), epoch_cost)
         reach("stage.opened")
+        watch = _Watch(snapshot, stage)
+        with stop.held():
+            store.append((), watch.sitting(workers, ()))  # what cannot be written shows before anything is trained
         yield StageStarted(stage.number, stage.name, stage.origin, stage.n_trials)
-        yield from _train(store, workers, _Queue(trials), _Watch(snapshot, stage), metric, stop)
+        yield from _train(store, workers, _Queue(trials), watch, metric, stop)
 
 
 @dataclass(slots=True)
@@ -138,7 +178,8 @@ class _Watch:
         self._before_s = sum(sitting.elapsed_s for sitting in snapshot.sittings if sitting.stage == stage.number)
         self._since = time.monotonic()
         started = datetime.now(UTC).isoformat(timespec="seconds")
-        self._sitting = Sitting(len(snapshot.sittings), stage.number, started, 0.0, 0.0, 0.0)
+        machine = json.dumps(environment())
+        self._sitting = Sitting(len(snapshot.sittings), stage.number, started, 0.0, 0.0, 0.0, machine)
         self._available_s: float | None = None  # of the workers before this stage
 
     @property
@@ -146,7 +187,7 @@ class _Watch:
         """Seconds that the stage has had."""
         return self._before_s + time.monotonic() - self._since
 
-    def sitting(self, workers: Workers, events: list[Event]) -> Sitting:
+    def sitting(self, workers: Workers, events: Iterable[Event]) -> Sitting:
         """The sitting so far, with events that have not been counted yet."""
         if self._available_s is None:
             self._available_s = workers.available_s
@@ -176,7 +217,8 @@ class _Notices:
             self._space = space
             yield SpaceExtended(self._number, json.dumps(space.plain()))
         if confirmation is not None and confirmation != self._confirmation:
-            self._store.put_stage(confirmation)
+            with stop.held():
+                self._store.put_stage(confirmation)
             if self._confirmation is None:
                 yield StageStarted(confirmation.number, confirmation.name, confirmation.origin, confirmation.n_trials)
             self._confirmation = confirmation
@@ -184,7 +226,9 @@ class _Notices:
         self._ended = ended
         if stop.is_requested and not self._is_stopping:
             self._is_stopping = True
-            yield Stopping(workers.n_busy, GRACE_S)
+            n_running = workers.n_busy
+            workers.stop()
+            yield Stopping(n_running, GRACE_S)
 
 
 def _train(
@@ -205,7 +249,8 @@ def _train(
         is_over = not workers.n_busy or stop.is_overdue
         assert not is_over or queue.is_over or stop.is_requested, "nothing is trained, and nothing is proposed"
         if group and (is_over or stop.is_requested or time.monotonic() - group_since >= GROUP_S):
-            store.append(group, watch.sitting(workers, group))
+            with stop.held():
+                store.append(group, watch.sitting(workers, group))
             yield from group
             group.clear()
             reach("events.told")
@@ -214,5 +259,6 @@ def _train(
         if not group:
             group_since = time.monotonic()
         for event in workers.poll(GROUP_S if group else POLL_S):
-            group.append(event)
-            group.extend(queue.see(event, metric))
+            happened = [event, *queue.see(event, metric)]
+            group.extend(happened)
+            stop.see(happened)

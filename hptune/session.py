@@ -13,12 +13,12 @@ from types import FrameType
 
 from rich.console import Console
 
-from hptune import final_test, loop, stored_config, study, tables
+from hptune import agenda, final_test, loop, lost_network, stored_config, study, tables
 from hptune.config.search_section import SearchSettings
 from hptune.config.study_file import StudyConfig
 from hptune.data.dataset import Dataset
 from hptune.errors import StoppedError, StorageError
-from hptune.events import Event
+from hptune.events import Event, Notice
 from hptune.report.live import Display, Progress
 from hptune.report.outcome import Outcome
 from hptune.runs import RunFolder
@@ -67,30 +67,36 @@ def train(store: Store, config: StudyConfig, console: Console, *, n_workers: int
     To be called within a sitting, unless nothing is unfinished. With 0 workers it trains in this process.
     """
     snapshot = store.snapshot()
-    has_own_data = snapshot.is_finished or snapshot.stages[-1].has_own_data
-    stop = loop.Stop()
+    stage = agenda.open_stage(snapshot)
+    has_own_data = stage is None or stage.has_own_data
+    job = study.job_of(config, store.folder)
+    stop, notices = loop.Stop(), list[str]()
     run = None
     with contextlib.suppress(loop.StopNow), _heeded_signals(stop):
         with BestWeights(store) as best_weights:
-            if not snapshot.is_finished:
-                workers = _workers(study.job_of(config, store.folder), config.search, n_workers, snapshot.n_to_go)
+            if stage is not None:
+                workers = _workers(job, config.search, n_workers, snapshot.n_to_go)
                 progress = Progress.of(config, snapshot)
                 cost = stored_config.epoch_cost(config, snapshot.facts["data"])
                 with contextlib.closing(workers), Display(console, progress) as display:
                     events = loop.run(store, workers, config, stop, cost)
-                    _consume(events, best_weights, display)
+                    _consume(events, best_weights, display, notices)
+            if has_own_data and (spec := lost_network.lost(store.snapshot())) is not None:
+                lost_network.train(spec, job, lambda: stop.is_requested)
         if has_own_data and final_test.is_due(store.snapshot()):
             final_test.measure(store)
         run = tables.load(store.folder.path)
         tables.write(run)
-    return Outcome(stop.signal, run or tables.load(store.folder.path))
+    return Outcome(stop.signal, run or tables.load(store.folder.path), tuple(stop.breaker.failed), tuple(notices))
 
 
-def _consume(events: Iterator[Event], best_weights: BestWeights, display: Display) -> None:
+def _consume(events: Iterator[Event], best_weights: BestWeights, display: Display, notices: list[str]) -> None:
     with contextlib.suppress(loop.StopNow):
         for event in events:
             best_weights.see(event)
             display.show(event)
+            if isinstance(event, Notice):
+                notices.append(event.text)
 
 
 def _workers(job: Job, search: SearchSettings, n: int, n_trials: int | None) -> InlineWorker | LocalWorkers:
@@ -102,13 +108,7 @@ def _workers(job: Job, search: SearchSettings, n: int, n_trials: int | None) -> 
 
 def _heeded_signals(stop: loop.Stop) -> contextlib.AbstractContextManager[None]:
     """The first signal asks to stop, the second stops at once."""
-
-    def handle(number: int, _frame: FrameType | None) -> None:
-        if stop.is_requested:
-            raise loop.StopNow
-        stop.request(number)
-
-    return _handled_signals(handle)
+    return _handled_signals(lambda number, _: stop.request(number))
 
 
 @contextlib.contextmanager

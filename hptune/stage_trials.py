@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol
 
 from hptune.search import confirmation
@@ -46,10 +47,39 @@ class Trials(Protocol):
         """So long has been spent so far; what has had its time hands out nothing that is new."""
 
 
-class Confirmations:
-    """The trials of a confirmation, which depend on nothing that they bring."""
+class _Independent:
+    """Trials that depend on nothing that they bring."""
 
     space = confirmation = None
+
+    def see_epoch(self, number: int, epoch: int, score: float) -> None:
+        pass
+
+    def see_result(self, result: TrialResult) -> None:
+        pass
+
+    def see_time(self, elapsed_s: float) -> None:
+        pass
+
+
+class Again(_Independent):
+    """Trials whose results were taken back, of stages that have handed out all others."""
+
+    ended: Mapping[int, int] = MappingProxyType({})
+
+    def __init__(self, trials: Iterable[StoredTrial]) -> None:
+        self._left = [trial.spec for trial in trials]
+
+    @property
+    def is_over(self) -> bool:
+        return not self._left
+
+    def next_spec(self) -> TrialSpec | None:
+        return self._left.pop(0) if self._left else None
+
+
+class Confirmations(_Independent):
+    """The trials of a confirmation."""
 
     def __init__(self, stage: int, specs: Iterable[TrialSpec], stored: Sequence[StoredTrial]) -> None:
         self._stage = stage
@@ -81,15 +111,6 @@ class Confirmations:
         self.n_handed_out += spec.number not in self._started
         return spec
 
-    def see_epoch(self, number: int, epoch: int, score: float) -> None:
-        pass
-
-    def see_result(self, result: TrialResult) -> None:
-        pass
-
-    def see_time(self, elapsed_s: float) -> None:
-        pass
-
     def close(self) -> None:
         """Hand out nothing that has not been handed out in an earlier sitting."""
         self._is_closed = True
@@ -112,18 +133,20 @@ class SearchAndConfirmation:
         seed: int,
         confirmed: Container[Key],
         stored: Sequence[StoredTrial],
+        chosen: Iterable[Known] = (),
     ) -> None:
         """The search of a stage, and its confirmation as stage number.
 
         confirmed are the configurations that need not be confirmed again, stored is what an earlier sitting has trained
-        of the confirmation.
+        of the confirmation, and chosen are the trials whose configurations it has chosen for it.
         """
         assert isinstance(stage.plan, SearchPlan)
         self._search, self._stage, self._number, self._seed = search, stage, number, seed
         self._n = stage.plan.confirm
         self._confirmed = confirmed
         self._time_s = stage.plan.budget.time_s  # of the search
-        self._chosen: list[Known] = []
+        self._chosen = list(chosen)
+        self._n_added = 0  # of them, to the confirmations
         self._n_looked_at = -1  # known trials at the last choice
         self._confirmations = Confirmations(number, (), stored)
 
@@ -181,6 +204,7 @@ class SearchAndConfirmation:
         It goes from one end of a trial to the next, so that the order does not depend on how many are told at a time.
         Where time may cut it short, it begins with the best, and so when all are known.
         """
+        self._add()
         for known, n_to_come in self._search.endings():
             if n_to_come >= (self._n if self._time_s is None else 1) or len(known) == self._n_looked_at:
                 continue
@@ -188,12 +212,16 @@ class SearchAndConfirmation:
             completed = [trial for trial in best_first(known) if trial.status is Status.COMPLETED]
             surely = confirmation.distinct(completed)[: max(self._n - n_to_come, 0)]
             new = [one for one in surely if not self._is_chosen(one)]
-            first = self._first + len(self._chosen) * REPLICATES
-            seed, stage = self._seed, self._number
-            self._confirmations.add(
-                confirmation.specs(new, range(REPLICATES), seed=seed, stage=stage, first_trial=first)
-            )
-            self._chosen.extend(new)
+            self._chosen.extend(new[: self._n - len(self._chosen)])
+            self._add()
+
+    def _add(self) -> None:
+        """Have the chosen ones trained."""
+        new = self._chosen[self._n_added :]
+        first = self._first + self._n_added * REPLICATES
+        seed, stage = self._seed, self._number
+        self._confirmations.add(confirmation.specs(new, range(REPLICATES), seed=seed, stage=stage, first_trial=first))
+        self._n_added = len(self._chosen)
 
     def _is_chosen(self, one: Known) -> bool:
         """Whether its configuration is or has been confirmed."""

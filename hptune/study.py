@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from threadpoolctl import threadpool_info
-
-import hptune
-from hptune import agenda, study_data
+from hptune import agenda, probe, study_data
 from hptune.config import study_file
 from hptune.config.study_file import StudyConfig
 from hptune.data import prepared
 from hptune.data.dataset import Dataset, TargetScale
 from hptune.data.settings import DataSettings
+from hptune.environment import changes, environment
 from hptune.errors import DataError, StorageError, UsageError
 from hptune.events import StageEnded
 from hptune.replacing import remove_folder, why
@@ -45,12 +41,13 @@ def data_for_workers(folder: RunFolder, config: StudyConfig, dataset: Dataset | 
     None where there is nothing to train. What a sitting that was killed has left is removed in any case.
 
     Raises:
-        StorageError: they cannot be written.
+        StorageError: they cannot be written, or nothing can.
 
     """
     remove_folder(folder.data)
     try:
         if dataset is not None:
+            probe.probe(folder, sum(prepared.size(dataset) for _ in prepared.forms(config.train)))
             _prepare(folder, config, dataset)
         del dataset  # from here on it is in the files alone
         yield
@@ -93,25 +90,9 @@ def create(config: StudyConfig, folder: Path, data: dict[str, Any]) -> Store:
     return Store.new(folder, config.name, config.to_yaml(), facts, agenda.first_stage(config))
 
 
-def environment() -> dict[str, str]:
-    """What the last bits of a result may depend on."""
-    return {
-        "hptune": hptune.__version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "machine": f"{platform.system()} {platform.machine()}",
-        "blas": ", ".join(
-            " ".join(str(pool.get(key)) for key in ("internal_api", "version", "architecture"))
-            for pool in threadpool_info()
-            if pool["user_api"] == "blas"
-        ),
-    }
-
-
 def environment_changes(snapshot: Snapshot) -> str:
     """In what this machine differs from the one that the run was started on; empty where in nothing that counts."""
-    before, now = snapshot.facts.get("environment", {}), environment()
-    return ", ".join(f"{name} {before[name]} -> {now[name]}" for name in before if before[name] != now.get(name))
+    return changes(snapshot.facts.get("environment", {}), environment())
 
 
 def same_data(config: StudyConfig, snapshot: Snapshot) -> Dataset:
@@ -126,14 +107,14 @@ def same_data(config: StudyConfig, snapshot: Snapshot) -> Dataset:
 
 
 def data_to_go_on(config: StudyConfig, snapshot: Snapshot) -> Dataset:
-    """The data of a run or, where its last stage is trained on others and not at its end, those, read again.
+    """The data of a run or, where the stage that is gone on with is trained on others, those, read again.
 
     Raises:
         DataError: as for same_data.
 
     """
-    stage = snapshot.stages[-1]
-    if snapshot.is_finished or not isinstance(stage.plan, ConfirmPlan) or stage.plan.data is None:
+    stage = agenda.open_stage(snapshot)
+    if stage is None or not isinstance(stage.plan, ConfirmPlan) or stage.plan.data is None:
         return same_data(config, snapshot)
     other = replace(config, data=DataSettings.from_json(stage.plan.data["settings"]))
     started = f"{stage.name} of {snapshot.folder.path} was started with. Put the old file back, or run hptune retest."

@@ -55,3 +55,12 @@ def size(n_bytes: float) -> str:
     units = (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
     unit, one = next((unit for unit in units if n_bytes >= unit[1]), ("bytes", 1))
     return f"{n_bytes / one:.3g} {unit}"
+
+
+NUMBER = re.compile(r"(?<![\w.:])-?(0x[0-9a-f]+|\d+(\.\d+)?(e[-+]?\d+)?)(?!\w)", re.IGNORECASE)
+"""A number that stands alone, not one that is part of a name or a line of a file."""
+
+
+def without_numbers(text: str) -> str:
+    """The text with N for every number that stands alone: what texts have in common that differ in numbers."""
+    return NUMBER.sub("N", text)

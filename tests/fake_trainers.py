@@ -256,12 +256,29 @@ def network_that_dies(job):
     return train_one
 
 
+def network_that_fails(job):
+    """The built-in network; the trials that HPTUNE_TEST_FAILING names, such as 0,1,2, fail at their first epoch."""
+    from hptune.trainers import network
+
+    failing = {int(number) for number in os.environ.get("HPTUNE_TEST_FAILING", "").split(",") if number}
+    train = network.prepare(job)
+
+    def train_one(spec):
+        if spec.number in failing:
+            raise ValueError(f"shape {spec.number}")
+        return (yield from train(spec))
+
+    return train_one
+
+
 def bowl(job):
     """A loss that is lowest at a learning rate of 0.01, and falls with every epoch; some trials diverge, some fail.
 
-    settings["epochs"] is how many epochs a trial has that does not search them.
+    settings["epochs"] is how many epochs a trial has that does not search them, settings["failing"] are the
+    numbers of those that fail.
     """
     epochs = job.settings.get("epochs", 9)
+    failing = job.settings.get("failing")
 
     def train(spec):
         h = spec.hyperparameters
@@ -270,7 +287,7 @@ def bowl(job):
         for epoch in range(1, h.get("epochs", epochs) + 1):
             if distance > 2 and epoch == 1 + spec.number % 2:
                 raise DivergedError(f"train_loss became nan in epoch {epoch}")
-            if spec.number % 13 == 7 and epoch == 3:
+            if epoch == 3 and (spec.number % 13 == 7 if failing is None else spec.number in failing):
                 raise ValueError("no good")
             loss = floor + 1 / epoch
             yield EpochMetrics(epoch, loss, loss, loss, loss, h["learning_rate"], 0.0)

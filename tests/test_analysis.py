@@ -65,7 +65,9 @@ def test_counts_and_lost_attempts(run):
         "to_go": 3,
     }
     assert report.n_planned == 10
-    assert report.n_lost_attempts == 3
+    assert report.faults.lost_attempts == {"its worker died": 3}
+    assert report.faults.failed == {"failed": 1, "crashed": 1}
+    assert report.faults.taken_back == 0
 
 
 def test_failures_are_grouped_by_reason(run):

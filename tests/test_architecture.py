@@ -18,23 +18,23 @@ from hptune.runs import RunFolder
 PACKAGE = Path(hptune.__file__).parent
 # From the ground up: a module may import what stands in a line above its own, or beside it in its own package.
 FLOORS = [
-    ["errors", "trial", "randomness", "wording", "notations", "search.plan"],
-    ["failpoints", "legal", "events", "search.known"],
+    ["errors", "trial", "randomness", "wording", "notations", "search.plan", "environment"],
+    ["failpoints", "legal", "events", "search.known", "breaker"],
     ["domains", "nn.hyperparameters", "data.settings", "data.kinds"],
     ["levels", "effects", "data", "runs", "machine"],
     ["space", "replacing"],
     ["nn", "config", "search.ranking", "search.confirmation", "trainers"],
     ["search", "store", "trainers.network"],
     ["stage_trials"],
-    ["workers", "stored_config", "study_data", "agenda", "other_data", "final_test"],
-    ["study", "loop", "tables"],
+    ["workers", "stored_config", "study_data", "agenda", "other_data", "final_test", "probe"],
+    ["study", "loop", "lost_network", "retry", "tables"],
     ["analysis"],
     ["report"],
     ["session"],
     ["cli"],
     ["__main__"],
 ]
-RUNNING = {"nn", "data.loading", "trainers", "workers", "study", "study_data", "final_test"}
+RUNNING = {"nn", "data.loading", "trainers", "workers", "study", "study_data", "final_test", "lost_network"}
 READING = {"tables", "analysis", "report"}
 SHARED_BY_BOTH = {"nn.hyperparameters", "data.settings"}
 

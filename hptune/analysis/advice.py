@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import shlex
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from hptune.breaker import FAILING
 from hptune.domains import Border, Domain, show
 from hptune.search import borders as search_borders
 from hptune.search import zoom
@@ -78,10 +80,10 @@ def next_steps(snapshot: Snapshot, hits: Sequence[BorderHit], failures: Sequence
     if not snapshot.is_finished:
         return (_unfinished(snapshot, run),)
     if not any(result.status is Status.COMPLETED for result in snapshot.found):
-        return _all_failed(failures)
+        return (*_all_failed(failures), *_retry(snapshot, run))
     if uncompared(snapshot) and _zooms_without_gain(snapshot) >= PATIENCE:
-        return tuple(_confirm(snapshot, run))
-    return (_search_on(snapshot, hits, run), *_confirm(snapshot, run))
+        return (*_confirm(snapshot, run), *_retry(snapshot, run))
+    return (_search_on(snapshot, hits, run), *_confirm(snapshot, run), *_retry(snapshot, run))
 
 
 def _unfinished(snapshot: Snapshot, run: str) -> Step:
@@ -91,6 +93,17 @@ def _unfinished(snapshot: Snapshot, run: str) -> Step:
     if snapshot.writer:
         return Step(f"{to_go} Being searched by {snapshot.writer}.")
     return Step(to_go, f"hptune resume {run}")
+
+
+def _retry(snapshot: Snapshot, run: str) -> Iterator[Step]:
+    """To train trials again that ended through no finding of the search."""
+    own = [trial for trial in snapshot.trials if snapshot.stages[trial.stage].has_own_data]
+    found = Counter(trial.result.status for trial in own if trial.result is not None)
+    failing = [status for status in Status if status in FAILING and found[status]]
+    if failing:
+        which = ", ".join(f"{found[status]} {status.value}" for status in failing)
+        options = " ".join(f"--{status.value.replace(' ', '-')}" for status in failing)
+        yield Step(f"{which}: once that is mended, train these trials again.", f"hptune retry {run} {options}")
 
 
 def _confirm(snapshot: Snapshot, run: str) -> Iterator[Step]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections import Counter
@@ -10,8 +11,10 @@ from dataclasses import dataclass, replace
 
 from hptune import store, stored_config
 from hptune.analysis.closing_in import Part, parts
+from hptune.breaker import FAILING
 from hptune.config import study_file
 from hptune.domains import Domain
+from hptune.environment import changes
 from hptune.errors import FormatError, HptuneError, RunDamagedError
 from hptune.runs import RunFolder
 from hptune.search.plan import ConfirmPlan, Plan
@@ -20,9 +23,7 @@ from hptune.store import Snapshot, Stage
 from hptune.store.answer import CutShort, cut_short
 from hptune.tables import Run
 from hptune.trial import Status, TrialResult
-
-NUMBER = re.compile(r"(?<![\w.:])-?(0x[0-9a-f]+|\d+(\.\d+)?(e[-+]?\d+)?)(?!\w)", re.IGNORECASE)
-"""A number that stands alone, not one that is part of a name or a line of a file."""
+from hptune.wording import without_numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,19 @@ class Failure:
     status: str
     reason: str  # with N for the numbers in which the trials' reasons differ
     trials: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """What has gone wrong in a run that is no finding of the search."""
+
+    lost_attempts: Mapping[str, int]  # attempts whose worker died, by how it did, the most frequent first
+    failed: Mapping[str, int]  # trials by status: failed, crashed, timed out
+    taken_back: int  # results that were taken back, to train these trials again
+
+    @property
+    def n_lost_attempts(self) -> int:
+        return sum(self.lost_attempts.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +103,35 @@ def _by_status(results: Iterable[TrialResult]) -> dict[str, int]:
     return {status.value: found[status.value] for status in Status}
 
 
-def n_lost_attempts(snapshot: Snapshot) -> int:
-    """Attempts whose worker died."""
-    return sum(lost.status is None for trial in snapshot.trials for lost in trial.lost)
+def faults(snapshot: Snapshot) -> Faults:
+    """What has gone wrong so far."""
+    lost = [lost for trial in snapshot.trials for lost in trial.lost]
+    died = Counter(_how_it_died(one.reason) for one in lost if one.status is None)
+    ended = Counter(result.status.value for result in snapshot.results if result.status in FAILING)
+    return Faults(
+        lost_attempts=dict(sorted(died.items(), key=lambda one: (-one[1], one[0]))),
+        failed={status.value: ended[status.value] for status in Status if ended[status.value]},
+        taken_back=sum(one.status is not None for one in lost),
+    )
+
+
+def environments(snapshot: Snapshot) -> tuple[str, ...]:
+    """When and in what sittings differ from the environment that the run was started in; a text for each change."""
+    started = snapshot.facts.get("environment", {})
+    found: list[str] = []
+    before = ""
+    for sitting in snapshot.sittings:
+        differences = changes(started, json.loads(sitting.environment))
+        if differences != before:
+            since = f"since {sitting.started} ({snapshot.stages[sitting.stage].name})"
+            found.append(f"{since}: {differences or 'as at the start again'}")
+        before = differences
+    return tuple(found)
+
+
+def _how_it_died(reason: str) -> str:
+    """The beginning of the reason of a lost attempt, without what was found out beside it."""
+    return re.split(r"[;(\n]", reason.removeprefix("its worker process "), maxsplit=1)[0].strip()
 
 
 def failures(results: Sequence[TrialResult]) -> tuple[Failure, ...]:
@@ -99,7 +139,7 @@ def failures(results: Sequence[TrialResult]) -> tuple[Failure, ...]:
     groups: dict[tuple[str, str], list[TrialResult]] = {}
     for result in results:
         if result.score is None:
-            groups.setdefault((result.status.value, NUMBER.sub("N", result.reason)), []).append(result)
+            groups.setdefault((result.status.value, without_numbers(result.reason)), []).append(result)
     found = []
     for (status, pattern), members in groups.items():
         is_same = len({member.reason for member in members}) == 1

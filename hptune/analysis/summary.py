@@ -13,7 +13,16 @@ from hptune.analysis.advice import BorderHit, Step
 from hptune.analysis.confirmation import Confirmation, Retest
 from hptune.analysis.diagnosis import Diagnosis, Errors
 from hptune.analysis.leaderboard import TOP, Leaderboard, leaderboard
-from hptune.analysis.progress import Failure, StageSummary, counts, failures, n_lost_attempts, stage_summary
+from hptune.analysis.progress import (
+    Failure,
+    Faults,
+    StageSummary,
+    counts,
+    environments,
+    failures,
+    faults,
+    stage_summary,
+)
 from hptune.search.ranking import ranked
 from hptune.tables import Best, Run
 from hptune.trial import Value
@@ -58,7 +67,8 @@ class Report:
     n_planned: int | None
     writer: str | None  # who is searching it just now
     counts: Mapping[str, int | None]  # trials by status, and those to go; None where that is not known
-    n_lost_attempts: int  # at trials whose worker died
+    faults: Faults
+    environments: tuple[str, ...]  # in what sittings differ from the one that the run was started in, where they do
     stages: tuple[StageSummary, ...]
     leaderboard: Leaderboard
     best: BestTrial | None
@@ -83,7 +93,8 @@ def summarize(run: Run, *, top: int = TOP, sort: str | None = None, bayes_error:
         n_planned=snapshot.n_planned,
         writer=snapshot.writer,
         counts=counts(snapshot),
-        n_lost_attempts=n_lost_attempts(snapshot),
+        faults=faults(snapshot),
+        environments=environments(snapshot),
         stages=tuple(stage_summary(run, stage) for stage in snapshot.stages),
         leaderboard=leaderboard(run, top, sort),
         best=best,

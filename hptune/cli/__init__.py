@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
+import signal
 import sys
+from collections.abc import Callable
+from types import FrameType
 
 import click
 
@@ -16,11 +20,12 @@ from hptune.cli.predicting import predict
 from hptune.cli.reading import export, list_runs, report
 from hptune.cli.repairing import repair
 from hptune.cli.retesting import retest
+from hptune.cli.retrying import retry
 from hptune.cli.training import resume, search, zoom
 from hptune.errors import HptuneError, StorageError, did_you_mean
 
-CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-INTERRUPTED = 130  # 128 + SIGINT
+CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+BUG = 1  # exit code
 
 
 class Commands(click.Group):
@@ -60,8 +65,24 @@ def cli() -> None:
     """Gather the commands."""
 
 
-for command in (check, search, resume, zoom, retest, report, predict, list_runs, export, repair, schema):
+for command in (check, search, resume, zoom, retest, retry, report, predict, list_runs, export, repair, schema):
     cli.add_command(command)
+
+
+class _Interrupted(BaseException):
+    """Raised by a signal that comes while nothing is being trained (see session for when something is)."""
+
+
+_received: list[int] = []  # signals
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    """End the program, by unwinding; and the second time at once."""
+    if _received:
+        os._exit(128 + _received[0])
+    _received.append(number)
+    sys.unraisablehook = lambda _: None  # where nobody can be told of it, as in a destructor
+    raise _Interrupted
 
 
 def main() -> None:
@@ -70,26 +91,76 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # an ASCII terminal gets question marks, not a traceback
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as by nohup
+            signal.signal(number, _interrupt)
+    code = _code_of(_run_command)
+    sys.exit(_code_of(sys.stdout.flush) or code)  # here, since at exit Python would tell of errors in its own way
+
+
+def _code_of(act: Callable[[], object]) -> int:
+    """Do something, and say what has gone wrong with it; the exit code."""
     try:
-        failpoints.arm()
-        code = cli.main(standalone_mode=False)
-        sys.stdout.flush()
+        code = _attempt(act)
+    except _Interrupted:
+        _say("Stopped.")
+        code = 0
+    return 128 + _received[0] if _received else code
+
+
+def _run_command() -> None:
+    if "_HPTUNE_COMPLETE" in os.environ:  # a shell asks what may follow
+        cli.main(prog_name="hptune")
+    failpoints.arm()
+    try:
+        with cli.make_context("hptune", sys.argv[1:]) as context:  # not main, which keeps some errors to itself
+            cli.invoke(context)
+    except click.exceptions.Exit as ended:  # --help, --version
+        sys.exit(ended.exit_code)
+
+
+def _attempt(act: Callable[[], object]) -> int:
+    try:
+        act()
+    except SystemExit as ended:  # a command's own or, where the reader of our output has left, that of rich
+        code = ended.code if isinstance(ended.code, int) else 0
+        return 0 if isinstance(ended.__context__, BrokenPipeError) else code
     except click.ClickException as error:
         error.show(said := io.StringIO())
-        tell(said.getvalue().rstrip("\n"), err=True)
-        code = error.exit_code
+        _say(said.getvalue().rstrip("\n"))
+        return error.exit_code
     except HptuneError as error:
-        tell(f"Error: {error}" if "\n" not in str(error) else str(error), err=True)
-        code = error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        code = INTERRUPTED
-    except BrokenPipeError:  # the reader of our output has left
-        discard(sys.stdout)
-        code = 0
+        _say(f"Error: {error}" if "\n" not in str(error) else str(error))
+        return error.exit_code
     except OSError as error:
-        if error.errno not in CANNOT_WRITE:
-            raise
+        return _of_the_system(error)
+    except Exception as error:  # noqa: BLE001  (the last resort: no traceback on the screen)
+        return _mistake(error)
+    return 0
+
+
+def _of_the_system(error: OSError) -> int:
+    """The output cannot be written, or it is something that nobody has foreseen."""
+    if isinstance(error, BrokenPipeError):  # the reader of our output has left
         discard(sys.stdout)
-        click.echo(f"Error: cannot write the output: {error.strerror}", err=True)
-        code = StorageError.exit_code
-    sys.exit(code)
+        return 0
+    if error.errno not in CANNOT_WRITE:
+        return _mistake(error)
+    discard(sys.stdout)
+    _say(f"Error: cannot write the output: {error.strerror}")
+    return StorageError.exit_code
+
+
+def _mistake(error: Exception) -> int:
+    if isinstance(error, MemoryError):
+        _say(f"Error: there is not enough memory{f' ({error})' if str(error) else ''}. Free some, or take less data.")
+    elif not _received:  # an import that is interrupted may fail in any way
+        from hptune.cli import bug_report
+
+        _say(bug_report.write(error))
+    return BUG
+
+
+def _say(text: str) -> None:
+    with contextlib.suppress(OSError):
+        tell(text, err=True)

@@ -123,6 +123,13 @@ def write_table(text: str) -> None:
 
 
 def new_console() -> Console:
+    """A console on standard output."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def lasting_console() -> Console:
     """A console on standard output that outlives it: a reader that leaves or a closed terminal ends no search."""
     from rich.console import Console
 

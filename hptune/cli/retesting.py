@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from hptune.cli.options import Whole, new_console, runs_option, set_up_blas, workers_option
+from hptune.cli.options import Whole, lasting_console, runs_option, set_up_blas, workers_option
 from hptune.cli.overrides import setting
 from hptune.cli.training import say_if_elsewhere, to_go, train
 from hptune.errors import UsageError
@@ -60,7 +60,7 @@ def retest(
     from hptune.stored_config import config_of
     from hptune.wording import counted
 
-    console = new_console()
+    console = lasting_console()
     with Store(find(runs, run)) as store:
         folder, snapshot = store.folder, store.snapshot()
         loaded = config_of(snapshot)

@@ -15,6 +15,7 @@ from hptune.cli.options import (
     Share,
     Whole,
     budget_options,
+    lasting_console,
     new_console,
     runs_option,
     set_up_blas,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from hptune.search.zoom import Zoom
     from hptune.store import Snapshot, Stage, Store
 
-NOTHING_SUCCEEDED = 4  # exit code
+NOTHING_SUCCEEDED = 4  # exit code, also where failing trials have stopped the run
 AROUND = 'Centre: "best", a trial\'s number, or "top:K" for the box of the K best.'
 
 
@@ -83,10 +84,10 @@ def search(
     loaded, dataset = study_data.load_study(config, overrides)
     loaded = with_parallel(loaded, workers)
     data = study.data_facts(dataset)
-    console = new_console()
     if dry_run:
-        _print_dry_run(console, loaded, workers)
+        _print_dry_run(new_console(), loaded, workers)
         return
+    console = lasting_console()
     _say_if_small(console, loaded, workers)
     if is_open_to_all(runs):
         text = f"Note: anybody can write into {runs}, and you are root: chmod o-w {shlex.quote(str(runs))}"
@@ -104,17 +105,17 @@ def search(
 def resume(run: str | None, workers: int | Literal["auto"] | None, runs: Path) -> None:
     """Go on with RUN (its name or path; the newest by default) to the end of its budget."""
     set_up_blas()
-    from hptune import final_test, session, study
+    from hptune import final_test, lost_network, session, study
     from hptune.report.safe_text import say
     from hptune.runs import find
     from hptune.store import Store
     from hptune.stored_config import config_of
 
-    console = new_console()
+    console = lasting_console()
     with Store(find(runs, run)) as store:
         snapshot = store.snapshot()
         loaded = config_of(snapshot)
-        if snapshot.is_finished and not final_test.is_due(snapshot):
+        if snapshot.is_finished and not final_test.is_due(snapshot) and lost_network.lost(snapshot) is None:
             dataset = None
             say(console, f"{store.folder.path}: all {snapshot.n_planned} trials have ended; nothing to resume.")
         else:
@@ -171,7 +172,7 @@ def zoom(
     centre = zooming.Around.parse(around)
     if centre.top is not None and factor is not None:
         raise UsageError("--factor does not go with --around top:K: the box of the K best has its own size")
-    console = new_console()
+    console = new_console() if dry_run else lasting_console()
     folder = find(runs, run)
     snapshot = read(folder)
     loaded = _for_zoom(config_of(snapshot), Budget(trials, epochs, time), method)
@@ -220,7 +221,7 @@ def train(
     print_outcome(console, outcome, runs)
     if outcome.signal is not None:
         sys.exit(128 + outcome.signal)
-    if not outcome.n_completed:
+    if outcome.is_broken or not outcome.n_completed:
         sys.exit(NOTHING_SUCCEEDED)
 
 

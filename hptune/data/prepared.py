@@ -45,6 +45,11 @@ def write(folder: Path, dataset: Dataset, *, normalized: bool) -> None:
     reach("data.written")
 
 
+def size(dataset: Dataset) -> int:
+    """About how many bytes the files of one form of a data set take."""
+    return sum(4 * subset.x.size + subset.y.nbytes for subset in dataset.subsets())
+
+
 def forms(train: Mapping[str, Value]) -> tuple[bool, ...]:
     """Whether inputs are normalised, in each form that the trials of a study ask for; train holds what is fixed."""
     fixed = train.get("normalize_inputs")

@@ -5,8 +5,9 @@ It is fed the events of a run and knows nothing of how they come about.
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -24,6 +25,7 @@ from hptune.events import (
     AttemptLost,
     EpochEnded,
     Event,
+    Notice,
     SpaceExtended,
     StageEnded,
     StageStarted,
@@ -231,35 +233,79 @@ class Progress:
         return [table]
 
 
+class _Careful(Live):
+    """A Live whose own thread keeps what goes wrong in it, for the thread that feeds it."""
+
+    fault: Exception | None = None
+
+    def refresh(self) -> None:
+        if self.fault is None:
+            try:
+                super().refresh()
+            except Exception as error:  # noqa: BLE001  (whatever a drawing raises must not end a search)
+                self.fault = error
+
+
 class Display:
-    """Shows a Progress while a search runs; a context manager. show() takes the run's events."""
+    """Shows a Progress while a search runs; a context manager. show() takes the run's events.
+
+    Whatever goes wrong with it, it says so in a line, shows nothing more, and the search goes on.
+    """
 
     def __init__(self, console: Console, progress: Progress) -> None:
         self._console = console
         self._progress = progress
         self._is_moving = console.is_terminal and not console.is_dumb_terminal
-        self._live = Live(progress, console=console, refresh_per_second=5, transient=True)
+        self._is_off = False
+        self._live = _Careful(progress, console=console, refresh_per_second=5, transient=True)
         self._told = 0  # failures
         self._tenths = int(progress.share * PLAIN_LINES)  # of the run, told
 
     def __enter__(self) -> Self:
-        if self._is_moving:
-            self._live.start()
+        with self._carefully():
+            if self._is_moving:
+                self._live.start()
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._is_moving:
+        with self._carefully():
             self._live.stop()
 
     def show(self, event: Event) -> None:
+        """Take an event in, and tell of it."""
+        if not self._is_off:
+            with self._carefully():
+                self._show(event)
+                if self._live.fault is not None:
+                    raise self._live.fault
+
+    @contextlib.contextmanager
+    def _carefully(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001  (likewise)
+            self._is_off = True
+            with contextlib.suppress(Exception):
+                self._live.fault = error
+                self._live.stop()
+            with contextlib.suppress(Exception):
+                what = f"{type(error).__name__}: {error}".partition("\n")[0]
+                self.say(f"The display has failed ({what}) and is off; the search goes on.", "yellow")
+
+    def _show(self, event: Event) -> None:
         stages, space = set(self._progress.n_trials), self._progress.space
         is_best = self._progress.update(event)
         match event:
             case AttemptLost(spec, reason):
                 self.say(f"trial {spec.number}: {reason}; the trial is tried again", "yellow")
+            case Notice(text):
+                self.say(f"Note: {text}", "yellow")
             case Stopping(n_running, grace_s):
-                running = f"{counted(n_running, 'running trial')} may still end within {grace_s:.0f} s"
-                self.say(f"Stopping: nothing new is started; {running}. Ctrl-C again stops at once.", "yellow")
+                running = f"{counted(n_running, 'running trial')} may come to an end, or to that of an epoch"
+                text = (
+                    f"Stopping: nothing new is started; {running}, within {grace_s:.0f} s. Ctrl-C again stops at once."
+                )
+                self.say(text, "yellow")
             case StageStarted(number, name, origin) if number not in stages:
                 self.say(f"{name}: {origin}")
             case StageEnded(_, 0):

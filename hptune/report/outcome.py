@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
 from hptune.analysis.advice import cut_text, is_unconfirmed, last_cut_short
+from hptune.analysis.breakage import Breakage, breakage
+from hptune.analysis.progress import faults
+from hptune.breaker import FIRST, LATEST
 from hptune.domains import show
 from hptune.report.leaderboard import leaderboard
+from hptune.report.overview import faults_text
 from hptune.report.safe_text import say
 from hptune.runs import RunFolder, find_all
 from hptune.tables import Best, Run
 from hptune.trial import Status
-from hptune.wording import counted
+from hptune.wording import counted, without_numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +31,17 @@ class Outcome:
 
     signal: int | None  # the signal that ended it early
     run: Run  # as it was left
+    failed: tuple[int, ...] = ()  # the trials that stopped it, where too many have failed
+    notices: tuple[str, ...] = ()  # what was told on the way
 
     @property
     def n_completed(self) -> int:
         return sum(result.status is Status.COMPLETED for result in self.run.snapshot.results)
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether failing trials have ended it early."""
+        return bool(self.failed) and not self.run.snapshot.is_finished
 
 
 def print_outcome(console: Console, outcome: Outcome, runs: Path) -> None:
@@ -46,11 +59,30 @@ def print_outcome(console: Console, outcome: Outcome, runs: Path) -> None:
     files += [folder.best_npz.name] if folder.best_npz.exists() else []
     say(console, f"In {folder.path}{os.sep}: {', '.join(files)}, config.yaml, run.db")
     snapshot = outcome.run.snapshot
+    if found := faults_text(faults(snapshot)):
+        say(console, f"Faults: {found}", "yellow")
+    for text, n in Counter(map(without_numbers, outcome.notices)).items():
+        say(console, f"{counted(n, 'notice')}: {text}", "yellow")
+    if outcome.is_broken:
+        for line in breaker_lines(breakage(snapshot, outcome.failed)):
+            say(console, line, "red")
     if outcome.signal is not None and not snapshot.is_finished:
         to_go = "a part of its budget" if snapshot.n_to_go is None else counted(snapshot.n_to_go, "trial")
         say(console, f"Interrupted with {to_go} to go.", "yellow")
     for command, purpose in _next_commands(folder, outcome, runs):
         say(console, f"  {command:<34}  {purpose}")
+
+
+def breaker_lines(found: Breakage) -> Iterator[str]:
+    """Why failing trials have stopped a run, and what they have in common."""
+    first = f"the first {FIRST} trials failed the same way"
+    yield f"Stopped: {first if found.n_failed == FIRST else f'{found.n_failed} of the last {LATEST} trials failed'}."
+    for failure in found.failures:
+        numbers = ", ".join(map(str, failure.trials))
+        yield f"  {failure.status}: {failure.reason} (trial{'s' if len(failure.trials) > 1 else ''} {numbers})"
+    if found.traits:
+        others = "and no trial that has succeeded has" if found.n_successful else "and none has succeeded"
+        yield f"What they have in common, {others}: {', '.join(map(str, found.traits))}."
 
 
 def _answer_text(best: Best) -> str:
@@ -76,5 +108,10 @@ def _next_commands(folder: RunFolder, outcome: Outcome, runs: Path) -> list[tupl
     if outcome.n_completed and snapshot.is_finished and is_unconfirmed(snapshot):
         commands.append((f"hptune retest{argument}{where}", "train the best again, from fresh seeds"))
     if not snapshot.is_finished:
-        commands.insert(0, (f"hptune resume{argument}{where}", "go on where this stopped"))
+        then = "go on without them" if outcome.is_broken else "go on where this stopped"
+        commands.insert(0, (f"hptune resume{argument}{where}", then))
+    if outcome.is_broken:
+        statuses = breakage(snapshot, outcome.failed).statuses
+        options = " ".join(f"--{status.value.replace(' ', '-')}" for status in statuses)
+        commands.insert(0, (f"hptune retry{argument}{where} {options}", "once that is mended: train them again"))
     return commands

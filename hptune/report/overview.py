@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from hptune.analysis.advice import cut_text
 from hptune.analysis.closing_in import Part
-from hptune.analysis.progress import StageSummary
+from hptune.analysis.progress import Faults, StageSummary
 from hptune.analysis.summary import Report
 from hptune.domains import show
 from hptune.report.columns import MISSING, Column, print_columns
@@ -26,6 +27,9 @@ def print_overview(console: Console, report: Report) -> None:
     if report.data:
         lines.append(("data", _data_text(report)))
     lines.append(("trials", _trials_text(report)))
+    if found := faults_text(replace(report.faults, failed={})):  # those stand with the trials
+        lines.append(("lost", found))
+    lines += [("machine", text) for text in report.environments]
     if busy := _busy(report.stages):
         elapsed_s = sum(stage.elapsed_s or 0 for stage in report.stages)
         lines.append(("workers", f"{busy} busy, {duration(elapsed_s)} in all"))
@@ -106,10 +110,21 @@ def _data_text(report: Report) -> str:
 
 def _trials_text(report: Report) -> str:
     states = ", ".join(f"{n} {status.replace('_', ' ')}" for status, n in report.counts.items() if n)
-    lost = f"; {counted(report.n_lost_attempts, 'attempt')} lost to dead workers" if report.n_lost_attempts else ""
     if report.n_planned is not None:
-        return f"{report.n_planned} planned: {states}{lost}"
-    return f"{sum(n or 0 for n in report.counts.values())} so far{': ' if states else ''}{states}{lost}"
+        return f"{report.n_planned} planned: {states}"
+    return f"{sum(n or 0 for n in report.counts.values())} so far{': ' if states else ''}{states}"
+
+
+def faults_text(found: Faults) -> str:
+    """What has gone wrong, in a line; empty where nothing has: '2 attempts lost (2 x killed by signal 9), 1 failed'."""
+    parts = []
+    if found.lost_attempts:
+        ways = ", ".join(f"{n} x {way.removeprefix('was ')}" for way, n in found.lost_attempts.items())
+        parts.append(f"{counted(found.n_lost_attempts, 'attempt')} lost ({ways})")
+    parts += [f"{counted(n, 'trial')} {status}" for status, n in found.failed.items()]
+    if found.taken_back:
+        parts.append(f"{counted(found.taken_back, 'result')} taken back to try again")
+    return ", ".join(parts)
 
 
 def _what(stage: StageSummary) -> str:

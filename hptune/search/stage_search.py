@@ -112,10 +112,12 @@ class StageSearch:
     def is_over(self) -> bool:
         """Whether nothing more will be handed out."""
         trials, epochs = self._plan.budget.trials, self._plan.budget.epochs
-        if self._is_closed:
-            return not self._past
-        return (trials is not None and self.n_handed_out >= trials) or (
-            epochs is not None and self._spent + self._most_epochs > epochs
+        if self._past:  # what was handed out stays so, even if a trial that is trained again spends more
+            return False
+        return (
+            self._is_closed
+            or (trials is not None and self.n_handed_out >= trials)
+            or (epochs is not None and self._spent + self._most_epochs > epochs)
         )
 
     @property
@@ -204,7 +206,7 @@ class StageSearch:
         if not (self._is_blind or self._clock.has_room):
             return False
         epochs = self._plan.budget.epochs
-        if epochs is None:
+        if epochs is None or (self._past and not self._under_way):
             return True
         under_way = sum(trial.epochs for trial in self._under_way.values())
         return self._spent + under_way + self._most_epochs <= epochs

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from hptune.errors import HptuneError, StorageError
-from hptune.events import Event, StageStarted, TrialEnded
+from hptune.events import Event, StageStarted, TrialEnded, TrialStarted
 from hptune.failpoints import reach
 from hptune.replacing import remove_folder
 from hptune.runs import RunFolder
@@ -37,6 +37,7 @@ class BestWeights:
         self._leader: TrialResult | None = None  # of the searches, as long as nothing has been confirmed
         self._can_lead = True  # whether such a leader is the answer
         self._first_confirming: float = math.inf  # the number of the first trial of a confirmation, if that is on
+        self._confirming: set[int] = set()  # trials of earlier ones that are trained again
 
     def __enter__(self) -> Self:
         self._settle()  # what an earlier sitting left
@@ -56,7 +57,9 @@ class BestWeights:
         match event:
             case StageStarted():
                 self._look(self._store.snapshot())
-            case TrialEnded(result) if result.number < self._first_confirming:
+            case TrialStarted(spec) if spec.replicate is not None:
+                self._confirming.add(spec.number)
+            case TrialEnded(result) if result.number < self._first_confirming and result.number not in self._confirming:
                 self._see_found(result)
             case TrialEnded():
                 self._see_confirming()

@@ -77,6 +77,11 @@ class StoredTrial:
     def hyperparameters(self) -> Mapping[str, Value]:
         return self.spec.hyperparameters
 
+    @property
+    def is_taken_back(self) -> bool:
+        """Whether it had a result that was taken back, and has none since."""
+        return self.result is None and any(lost.status is not None for lost in self.lost)
+
 
 @dataclass(frozen=True, slots=True)
 class Sitting:

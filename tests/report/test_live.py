@@ -10,6 +10,7 @@ from rich.console import Console
 from hptune.events import (
     AttemptLost,
     EpochEnded,
+    Notice,
     SpaceExtended,
     StageEnded,
     StageStarted,
@@ -216,3 +217,66 @@ def test_a_lost_worker_is_told():
     moving = next(steps)
     moving.show(AttemptLost(spec(3), "its worker process was killed by signal 9"))
     assert "trial 3: its worker process was killed by signal 9; the trial is tried again" in next(steps)
+
+
+def test_a_notice_is_told():
+    steps = display(progress())
+    moving = next(steps)
+    moving.show(Notice("only 3 of 8 workers could be started"))
+    assert "Note: only 3 of 8 workers could be started" in next(steps)
+
+
+class Odd:
+    """Draws itself a few times, then no more."""
+
+    def __init__(self, times):
+        self.times = times
+
+    def __rich__(self):
+        self.times -= 1
+        if self.times < 0:
+            raise ValueError("[bold]no such width")
+        return "odd"
+
+
+class Gone(io.StringIO):
+    """A terminal that has vanished."""
+
+    def write(self, text):
+        raise OSError(5, "Input/output error")
+
+
+def feed(moving, n=30):
+    for number in range(n):
+        moving.show(TrialStarted(spec(number), 1))
+        moving._live.refresh()  # what the display's own thread does
+        moving.show(ended(number, 0.5))
+
+
+@pytest.mark.parametrize("times", [0, 1, 5])
+def test_a_drawing_that_fails_turns_the_display_off_and_ends_nothing(times):
+    console = Console(file=io.StringIO(), width=200, force_terminal=True)
+    with Display(console, progress()) as moving:
+        moving._live.update(Odd(times))
+        feed(moving)
+    text = console.file.getvalue()
+    assert text.count("The display has failed (ValueError: [bold]no such width) and is off; the search goes on.") == 1
+    assert text.endswith("goes on.\n") or "\x1b[?25h" in text  # and the cursor is back
+
+
+def test_so_does_a_text_that_cannot_be_made(monkeypatch):
+    console = Console(file=io.StringIO(), width=200)
+    monkeypatch.setattr(Progress, "summary", lambda _: 1 / 0)
+    with Display(console, progress()) as moving:
+        feed(moving)
+    assert console.file.getvalue().count("The display has failed (ZeroDivisionError: division by zero)") == 1
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_so_does_a_terminal_that_vanishes_or_cannot_show_what_is_written(is_terminal):
+    for file in (Gone(), io.TextIOWrapper(io.BytesIO(), "ascii")):
+        console = Console(file=file, width=200, force_terminal=is_terminal)
+        with Display(console, progress()) as moving:
+            moving._live.update("\N{SNOWMAN}")
+            feed(moving)
+            moving.show(Notice("\N{SNOWMAN}"))

@@ -92,7 +92,8 @@ def test_the_whole_report(run):
     for expected in (
         "run      made-001",
         "800 train, 400 dev, 400 test examples; 64 features, 10 classes",
-        "10 planned: 3 completed, 2 diverged, 1 failed, 1 crashed, 3 to go; 3 attempts lost",
+        "10 planned: 3 completed, 2 diverged, 1 failed, 1 crashed, 3 to go\n",
+        "lost     3 attempts lost (3 x its worker died)\n",
         "learning_rate   0.0001 .. 1 (log)      0.1 .. 1 (log)",
         "Best trial: 8 (zoom-1)",
         "errors, dropout off: train 0.01, dev 0.05, test 0.12, Bayes 0",

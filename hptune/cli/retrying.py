@@ -1,0 +1,71 @@
+"""The command that trains failed trials again: retry. Heavy imports stand inside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from hptune.cli.options import lasting_console, runs_option, set_up_blas, workers_option
+from hptune.cli.training import say_if_elsewhere, to_go, train
+from hptune.errors import UsageError
+from hptune.trial import Status
+from hptune.wording import counted
+
+if TYPE_CHECKING:
+    from hptune.store import Snapshot
+
+
+@click.command(short_help="Train trials again that have failed.")
+@click.argument("run", required=False)
+@click.option("--failed", is_flag=True, help="Those whose training raised an error.")
+@click.option("--crashed", is_flag=True, help="Those whose worker process died, three times.")
+@click.option("--timed-out", is_flag=True, help="Those that took longer than they may.")
+@workers_option
+@runs_option
+def retry(
+    run: str | None, failed: bool, crashed: bool, timed_out: bool, workers: int | Literal["auto"] | None, runs: Path
+) -> None:
+    """Train the trials of RUN (its name or path; the newest by default) again that have failed, then what is left.
+
+    They have the configurations and the seeds that they had. Everything else stays as it was, and what they were is
+    kept and counted.
+    """
+    set_up_blas()
+    from hptune import retry as retrying
+    from hptune import session, study
+    from hptune.report.safe_text import say
+    from hptune.runs import find
+    from hptune.store import Store
+    from hptune.stored_config import config_of
+
+    asked = {Status.FAILED: failed, Status.CRASHED: crashed, Status.TIMED_OUT: timed_out}
+    statuses = [status for status, is_asked in asked.items() if is_asked]
+    console = lasting_console()
+    with Store(find(runs, run)) as store:
+        folder, snapshot = store.folder, store.snapshot()
+        if not statuses:
+            raise UsageError(f"{folder.path}: which trials? {_choices(snapshot)}")
+        trials = retrying.trials_to_retry(snapshot, statuses)
+        if not trials:
+            words = " or ".join(status.value for status in statuses)
+            say(console, f"{folder.path}: no trial has {words}; nothing to retry.")
+            return
+        loaded = config_of(snapshot)
+        dataset = study.same_data(loaded, snapshot)
+        say_if_elsewhere(console, snapshot)
+        with session.sitting(folder, loaded, dataset):
+            del dataset  # memory that is needed no more
+            retrying.take_back(store, trials)
+            say(console, f"{folder.path}: {counted(len(trials), 'trial')} again; {to_go(store.snapshot())}.")
+            train(store, loaded, console, workers, runs)
+
+
+def _choices(snapshot: Snapshot) -> str:
+    """The options, with how many trials each would train again."""
+    from hptune.retry import trials_to_retry
+
+    options = {"--failed": Status.FAILED, "--crashed": Status.CRASHED, "--timed-out": Status.TIMED_OUT}
+    counts = [f"{name} ({len(trials_to_retry(snapshot, [status]))})" for name, status in options.items()]
+    return f"Give one or more of {', '.join(counts)}"
