@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -35,12 +36,11 @@ def actors(monkeypatch):
 
 def until(workers, is_enough):
     """The events until there are enough."""
-    events = []
-    for _ in range(300):
-        if is_enough(events):
-            return events
+    events, end = [], time.monotonic() + 60
+    while not is_enough(events):
+        assert time.monotonic() < end, "nothing happens"
         events += workers.poll(0.1)
-    raise AssertionError("nothing happens")
+    return events
 
 
 def all_have_epochs(n):
