@@ -13,7 +13,7 @@ import pytest
 
 from hptune import runs, store, study, tables
 from hptune.errors import HptuneError, RunDamagedError, StorageError
-from hptune.events import EpochEnded, TrialEnded, TrialStarted
+from hptune.events import AttemptLost, EpochEnded, TrialEnded, TrialStarted
 from hptune.store import database, formats, lock, writer
 from hptune.trial import EpochMetrics, Status, TrialResult, TrialSpec
 
@@ -48,6 +48,15 @@ def test_a_crashed_trial_has_no_curve(tmp_path):
         opened.append([TrialEnded(TrialResult(0, Status.CRASHED, "its worker died"))])
         assert curves(opened.folder) == []
         assert opened.snapshot().results[0].epochs == 0
+
+
+def test_a_reason_may_name_a_file_that_is_no_text(tmp_path):
+    with new(tmp_path) as opened:
+        reason = "no file " + os.fsdecode(b"\xff.csv") + "\0"
+        opened.append([TrialStarted(spec(0), 1), AttemptLost(spec(0), reason)])
+        opened.append([TrialStarted(spec(0), 2), TrialEnded(TrialResult(0, Status.FAILED, reason))])
+        trial = opened.snapshot().trials[0]
+        assert trial.result.reason == trial.lost[0].reason == "no file \\udcff.csv\0"
 
 
 def test_a_trial_has_one_result(tmp_path):

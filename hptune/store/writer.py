@@ -210,7 +210,7 @@ def _end(connection: sqlite3.Connection, result: TrialResult) -> None:
         "trials",
         number,
         status=result.status.value,
-        reason=result.reason,
+        reason=_storable(result.reason),
         epochs=result.epochs,
         best_epoch=result.best_epoch,
         score=result.score,
@@ -222,7 +222,12 @@ def _end(connection: sqlite3.Connection, result: TrialResult) -> None:
 
 def _lose(connection: sqlite3.Connection, trial: int, status: str | None, reason: str) -> None:
     place = connection.execute("SELECT coalesce(max(lost) + 1, 0) FROM lost").fetchone()[0]
-    rows.insert(connection, "lost", (place, trial, status, reason))
+    rows.insert(connection, "lost", (place, trial, status, _storable(reason)))
+
+
+def _storable(text: str) -> str:
+    """A text that UTF-8 has room for: half characters, as in names of files that are no UTF-8, are spelt out."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def stage_row(stage: Stage) -> tuple[Any, ...]:
