@@ -122,12 +122,12 @@ def greedy(job):
 
 
 def talkative(job):
-    """Writes ten megabytes to standard error, then dies."""
+    """Writes two megabytes to standard error, then dies."""
     del job
 
     def train(spec):
         yield from curve(spec, 1)
-        for number in range(10_000):
+        for number in range(2000):
             sys.stderr.write(f"{number:01000d}\n")
         sys.stderr.flush()
         os._exit(3)
