@@ -23,7 +23,7 @@ NAMES = [
     "n" * 240,
     os.fsdecode(b"no \xff\xfe utf-8"),
 ]
-IN_SUITE = (2, 3, 8)
+IN_SUITE = (2, 8)
 CSV = "x1,x2,class\n" + "".join(f"{n % 7},{n % 5},{'ab'[n % 7 > 3]}\n" for n in range(60))
 SMALL = """
 name: toy
@@ -109,8 +109,11 @@ def program(place, *arguments, variables=None, **options):
     )
 
 
-def works_with(variables, place):
-    for arguments in (("search", "toy.yaml", "--workers", 1), ("report",), ("list",)):
+COMMANDS = (("search", "toy.yaml", "--workers", 1), ("report",), ("list",))
+
+
+def works_with(variables, place, commands=COMMANDS):
+    for arguments in commands:
         ended = program(place, *arguments, variables=variables)
         assert ended.returncode == 0, ended.stderr.decode(errors="replace")
         assert b"Traceback" not in ended.stderr
@@ -120,7 +123,7 @@ def works_with(variables, place):
 
 def test_a_poor_environment(place):
     """Everything at once; each by itself in the sweep."""
-    works_with({name: value for kind in ALL_AT_ONCE for name, value in ENVIRONMENTS[kind].items()}, place)
+    works_with({name: value for kind in ALL_AT_ONCE for name, value in ENVIRONMENTS[kind].items()}, place, COMMANDS[:2])
 
 
 @pytest.mark.sweep
@@ -129,6 +132,7 @@ def test_sweep_of_environments(kind, place):
     works_with(ENVIRONMENTS[kind], place)
 
 
+@pytest.mark.sweep
 def test_an_ascii_terminal_shows_what_it_can_of_other_names(place):
     (place / "toy.yaml").write_text(kit.STUDY.replace("blobs", "blöbs"), encoding="utf-8")
     ended = program(place, "search", "toy.yaml", variables=ENVIRONMENTS["C locale"])
@@ -147,16 +151,20 @@ def closed(*descriptors):
     return close
 
 
-@pytest.mark.parametrize(
-    "descriptors", [(0, 1, 2), *(pytest.param(which, marks=pytest.mark.sweep) for which in [(0,), (1,), (2,), (0, 1)])]
-)
-def test_streams_that_are_closed(descriptors, place):
-    """Also with a worker, whose pipes then are the descriptors 0, 1 and 2 of the program."""
-    for arguments in (("search", "toy.yaml", "--workers", 2), ("report",), ("list",)):
-        ended = program(place, *arguments, stdin=None, stdout=None, stderr=None, preexec_fn=closed(*descriptors))
-        assert ended.returncode == 0, arguments
+def test_streams_that_are_closed(place):
+    """With workers, whose pipes then are the descriptors 0, 1 and 2 of the program."""
+    streams = {"stdin": None, "stdout": None, "stderr": None, "preexec_fn": closed(0, 1, 2)}
+    assert program(place, "search", "toy.yaml", "--workers", 2, **streams).returncode == 0
     assert sorted(path.name for path in kit.run_folder(place).iterdir()) == kit.AT_REST
     assert len(hptune.load(kit.run_folder(place)).trials) == 3
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("descriptors", [(0,), (1,), (2,), (0, 1), (0, 1, 2)])
+def test_sweep_of_streams_that_are_closed(descriptors, place):
+    streams = {"stdin": None, "stdout": None, "stderr": None, "preexec_fn": closed(*descriptors)}
+    for arguments in COMMANDS:
+        assert program(place, *arguments, **streams).returncode == 0, arguments
 
 
 def test_a_mistake_is_an_exit_code_even_where_nobody_can_be_told(place):
@@ -164,6 +172,7 @@ def test_a_mistake_is_an_exit_code_even_where_nobody_can_be_told(place):
     assert ended.returncode == 3
 
 
+@pytest.mark.sweep
 def test_a_working_folder_that_was_deleted(place):
     """Everything given by its full path works; what is not is said."""
     gone = place / "gone"
