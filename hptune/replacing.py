@@ -25,7 +25,7 @@ def replace_file(path: Path, content: str | bytes) -> None:
     written = content.encode() if isinstance(content, str) else content
     try:
         place = path.resolve()
-        if not place.parent.is_dir():
+        if not place.parent.exists():
             raise StorageError(
                 f"{path}: cannot be written: there is no folder {place.parent}. Make it, then try again."
             )
