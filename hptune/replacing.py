@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hptune.errors import StorageError
 from hptune.failpoints import reach
-from hptune.runs import is_alive
+from hptune.runs import is_alive, sync
 
 
 def replace_file(path: Path, content: str | bytes) -> None:
@@ -45,6 +45,7 @@ def replace_file(path: Path, content: str | bytes) -> None:
             reach("file.synced")
             draft.replace(place)
             reach("file.replaced")
+            sync(place.parent)
         finally:
             draft.unlink(missing_ok=True)
     except (OSError, RuntimeError) as error:  # RuntimeError: links that lead to each other

@@ -103,8 +103,11 @@ def create(runs: Path, name: str, fill: Callable[[RunFolder], None]) -> RunFolde
         reach("run.draft")
         try:
             fill(RunFolder(draft))
+            sync(draft)
             reach("run.filled")
             folder = RunFolder(_into_place(draft, name))
+            sync(runs)
+            sync(runs.absolute().parent)
             reach("run.placed")
             return folder
         finally:
@@ -147,6 +150,21 @@ def _into_place(draft: Path, name: str) -> Path:
             if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
                 raise
             number += 1  # another search was faster
+
+
+def sync(folder: Path) -> None:
+    """Have the names in a folder survive a loss of power: a file that is synced may yet lose its name."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except PermissionError:  # it may be written to and not read
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a file system that syncs no folders
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def is_alive(pid: str) -> bool:

@@ -246,7 +246,7 @@ def test_a_worker_process_tells_its_parent_of_a_full_disk(tmp_path):
         opened.folder.weights.write_text("")
         workers = weights_driver.LocalWorkers(study.job_of(weights_driver.config(), opened.folder), 1)
         with weights_driver.closing(workers):
-            with pytest.raises(StorageError, match=r"0\.npz: cannot be written: there is no folder"):
+            with pytest.raises(StorageError, match=r"0\.npz: cannot be written: Not a directory"):
                 list(loop.run(opened, workers, weights_driver.config(), loop.Stop()))
             pids = [process.popen.pid for process in workers._processes]
         assert all(ended_within(pid, 1) for pid in pids)

@@ -14,6 +14,7 @@ import pytest
 from hptune import runs, store, study, tables
 from hptune.errors import HptuneError, RunDamagedError, StorageError
 from hptune.events import AttemptLost, EpochEnded, TrialEnded, TrialStarted
+from hptune.replacing import replace_file
 from hptune.store import database, formats, lock, writer
 from hptune.trial import EpochMetrics, Status, TrialResult, TrialSpec
 
@@ -193,3 +194,35 @@ def test_a_result_that_is_taken_back_stays_known_and_its_trial_is_trained_again(
         assert {trial: list(scores) for trial, scores in opened.scores("dev_error").items()} == {0: [0.5, 0.1, 0.2]}
         opened.take_back([1])  # nothing is there to take
         assert len(opened.snapshot().trials[1].lost) == 1
+
+
+def test_names_are_synced_before_anything_depends_on_them(tmp_path, monkeypatch):
+    """After a rename, the folder that the new name is in is synced before the call returns."""
+    done = []
+    old_rename, old_replace, old_fsync = Path.rename, Path.replace, os.fsync
+
+    def renaming(act):
+        def renamed(path, target):
+            done.append(("named", str(target)))
+            return act(path, target)
+
+        return renamed
+
+    def fsync(descriptor):
+        done.append(("synced", str(Path(f"/proc/self/fd/{descriptor}").readlink())))
+        old_fsync(descriptor)
+
+    monkeypatch.setattr(Path, "rename", renaming(old_rename))
+    monkeypatch.setattr(Path, "replace", renaming(old_replace))
+    monkeypatch.setattr(os, "fsync", fsync)
+    place = tmp_path / "new" / "runs"
+    with study.create(driver.config(), place, driver.FACTS) as opened:
+        folder = opened.folder.path
+        named = done.index(("named", str(folder)))
+        assert {str(place), str(place.parent)} <= {path for what, path in done[named:] if what == "synced"}
+        drafts = [path for what, path in done[:named] if what == "synced"]
+        assert drafts[-1].startswith(str(place / runs.DRAFT))  # what it holds has its names before it has its own
+        done.clear()
+        replace_file(folder / "x.csv", "1")
+        what = [("synced", str(folder / f".x.csv.{os.getpid()}")), ("named", str(folder / "x.csv"))]
+        assert done == [*what, ("synced", str(folder))]

@@ -20,7 +20,7 @@ from hptune.errors import HptuneError, StorageError
 from hptune.events import Event, StageStarted, TrialEnded, TrialStarted
 from hptune.failpoints import reach
 from hptune.replacing import remove_folder
-from hptune.runs import RunFolder
+from hptune.runs import RunFolder, sync
 from hptune.search.ranking import ranked
 from hptune.store.answer import Answer, answer_of
 from hptune.store.snapshot import Snapshot
@@ -49,8 +49,9 @@ class BestWeights:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with contextlib.suppress(HptuneError):  # what ended the sitting matters more, and the next one settles
+        with contextlib.suppress(HptuneError, OSError):  # what ended the sitting matters more; the next one settles
             self._settle()
+            sync(self._folder.path)
 
     def see(self, event: Event) -> None:
         """Something has been stored."""

@@ -20,6 +20,7 @@ from hptune import runs
 from hptune.errors import StorageError
 from hptune.events import AttemptLost, EpochEnded, Event, SpaceExtended, StageEnded, TrialEnded, TrialStarted
 from hptune.failpoints import reach
+from hptune.replacing import replace_file
 from hptune.runs import RunFolder
 from hptune.store import curves, database, formats, lock, rows, snapshot
 from hptune.store.snapshot import Sitting, Snapshot, Stage, StoredTrial
@@ -184,7 +185,7 @@ def set_up(folder: RunFolder, config: str, facts: Mapping[str, Any], stage: Stag
     with Store(folder) as store:
         store.add_facts({**facts, "config": config})
         store.add_stage(stage)
-    folder.config.write_text(config, encoding="utf-8")
+    replace_file(folder.config, config)
 
 
 def _identity(path: Path) -> tuple[int, int]:
