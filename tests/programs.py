@@ -1,14 +1,17 @@
 """The real commands by the hundred: each in a forked child of one interpreter that has loaded everything.
 
-    python programs.py          reads requests, a JSON object a line, and answers each with the exit status
+    python programs.py [settled]     reads requests, a JSON object a line, and answers each with the exit status
 
-What a search would leave to chance or to real time is settled here: every event is written by itself, so that with 0
-workers the points that are reached are the same every time, and as small a search as this one confirms what it finds.
+Where it is settled, what a search would leave to chance or to real time is: every event is written by itself, so that
+with 0 workers the points that are reached are the same every time, and as small a search as this one confirms what it
+finds. Otherwise the commands are as a person meets them, without the half second that Python takes to load them.
 """
 
 from __future__ import annotations
 
+import atexit
 import csv
+import functools
 import importlib
 import json
 import os
@@ -52,10 +55,10 @@ class Ended:
 class Programs:
     """Runs commands of hptune one after the other."""
 
-    def __init__(self):
+    def __init__(self, *how):
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "COLUMNS": "300"}
         self._zygote = subprocess.Popen(
-            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+            [sys.executable, __file__, *how], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
         )
         self._running = set()
         self._own = tempfile.TemporaryDirectory()
@@ -67,15 +70,18 @@ class Programs:
         self._zygote.communicate()
         self._own.cleanup()
 
-    def start(self, place, *arguments, orders="", file_size=None):
+    def start(self, place, *arguments, orders="", file_size=None, **variables):
         """Begin a command in a folder; file_size is the limit of every file's size in bytes."""
         self._count += 1
         tag = f"{os.getpid()}-{self._count}"
         files = {kind: f"{self._own.name}/{kind}-{self._count}" for kind in ("output", "trace")}
-        os.mkfifo(files["output"])  # no limit of the size of files holds for a pipe
+        if file_size is None:
+            Path(files["output"]).touch()
+        else:
+            os.mkfifo(files["output"])  # no limit of the size of files holds for a pipe
         reader = os.open(files["output"], os.O_RDONLY | os.O_NONBLOCK)
         trace = "" if file_size is not None else f"trace@{files['trace']}"
-        variables = {"HPTUNE_FAILPOINT": f"{trace} {orders}", TAG: tag}
+        variables = {"HPTUNE_FAILPOINT": f"{trace} {orders}", TAG: tag, **variables}
         request = {"arguments": list(map(str, arguments)), "place": str(place), "variables": variables}
         request |= {"output": files["output"], "file_size": file_size}
         self._ask(request)
@@ -111,6 +117,21 @@ class Programs:
         ready, _, _ = select.select([self._zygote.stdout], [], [], TIMEOUT_S)
         assert ready, "the program hangs"
         return json.loads(self._zygote.stdout.readline())
+
+
+@functools.cache
+def _unsettled():
+    found = Programs()
+    atexit.register(found.close)
+    return found
+
+
+def hptune(place, *arguments, code=0, **variables):
+    """Run a command in a folder, as a person does; what it has printed."""
+    ended = _unsettled().run(place, *arguments, **{"HPTUNE_FAILPOINT": "", "COLUMNS": "100", **variables})
+    assert ended.code == code, ended.output
+    assert "Traceback" not in ended.output
+    return ended.output
 
 
 def processes_with(tag):
@@ -249,8 +270,9 @@ def _serve():
     for module in pkgutil.walk_packages(hptune.__path__, "hptune."):
         if module.name not in ("hptune.__main__", "hptune.workers.child"):
             importlib.import_module(module.name)
-    loop.GROUP_S = 0.0
-    plan.CONFIRM_SHARE = CONFIRM_SHARE
+    if "settled" in sys.argv[1:]:
+        loop.GROUP_S = 0.0
+        plan.CONFIRM_SHARE = CONFIRM_SHARE
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.set_inheritable(answers.fileno(), False)
     requests = os.fdopen(os.dup(0), "rb")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import numpy as np
+import programs
 import pytest
 
 from hptune.config import yaml_tree
@@ -21,13 +22,7 @@ SPACE += "search: {method: random, trials: 30, seed: 3, confirm: false}\n"
 
 
 def run(home, *arguments, code=0):
-    ended = subprocess.run(
-        [sys.executable, "-m", "hptune", "check", *map(str, arguments)],
-        cwd=home, env={**os.environ, "COLUMNS": "200"}, capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
-    assert ended.returncode == code, (ended.stdout, ended.stderr)
-    assert "Traceback" not in ended.stderr
-    return ended.stdout + ended.stderr
+    return programs.hptune(home, "check", *arguments, code=code, COLUMNS="200")
 
 
 def rows(seed, n, *, shift=0.0, share=0.5):

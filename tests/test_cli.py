@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from programs import hptune as run
 
 import hptune
 from hptune import runs, store
@@ -39,17 +40,6 @@ def home(tmp_path):
     """A folder with a study file in it."""
     (tmp_path / "toy.yaml").write_text(STUDY)
     return tmp_path
-
-
-def run(home, *arguments, code=0, **variables):
-    environment = {**os.environ, "COLUMNS": "100", **variables}
-    ended = subprocess.run(
-        [*PROGRAM, *map(str, arguments)],
-        cwd=home, env=environment, capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
-    assert ended.returncode == code, (ended.stdout, ended.stderr)
-    assert "Traceback" not in ended.stderr
-    return ended.stdout + ended.stderr
 
 
 def tables_of(folder):
@@ -307,7 +297,9 @@ def test_report_options(home):
     assert rates == sorted(rates)
     assert run(home, "report", "--csv", "-", "--top", 2).count("\n") == 3
     assert 'Did you mean "dev_error"?' in run(home, "report", "--sort", "dev_eror", code=2)
-    plain = run(home, "report", "--top", 2, TERM="dumb", NO_COLOR="1", PYTHONIOENCODING="ascii")
+    environment = {**os.environ, "COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1", "PYTHONIOENCODING": "ascii"}
+    command = [*PROGRAM, "report", "--top", "2"]
+    plain = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, check=True).stdout
     assert plain.isascii()
     assert "\x1b" not in plain
     assert max(map(len, run(home, "report", COLUMNS="50").splitlines())) <= 50

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from programs import hptune as run
 
 import hptune
 from hptune.cli import main, predicting
@@ -36,15 +37,6 @@ space:
 search: {{trials: 3}}
 """
 COLOURS = ("red", "green", "blue")
-
-
-def run(home, *arguments, code=0):
-    ended = subprocess.run(
-        [*PROGRAM, *map(str, arguments)], cwd=home, capture_output=True, text=True, check=False, timeout=60
-    )
-    assert ended.returncode == code, (ended.stdout, ended.stderr)
-    assert "Traceback" not in ended.stderr
-    return ended
 
 
 @pytest.fixture
@@ -385,7 +377,7 @@ def test_a_run_without_weights_says_what_to_do(tmp_path, predict):
 
 
 def test_the_report_and_the_end_of_a_search_name_the_file(numbers):
-    assert "weights: runs/numbers-001/best.npz" in run(numbers, "report").stdout
+    assert "weights: runs/numbers-001/best.npz" in run(numbers, "report")
     before = (numbers / "runs" / "numbers-001" / "best.npz").read_bytes()
     run(numbers, "export")
     assert (numbers / "runs" / "numbers-001" / "best.npz").read_bytes() == before

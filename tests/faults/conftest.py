@@ -31,7 +31,7 @@ class Step:
 
 @pytest.fixture(scope="session")
 def programs():
-    found = kit.Programs()
+    found = kit.Programs("settled")
     yield found
     found.close()
 
