@@ -5,13 +5,15 @@ A run's database holds the resolved study file as text and the search space of e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from hptune.config import study_file, yaml_tree
-from hptune.config.study_file import StudyConfig
+from hptune.config.search_section import LIMITS
+from hptune.config.study_file import Override, StudyConfig
 from hptune.effects import effective, hyperparameters_of
-from hptune.errors import RunDamagedError, StudyFileError
+from hptune.errors import RunDamagedError, StudyFileError, UsageError
 from hptune.nn import cost
 from hptune.runs import RunFolder
 from hptune.space import SearchSpace
@@ -36,6 +38,24 @@ def config_in(folder: RunFolder, facts: Mapping[str, Any]) -> StudyConfig:
         return study_file.parse(root, (), default_name="", folder=None, strict=False)
     except StudyFileError as error:
         raise RunDamagedError(f"{folder.path}: its study file cannot be read:\n{error}") from error
+
+
+def with_limits(config: StudyConfig, overrides: Sequence[Override]) -> StudyConfig:
+    """The study file of a run with other limits of time and memory, for one sitting.
+
+    Raises:
+        UsageError: something else is to be overruled.
+        StudyFileError: a limit is none.
+
+    """
+    for override in overrides:
+        if override.key not in LIMITS:
+            what = "a run keeps the study file that it was started with; only limits may be set"
+            raise UsageError(f"{override.place}: {what}: {', '.join(LIMITS)}")
+    root = yaml_tree.parse(config.to_yaml(), "config.yaml")
+    changed = study_file.parse(root, overrides, default_name="", folder=None, strict=False).search
+    limits = {name: getattr(changed, name) for name in LIMITS.values()}
+    return replace(config, search=replace(config.search, **limits))
 
 
 def spaces_of(snapshot: Snapshot) -> tuple[SearchSpace, ...]:

@@ -11,10 +11,12 @@ from fake_workers import RandomWorkers
 from made import Made
 
 from hptune import agenda, loop, retry, store, study
-from hptune.errors import UsageError
+from hptune.cli.overrides import setting
+from hptune.errors import StudyFileError, UsageError
 from hptune.search.zoom import Around
 from hptune.store import Lost
 from hptune.store.answer import answer_of
+from hptune.stored_config import with_limits
 from hptune.trial import Job, Kind, Status
 
 STUDY = """
@@ -207,3 +209,17 @@ def test_the_answer_may_change_with_what_a_training_brings_the_second_time():
     result = replace(crashed.result, status=Status.COMPLETED, score=0.25, best_epoch=1)
     made.trials[-1] = replace(made.trials[-1], result=result)
     assert (made.answer.trial, answer_of(made.snapshot).weights) == (1, 4)
+
+
+LIMITED = driver.RANDOM.replace("confirm: false", "confirm: false, trial_timeout: 90m, worker_memory: 1GB")
+
+
+def test_one_sitting_may_have_other_limits_and_nothing_else():
+    config = driver.parsed(LIMITED)
+    changed = with_limits(config, [setting("search.trial_timeout=none"), setting("search.stall_timeout=5m")])
+    assert changed == replace(config, search=replace(config.search, trial_timeout_s=None, stall_timeout_s=300))
+    assert changed.search.worker_memory == 10**9
+    with pytest.raises(UsageError, match=r"--set search.seed=3: a run keeps .* search.trial_timeout, search.stall"):
+        with_limits(config, [setting("search.worker_memory=2GB"), setting("search.seed=3")])
+    with pytest.raises(StudyFileError, match=r"--set search.worker_memory=2: search.worker_memory: expected a size"):
+        with_limits(config, [setting("search.worker_memory=2")])

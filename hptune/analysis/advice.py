@@ -25,7 +25,7 @@ PATIENCE = 2  # zooms in a row without a better trial, after which more are not 
 ADVICE_FOR = {
     Status.DIVERGED.value: "The learning rates are probably too high: lower space.learning_rate.high.",
     Status.FAILED.value: "The training raises an error; its message above says where.",
-    Status.TIMED_OUT.value: "Raise search.trial_timeout or search.stall_timeout, or keep networks small.",
+    Status.TIMED_OUT.value: "Raise the limit: hptune retry --timed-out --set search.trial_timeout=2h.",
     Status.CRASHED.value: "Worker processes die; where memory is short, use fewer --workers or smaller networks.",
 }
 

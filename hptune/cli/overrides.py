@@ -20,6 +20,11 @@ def set_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help=text)(command)
 
 
+def limits_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    text = "Overrule a limit of the run this time: --set search.trial_timeout=2h."
+    return click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help=text)(command)
+
+
 def setting(text: str) -> Override:
     """A --set option."""
     key, equals, value = text.partition("=")

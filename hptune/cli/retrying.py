@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
 from hptune.cli.options import lasting_console, runs_option, set_up_blas, workers_option
+from hptune.cli.overrides import limits_option, setting
 from hptune.cli.training import say_if_elsewhere, to_go, train
 from hptune.errors import UsageError
 from hptune.trial import Status
@@ -23,9 +25,16 @@ if TYPE_CHECKING:
 @click.option("--crashed", is_flag=True, help="Those whose worker process died, three times.")
 @click.option("--timed-out", is_flag=True, help="Those that took longer than they may.")
 @workers_option
+@limits_option
 @runs_option
 def retry(
-    run: str | None, failed: bool, crashed: bool, timed_out: bool, workers: int | Literal["auto"] | None, runs: Path
+    run: str | None,
+    failed: bool,
+    crashed: bool,
+    timed_out: bool,
+    workers: int | Literal["auto"] | None,
+    settings: Sequence[str],
+    runs: Path,
 ) -> None:
     """Train the trials of RUN (its name or path; the newest by default) again that have failed, then what is left.
 
@@ -38,7 +47,7 @@ def retry(
     from hptune.report.safe_text import say
     from hptune.runs import find
     from hptune.store import Store
-    from hptune.stored_config import config_of
+    from hptune.stored_config import config_of, with_limits
 
     asked = {Status.FAILED: failed, Status.CRASHED: crashed, Status.TIMED_OUT: timed_out}
     statuses = [status for status, is_asked in asked.items() if is_asked]
@@ -52,7 +61,7 @@ def retry(
             words = " or ".join(status.value for status in statuses)
             say(console, f"{folder.path}: no trial has {words}; nothing to retry.")
             return
-        loaded = config_of(snapshot)
+        loaded = with_limits(config_of(snapshot), [setting(text) for text in settings])
         dataset = study.same_data(loaded, snapshot)
         say_if_elsewhere(console, snapshot)
         with session.sitting(folder, loaded, dataset):

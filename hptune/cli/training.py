@@ -21,7 +21,7 @@ from hptune.cli.options import (
     set_up_blas,
     workers_option,
 )
-from hptune.cli.overrides import option, set_option, setting
+from hptune.cli.overrides import limits_option, option, set_option, setting
 from hptune.errors import UsageError
 from hptune.runs import is_name, is_open_to_all
 from hptune.search.plan import Budget, Method, SearchPlan
@@ -101,20 +101,21 @@ def search(
 @click.command(short_help="Go on with a run that was interrupted.")
 @click.argument("run", required=False)
 @workers_option
+@limits_option
 @runs_option
-def resume(run: str | None, workers: int | Literal["auto"] | None, runs: Path) -> None:
+def resume(run: str | None, workers: int | Literal["auto"] | None, settings: Sequence[str], runs: Path) -> None:
     """Go on with RUN (its name or path; the newest by default) to the end of its budget."""
     set_up_blas()
     from hptune import final_test, lost_network, session, study
     from hptune.report.safe_text import say
     from hptune.runs import find
     from hptune.store import Store
-    from hptune.stored_config import config_of
+    from hptune.stored_config import config_of, with_limits
 
     console = lasting_console()
     with Store(find(runs, run)) as store:
         snapshot = store.snapshot()
-        loaded = config_of(snapshot)
+        loaded = with_limits(config_of(snapshot), [setting(text) for text in settings])
         if snapshot.is_finished and not final_test.is_due(snapshot) and lost_network.lost(snapshot) is None:
             dataset = None
             say(console, f"{store.folder.path}: all {snapshot.n_planned} trials have ended; nothing to resume.")

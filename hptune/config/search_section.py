@@ -61,6 +61,12 @@ class SearchSettings:
 
 
 KEYS = tuple(SearchSettings(trials=1, epochs=1, time_s=1.0).plain())
+LIMITS = {
+    "search.trial_timeout": "trial_timeout_s",
+    "search.stall_timeout": "stall_timeout_s",
+    "search.worker_memory": "worker_memory",
+}
+"""The keys that one sitting may have otherwise than its run, and the settings that they are: they change no result."""
 
 
 def read(reader: Reader, node: Node | None) -> SearchSettings:
