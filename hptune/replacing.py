@@ -26,9 +26,7 @@ def replace_file(path: Path, content: str | bytes) -> None:
     try:
         place = path.resolve()
         if not place.parent.exists():
-            raise StorageError(
-                f"{path}: cannot be written: there is no folder {place.parent}. Make it, then try again."
-            )
+            raise StorageError(f"{path}: cannot be written: there is no folder {place.parent}.")
         if place.exists() and not place.is_file():
             place.write_bytes(written)
             return

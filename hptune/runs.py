@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import os
 import re
+import secrets
 import shutil
 import stat
 from collections.abc import Callable, Iterator
@@ -18,7 +21,7 @@ NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 """What a study or run may be called: it becomes a folder."""
 
 DRAFT = ".new-"
-"""Prefix of a run folder that is still being made, by the process whose number follows."""
+"""Prefix of a run folder that is still being made; the number of its maker's process follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,26 +98,64 @@ def create(runs: Path, name: str, fill: Callable[[RunFolder], None]) -> RunFolde
     try:
         _require_room_for_runs(runs)
         runs.mkdir(parents=True, exist_ok=True)
-        for stale in runs.glob(f"{DRAFT}*"):
-            if not is_alive(stale.name.removeprefix(DRAFT)):  # its maker was killed
-                shutil.rmtree(stale, ignore_errors=True)
-        draft = runs / f"{DRAFT}{os.getpid()}"
+        for draft in runs.glob(f"{DRAFT}*"):
+            if _is_stale(draft):
+                shutil.rmtree(draft, ignore_errors=True)
+        draft = runs / f"{DRAFT}{os.getpid()}-{secrets.token_hex(4)}"
         draft.mkdir()
-        reach("run.draft")
-        try:
-            fill(RunFolder(draft))
-            sync(draft)
-            reach("run.filled")
-            folder = RunFolder(_into_place(draft, name))
-            sync(runs)
-            sync(runs.absolute().parent)
-            reach("run.placed")
-            return folder
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
+        with _held(draft):
+            return _filled(draft, name, fill)
     except OSError as error:
         what = f"{runs}: cannot make a run folder here: {error.strerror}"
         raise StorageError(f"{what}. Choose another with --runs.") from error
+
+
+def _filled(draft: Path, name: str, fill: Callable[[RunFolder], None]) -> RunFolder:
+    """A draft filled and put into its place."""
+    reach("run.draft")
+    try:
+        fill(RunFolder(draft))
+        sync(draft)
+        reach("run.filled")
+        folder = RunFolder(_into_place(draft, name))
+        sync(draft.parent)
+        sync(draft.absolute().parent.parent)
+        reach("run.placed")
+        return folder
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _held(draft: Path) -> Iterator[None]:
+    """A lock on a draft, which its maker's death frees: containers have numbers of processes of their own."""
+    descriptor = os.open(draft, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _is_stale(draft: Path) -> bool:
+    """Whether the maker of a draft was killed: it is not there, and holds no lock."""
+    maker = draft.name.removeprefix(DRAFT).partition("-")[0]
+    if maker != str(os.getpid()) and is_alive(maker):
+        return False
+    try:
+        descriptor = os.open(draft, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def _require_room_for_runs(runs: Path) -> None:

@@ -56,6 +56,10 @@ def sitting(folder: RunFolder, config: StudyConfig, dataset: Dataset | None) -> 
     except StorageError as error:
         if "hptune resume" in str(error):
             raise
+        if not folder.database.exists():
+            raise StorageError(
+                f"{error} The run was moved or deleted; if moved, go on with: hptune resume PATH"
+            ) from error
         raise StorageError(f"{error} Go on with: hptune resume {folder.path}") from error
     except _Ended as ended:
         raise StoppedError(f"Stopped. Go on with: hptune resume {folder.path}", ended.args[0]) from ended

@@ -131,11 +131,12 @@ def _same(config: StudyConfig, facts: Mapping[str, Any], started: str) -> Datase
 def add_stage(store: Store, stage: Stage) -> None:
     """Add a stage to a run. Those before end with the trials that have ended."""
     snapshot = store.snapshot()
-    for before in snapshot.stages:
-        if not snapshot.has_ended(before):
-            n_ended = sum(trial.result is not None for trial in snapshot.trials_of(before))
-            store.append([StageEnded(before.number, n_ended)])
-    store.add_stage(stage)
+    ended = [
+        StageEnded(before.number, sum(trial.result is not None for trial in snapshot.trials_of(before)))
+        for before in snapshot.stages
+        if not snapshot.has_ended(before)
+    ]
+    store.add_stage(stage, ended)
 
 
 def plan_zoom(snapshot: Snapshot, config: StudyConfig, around: zoom.Around, factor: float) -> tuple[Stage, zoom.Zoom]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import sqlite3
@@ -226,3 +227,20 @@ def test_names_are_synced_before_anything_depends_on_them(tmp_path, monkeypatch)
         replace_file(folder / "x.csv", "1")
         what = [("synced", str(folder / f".x.csv.{os.getpid()}")), ("named", str(folder / "x.csv"))]
         assert done == [*what, ("synced", str(folder))]
+
+
+def test_a_draft_of_a_killed_process_of_our_own_number_is_swept_up_and_one_that_is_held_is_not(tmp_path):
+    """In a container every process may have the same number."""
+    ours = f"{runs.DRAFT}{os.getpid()}-"
+    killed, held = tmp_path / f"{ours}killed", tmp_path / f"{ours}held"
+    killed.mkdir()
+    held.mkdir()
+    descriptor = os.open(held, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with new(tmp_path):
+        pass
+    os.close(descriptor)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([held.name, "study-001"])
+    with new(tmp_path):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["study-001", "study-002"]

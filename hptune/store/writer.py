@@ -77,8 +77,11 @@ class Store:
             for name, value in facts.items():
                 rows.insert(connection, "facts", (name, json.dumps(value)))
 
-    def add_stage(self, stage: Stage) -> None:
+    def add_stage(self, stage: Stage, ended: Iterable[StageEnded] = ()) -> None:
+        """Add a stage, which ends others."""
         with self._transaction() as connection:
+            for before in ended:
+                rows.change(connection, "stages", before.number, n_trials=before.n_trials)
             rows.insert(connection, "stages", stage_row(stage))
 
     def put_stage(self, stage: Stage) -> None:
