@@ -254,6 +254,27 @@ def test_stopped_and_continued_it_goes_on(home):
     assert "hptune report" in seen
 
 
+SWALLOWED = """
+import os, hptune.study_data as place
+load = place.load_study
+class Dying:
+    def __del__(self):
+        os.kill(os.getpid(), 15)
+        for _ in range(1000): pass
+def loading(*arguments):
+    Dying()
+    found = load(*arguments)
+    return found
+place.load_study = loading
+"""
+
+
+def test_a_signal_that_a_destructor_swallows_ends_it_all_the_same(home):
+    said = hptune(home, "search", "toy.yaml", "--workers", 0, before=SWALLOWED, code=143)
+    assert "Stopped." in said
+    assert not list((home / "runs").glob(".new*"))
+
+
 # the breaker, and what to do then
 
 FAILING = "import hptune.study; hptune.study.TRAINER = 'fake_trainers:network_that_fails'"

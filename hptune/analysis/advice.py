@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hptune.breaker import FAILING
+from hptune.config.search_section import LIMITS
 from hptune.domains import Border, Domain, show
 from hptune.search import borders as search_borders
 from hptune.search import zoom
@@ -78,7 +79,7 @@ def next_steps(snapshot: Snapshot, hits: Sequence[BorderHit], failures: Sequence
     """What to do now. failures holds (status, reason) of the groups of failed trials, the largest first."""
     run = shlex.quote(str(snapshot.folder.path))
     if not snapshot.is_finished:
-        return (_unfinished(snapshot, run),)
+        return (_unfinished(snapshot, run), *(() if snapshot.writer else _retry(snapshot, run)))
     if not any(result.status is Status.COMPLETED for result in snapshot.found):
         return (*_all_failed(failures), *_retry(snapshot, run))
     if uncompared(snapshot) and _zooms_without_gain(snapshot) >= PATIENCE:
@@ -103,7 +104,16 @@ def _retry(snapshot: Snapshot, run: str) -> Iterator[Step]:
     if failing:
         which = ", ".join(f"{found[status]} {status.value}" for status in failing)
         options = " ".join(f"--{status.value.replace(' ', '-')}" for status in failing)
-        yield Step(f"{which}: once that is mended, train these trials again.", f"hptune retry {run} {options}")
+        limits = limits_in(trial.result.reason for trial in own if trial.result is not None)
+        raised = f" ({limits})" if limits else ""
+        yield Step(f"{which}: once that is mended{raised}, train these trials again.", f"hptune retry {run} {options}")
+
+
+def limits_in(reasons: Iterable[str]) -> str:
+    """How a limit is raised for trials that ended for it; empty where none did."""
+    texts = set(reasons)
+    named = [key for key in LIMITS if any(key in text for text in texts)]
+    return "a limit is raised with " + " or ".join(f"--set {key}=..." for key in named) if named else ""
 
 
 def _confirm(snapshot: Snapshot, run: str) -> Iterator[Step]:

@@ -25,6 +25,7 @@ from hptune.cli.training import resume, search, zoom
 from hptune.errors import HptuneError, StorageError, did_you_mean
 
 CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+AGAIN_S = 0.01  # until a signal that was swallowed is raised again
 BUG = 1  # exit code
 
 
@@ -81,8 +82,19 @@ def _interrupt(number: int, _frame: FrameType | None) -> None:
     if _received:
         os._exit(128 + _received[0])
     _received.append(number)
-    sys.unraisablehook = lambda _: None  # where nobody can be told of it, as in a destructor
+    sys.unraisablehook = _raise_again
+    signal.signal(signal.SIGALRM, _raise)
     raise _Interrupted
+
+
+def _raise(_number: int, _frame: FrameType | None) -> None:
+    raise _Interrupted
+
+
+def _raise_again(swallowed: object) -> None:
+    """Where it was raised nobody could be told of it, as in a destructor: a moment later it is raised elsewhere."""
+    if getattr(swallowed, "exc_type", None) is _Interrupted:
+        signal.setitimer(signal.ITIMER_REAL, AGAIN_S)
 
 
 def main() -> None:

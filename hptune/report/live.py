@@ -6,10 +6,14 @@ It is fed the events of a run and knows nothing of how they come about.
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Self
+from types import FrameType
+from typing import Any, Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -33,7 +37,7 @@ from hptune.events import (
     TrialEnded,
     TrialStarted,
 )
-from hptune.report.safe_text import plain
+from hptune.report.safe_text import say
 from hptune.search.plan import CONFIRM_SHARE, REPLICATES, Budget, SearchPlan
 from hptune.search.ranking import ranked
 from hptune.store import Snapshot
@@ -258,6 +262,7 @@ class Display:
         self._is_moving = console.is_terminal and not console.is_dumb_terminal
         self._is_off = False
         self._live = _Careful(progress, console=console, refresh_per_second=5, transient=True)
+        self._before: Any = None  # what a stop from the terminal did before we minded it
         self._told = 0  # failures
         self._tenths = int(progress.share * PLAIN_LINES)  # of the run, told
 
@@ -265,11 +270,29 @@ class Display:
         with self._carefully():
             if self._is_moving:
                 self._live.start()
+                self._mind_ctrl_z()
         return self
 
     def __exit__(self, *error: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGTSTP, self._before)
         with self._carefully():
             self._live.stop()
+
+    def _mind_ctrl_z(self) -> None:
+        """Give the terminal back whole when it stops us, and draw anew when we go on."""
+        if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTSTP) is signal.SIG_DFL:
+            self._before = signal.signal(signal.SIGTSTP, self._pause)
+
+    def _pause(self, number: int, _frame: FrameType | None) -> None:
+        with self._carefully():
+            self._live.stop()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)  # here we stop, until we are told to go on
+        signal.signal(number, self._pause)
+        if not self._is_off:
+            with self._carefully():
+                self._live.start()
 
     def show(self, event: Event) -> None:
         """Take an event in, and tell of it."""
@@ -319,7 +342,7 @@ class Display:
 
     def say(self, text: str, style: str = "") -> None:
         """A line that stays."""
-        self._console.print(plain(self._console, text, style), soft_wrap=True)
+        say(self._console, text, style)
 
     def _tell(self, result: TrialResult, *, is_best: bool) -> None:
         progress = self._progress

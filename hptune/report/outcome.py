@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from hptune.analysis.advice import cut_text, is_unconfirmed, last_cut_short
+from hptune.analysis.advice import cut_text, is_unconfirmed, last_cut_short, limits_in
 from hptune.analysis.breakage import Breakage, breakage
 from hptune.analysis.progress import faults
 from hptune.breaker import FIRST, LATEST
@@ -113,5 +113,7 @@ def _next_commands(folder: RunFolder, outcome: Outcome, runs: Path) -> list[tupl
     if outcome.is_broken:
         statuses = breakage(snapshot, outcome.failed).statuses
         options = " ".join(f"--{status.value.replace(' ', '-')}" for status in statuses)
-        commands.insert(0, (f"hptune retry{argument}{where} {options}", "once that is mended: train them again"))
+        limits = limits_in(result.reason for result in snapshot.results if result.number in outcome.failed)
+        mended = f"once that is mended{f' ({limits})' if limits else ''}: train them again"
+        commands.insert(0, (f"hptune retry{argument}{where} {options}", mended))
     return commands

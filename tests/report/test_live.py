@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 
 import pytest
 from rich.console import Console
@@ -280,3 +281,18 @@ def test_so_does_a_terminal_that_vanishes_or_cannot_show_what_is_written(is_term
             moving._live.update("\N{SNOWMAN}")
             feed(moving)
             moving.show(Notice("\N{SNOWMAN}"))
+
+
+def test_ctrl_z_gives_the_terminal_back_and_draws_anew(monkeypatch):
+    console = Console(file=io.StringIO(), width=80, force_terminal=True)
+    stopped = []
+    monkeypatch.setattr("os.kill", lambda _, number: stopped.append((number, console.file.getvalue())))
+    with Display(console, progress()) as moving:
+        feed(moving, 2)
+        moving._pause(signal.SIGTSTP, None)
+        assert signal.getsignal(signal.SIGTSTP) == moving._pause
+        ((number, shown),) = stopped
+        assert number == signal.SIGTSTP
+        assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")  # the cursor is there while we are stopped
+        assert console.file.getvalue().rindex("\x1b[?25l") >= len(shown)
+    assert signal.getsignal(signal.SIGTSTP) is signal.SIG_DFL
