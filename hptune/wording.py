@@ -15,13 +15,13 @@ def visible(text: str) -> str:
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
-NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+A_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 FORMULA_STARTS = tuple("=+-@\t\r\uff1d\uff0b\uff0d\uff20")  # a spreadsheet runs what begins so, wide signs included
 
 
 def defused(text: str) -> str:
     """A cell of text that no spreadsheet runs as a formula: an apostrophe before what is none of a number's signs."""
-    is_number = NUMBER.fullmatch(text) is not None
+    is_number = A_NUMBER.fullmatch(text) is not None
     return f"'{text}" if text.startswith(FORMULA_STARTS) and not is_number else text
 
 
@@ -57,10 +57,10 @@ def size(n_bytes: float) -> str:
     return f"{n_bytes / one:.3g} {unit}"
 
 
-NUMBER = re.compile(r"(?<![\w.:])-?(0x[0-9a-f]+|\d+(\.\d+)?(e[-+]?\d+)?)(?!\w)", re.IGNORECASE)
+LONE_NUMBER = re.compile(r"(?<![\w.:])-?(0x[0-9a-f]+|\d+(\.\d+)?(e[-+]?\d+)?)(?!\w)", re.IGNORECASE)
 """A number that stands alone, not one that is part of a name or a line of a file."""
 
 
 def without_numbers(text: str) -> str:
     """The text with N for every number that stands alone: what texts have in common that differ in numbers."""
-    return NUMBER.sub("N", text)
+    return LONE_NUMBER.sub("N", text)

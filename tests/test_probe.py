@@ -19,6 +19,7 @@ from hptune.data.loading import load
 from hptune.data.settings import DataSettings
 from hptune.errors import StorageError
 from hptune.runs import RunFolder
+from hptune.store import Store
 from hptune.trial import Job
 
 Usage = namedtuple("Usage", "total used free")  # noqa: PYI024  (as shutil has it)
@@ -70,14 +71,15 @@ def test_data_without_room_are_not_even_begun(tmp_path, monkeypatch):
         assert np.load(next(folder.data.rglob("train_x.npy"))).dtype == np.float32
 
 
-def test_a_database_that_cannot_be_written_to_shows_before_a_worker_has_anything_to_do(tmp_path):
-    def refuse(write):
+def test_a_database_that_cannot_be_written_to_shows_before_a_worker_has_anything_to_do(tmp_path, monkeypatch):
+    def refuse(*_):
         raise StorageError("no")
 
+    monkeypatch.setattr(Store, "append", refuse)
     config = driver.config()
     workers = RandomWorkers(Job("fake_trainers:steady", "dev_error"), 1)
     with driver.open_store(tmp_path, config) as opened:
         with pytest.raises(StorageError):
-            list(loop.run(driver.Watched(opened, refuse), workers, config, loop.Stop()))
+            list(loop.run(opened, workers, config, loop.Stop()))
         assert workers.n_busy == 0
         assert opened.snapshot().trials == ()

@@ -15,6 +15,7 @@ from hptune.config import study_file, yaml_tree
 from hptune.errors import RunDamagedError, StorageError, UsageError
 from hptune.replacing import replace_file
 from hptune.store import database
+from hptune.wording import defused
 
 HYPERPARAMETERS = ["learning_rate", "optimizer", "beta1", "1-beta1", "hidden_units", "hidden_layers", "batch_size"]
 METRICS = ["train_loss", "train_error", "dev_loss", "dev_error"]
@@ -232,6 +233,17 @@ def test_formulas_are_defused_and_numbers_are_not(tmp_path, reason):
     assert read["reason"][1] == f"a, {reason} second line".replace("\r", " ")
     assert read["dev_error"][2] == -0.5
     assert "'-0.5" not in text
+
+
+@pytest.mark.parametrize("number", ["-1", "+5", "-.5", "+5.", "-1e3", "+1.5e-3", "0.25"])
+def test_a_text_that_is_a_number_is_left_alone(number):
+    assert defused(number) == number
+    assert defused(f"{number}x").lstrip("'") == f"{number}x"
+
+
+@pytest.mark.parametrize("text", ["-0x1f", "+", "-", "--1", "+1+1", "-1e", "=1", "@x", "\t1", "-1\n"])
+def test_what_is_none_is_defused(text):
+    assert defused(text) == f"'{text}"
 
 
 def test_writing_leaves_no_drafts_and_replaces_what_was_there(run):

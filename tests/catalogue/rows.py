@@ -75,10 +75,12 @@ def _content(path: Path) -> object:
         return list(database.iterdump())
 
 
-def assert_refused(folder: Path, arguments: Sequence[object], code: int, phrases: Sequence[str]) -> Ended:
+def assert_refused(
+    folder: Path, arguments: Sequence[object], code: int, phrases: Sequence[str], **variables: str
+) -> Ended:
     """Run it in this folder: the exit code, each phrase, no traceback, and nothing created or changed."""
     before = contents(folder)
-    ended = hptune(*arguments)
+    ended = hptune(*arguments, **variables)
     assert ended.code == code, ended
     missing = [phrase for phrase in phrases if phrase not in ended.words]
     assert not missing, (missing, ended.words)

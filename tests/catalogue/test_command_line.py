@@ -42,7 +42,6 @@ ABSENT = {
     "C24": "likewise",
     "C25": "likewise",
     "C27": "no HTML is written",
-    "C32": "hptune reads no variable HPTUNE_...",
     "C35": "pip refuses a Python or NumPy that is too old; what BLAS there is stands in the run, where it can be found",
 }
 
@@ -338,6 +337,12 @@ def test_a_closed_output_is_no_traceback(arguments, redirection, home):
     assert ended.returncode == 0, ended.stderr
 
 
+@pytest.mark.parametrize("text", ["3", "0:kill", "2:explode", "trace"])
+def test_a_variable_that_is_malformed_is_named(text, home):
+    """C32: the one that hptune has is for its tests."""
+    assert_refused(home, SEARCH, 2, ["HPTUNE_FAILPOINT", repr(text), "unset it"], HPTUNE_FAILPOINT=text)
+
+
 @pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"COLUMNS": "20"}])
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii", "latin-1"])
 def test_plain_output_on_any_terminal(variables, encoding, home):
@@ -368,6 +373,6 @@ def test_root_is_warned_of_a_folder_that_anybody_can_write_into(home, monkeypatc
 
 
 def test_every_row_of_the_catalogue_is_here_or_of_a_part_that_does_not_exist():
-    tested = ["C10", "C12", "C20", "C21", "C26", "C28", "C30", "C31", "C33", "C34"]
+    tested = ["C10", "C12", "C20", "C21", "C26", "C28", "C30", "C31", "C32", "C33", "C34"]
     is_complete("C", 35, REFUSED, tested, ABSENT)
     assert not {name.split()[0] for name in [*REFUSED, *tested]} & ABSENT.keys()
