@@ -13,7 +13,7 @@ from runs_to_damage import finished, go_on, trained
 
 from hptune import store, tables
 from hptune.analysis.progress import run_line
-from hptune.errors import FormatError
+from hptune.errors import FormatError, RunDamagedError
 from hptune.report.run_list import runs_table
 from hptune.runs import RunFolder
 from hptune.store import formats
@@ -92,7 +92,25 @@ def test_lost_attempts_of_format_2_are_counted(tmp_path):
     folder = copied(2, tmp_path / "run")
     with contextlib.closing(sqlite3.connect(folder.database)) as connection, connection:
         connection.execute("UPDATE trials SET attempts = 3 WHERE number = 4")
-    assert [lost.reason for lost in store.read(folder).trials[4].lost] == ["its worker died"] * 2
+        connection.execute("UPDATE trials SET attempts = 3, status = 'crashed', reason = 'x' WHERE number = 7")
+        connection.execute("DELETE FROM epochs WHERE trial = 7")
+        connection.execute("UPDATE trials SET epochs = 0 WHERE number = 7")
+    trials = store.read(folder).trials
+    assert [lost.reason for lost in trials[4].lost] == ["its worker died"] * 2
+    assert [lost.reason for lost in trials[7].lost] == ["its worker died"] * 3  # the last one, too
+
+
+@pytest.mark.parametrize("page", [7, 8, 9])
+def test_pages_of_format_2_that_do_not_fit_together_are_not_brought_up_to_date(page, tmp_path):
+    """It has no checksums, so a whole look at the file is all there is."""
+    folder = copied(2, tmp_path / "run")
+    content = bytearray(folder.database.read_bytes())
+    content[(page - 1) * 4096 : (page - 1) * 4096 + 8] = b"\r\0\0\0\3\0\0\0"  # of so many rows, at no place
+    folder.database.write_bytes(content)
+    for attempt in (store.read, store.Store):
+        with pytest.raises(RunDamagedError):
+            attempt(folder)
+    assert version(folder) == 2
 
 
 @pytest.mark.parametrize(("number", "state"), [(4, "newer format"), (1, "older format")])
