@@ -24,6 +24,11 @@ def way_of(result: TrialResult) -> Way:
     return result.status, without_numbers(result.reason)
 
 
+def retry_option(status: Status) -> str:
+    """The option of hptune retry that trains trials again that have ended so."""
+    return f"--{status.value.replace(' ', '-')}"
+
+
 @dataclass(slots=True)
 class Breaker:
     """Watches how trials end, in the order in which they do."""

@@ -14,6 +14,7 @@ HptuneError (1)          something hptune did not foresee, or a worker that cann
 from __future__ import annotations
 
 import difflib
+import signal
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -64,12 +65,16 @@ class StorageError(HptuneError):
     exit_code = 7
 
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Those that end the program: Ctrl-C, a request to end, a terminal that is closed."""
+
+
 class StoppedError(HptuneError):
     """A signal ended the program."""
 
-    def __init__(self, message: str, signal: int) -> None:
+    def __init__(self, message: str, number: int) -> None:
         super().__init__(message)
-        self.exit_code = 128 + signal
+        self.exit_code = 128 + number
 
 
 @dataclass(frozen=True, slots=True)

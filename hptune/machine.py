@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,10 +43,24 @@ def _nearest(path: Path) -> Path:
 
 
 def _memory() -> float:
-    """Bytes of memory of the machine or, where that is less, of the container (cgroup v2)."""
+    """Bytes of memory of the machine or, where that is less, of the container."""
     memory = math.inf
     with contextlib.suppress(OSError, ValueError):
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return min(memory, _container_memory())
+
+
+def memory_free() -> float:
+    """Bytes of memory that this machine, or the container that it is, has to give; infinite where it does not say."""
+    free = math.inf
+    with contextlib.suppress(OSError, AttributeError):  # not on Linux
+        said = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text(encoding="ascii"))
+        free = 1024.0 * int(said[1]) if said else free
+    return min(free, _container_memory())
+
+
+def _container_memory() -> float:
+    """The limit of the container (cgroup v2)."""
     with contextlib.suppress(OSError, ValueError):  # no such file, or "max": no limit
-        memory = min(memory, int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
-    return memory
+        return float(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii"))
+    return math.inf

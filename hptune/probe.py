@@ -8,6 +8,7 @@ import tempfile
 
 from hptune.errors import StorageError
 from hptune.runs import RunFolder
+from hptune.wording import size
 
 SAMPLE = bytes(1 << 16)  # what is written, and gone again: more than a file system keeps beside its blocks
 
@@ -33,5 +34,5 @@ def probe(folder: RunFolder, needed: int) -> None:
         what = f"{folder.path}: cannot be written to: {error.strerror}"
         raise StorageError(f"{what}. Nothing was trained. Free space or rights, {then}") from error
     if free < needed:
-        room = f"{needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free"
+        room = f"{size(needed)}, and {size(free)} are free"
         raise StorageError(f"{folder.path}: the data for the workers take {room}. Free space, {then}")

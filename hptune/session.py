@@ -17,7 +17,7 @@ from hptune import agenda, final_test, loop, lost_network, stored_config, study,
 from hptune.config.search_section import SearchSettings
 from hptune.config.study_file import StudyConfig
 from hptune.data.dataset import Dataset
-from hptune.errors import StoppedError, StorageError
+from hptune.errors import SIGNALS, StoppedError, StorageError
 from hptune.events import Event, Notice
 from hptune.report.live import Display, Progress
 from hptune.report.outcome import Outcome
@@ -28,8 +28,6 @@ from hptune.trial import Job
 from hptune.workers.inline import InlineWorker
 from hptune.workers.limits import Limits
 from hptune.workers.local import LocalWorkers
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class _Ended(BaseException):

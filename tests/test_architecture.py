@@ -19,9 +19,9 @@ PACKAGE = Path(hptune.__file__).parent
 # From the ground up: a module may import what stands in a line above its own, or beside it in its own package.
 FLOORS = [
     ["errors", "trial", "randomness", "wording", "notations", "search.plan", "environment"],
-    ["failpoints", "legal", "events", "search.known", "breaker"],
+    ["failpoints", "legal", "events", "search.known", "breaker", "machine"],
     ["domains", "nn.hyperparameters", "data.settings", "data.kinds"],
-    ["levels", "effects", "data", "runs", "machine"],
+    ["levels", "effects", "data", "runs"],
     ["space", "replacing"],
     ["nn", "config", "search.ranking", "search.confirmation", "trainers"],
     ["search", "store", "trainers.network"],

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from hptune.breaker import FAILING
+from hptune.breaker import FAILING, retry_option
 from hptune.config.search_section import LIMITS
 from hptune.domains import Border, Domain, show
 from hptune.search import borders as search_borders
@@ -103,7 +103,7 @@ def _retry(snapshot: Snapshot, run: str) -> Iterator[Step]:
     failing = [status for status in Status if status in FAILING and found[status]]
     if failing:
         which = ", ".join(f"{found[status]} {status.value}" for status in failing)
-        options = " ".join(f"--{status.value.replace(' ', '-')}" for status in failing)
+        options = " ".join(map(retry_option, failing))
         limits = limits_in(trial.result.reason for trial in own if trial.result is not None)
         raised = f" ({limits})" if limits else ""
         yield Step(f"{which}: once that is mended{raised}, train these trials again.", f"hptune retry {run} {options}")

@@ -22,7 +22,7 @@ from hptune.cli.repairing import repair
 from hptune.cli.retesting import retest
 from hptune.cli.retrying import retry
 from hptune.cli.training import resume, search, zoom
-from hptune.errors import HptuneError, StorageError, did_you_mean
+from hptune.errors import SIGNALS, HptuneError, StorageError, did_you_mean
 
 CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 AGAIN_S = 0.01  # until a signal that was swallowed is raised again
@@ -103,7 +103,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # an ASCII terminal gets question marks, not a traceback
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as by nohup
             signal.signal(number, _interrupt)
     code = _code_of(_run_command)

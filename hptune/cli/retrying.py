@@ -73,8 +73,11 @@ def retry(
 
 def _choices(snapshot: Snapshot) -> str:
     """The options, with how many trials each would train again."""
+    from hptune.breaker import retry_option
     from hptune.retry import trials_to_retry
 
-    options = {"--failed": Status.FAILED, "--crashed": Status.CRASHED, "--timed-out": Status.TIMED_OUT}
-    counts = [f"{name} ({len(trials_to_retry(snapshot, [status]))})" for name, status in options.items()]
+    counts = [
+        f"{retry_option(status)} ({len(trials_to_retry(snapshot, [status]))})"
+        for status in (Status.FAILED, Status.CRASHED, Status.TIMED_OUT)
+    ]
     return f"Give one or more of {', '.join(counts)}"

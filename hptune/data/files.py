@@ -6,8 +6,6 @@ regular, readable file of a known kind goes on to a reader.
 
 from __future__ import annotations
 
-import contextlib
-import math
 import os
 import re
 import stat
@@ -16,6 +14,7 @@ from pathlib import Path
 from hptune.data.kinds import problem_of_kind
 from hptune.data.problems import FileProblems
 from hptune.errors import DataError, did_you_mean
+from hptune.machine import memory_free
 
 SIZE_LIMIT = 8 * 2**30  # bytes, of a file and of an array in memory
 SIZE_LIMIT_NAME = "8 GiB"
@@ -27,17 +26,6 @@ def excess(size: int) -> str:
         return f"more than the limit of {SIZE_LIMIT_NAME}"
     free = memory_free()
     return f"more than the {free / 2**30:.2g} GiB of memory that are free" if size > free else ""
-
-
-def memory_free() -> float:
-    """Bytes of memory that this machine, or the container that it is, has to give; infinite where it does not say."""
-    free = math.inf
-    with contextlib.suppress(OSError, AttributeError):  # not on Linux
-        said = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())
-        free = 1024.0 * int(said[1]) if said else free
-    with contextlib.suppress(OSError, ValueError):  # in no container, or in one without a limit ("max")
-        free = min(free, float(Path("/sys/fs/cgroup/memory.max").read_text()))
-    return free
 
 
 def check_file(path: str) -> None:

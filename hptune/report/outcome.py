@@ -14,7 +14,7 @@ from rich.console import Console
 from hptune.analysis.advice import cut_text, is_unconfirmed, last_cut_short, limits_in
 from hptune.analysis.breakage import Breakage, breakage
 from hptune.analysis.progress import faults
-from hptune.breaker import FIRST, LATEST
+from hptune.breaker import FIRST, LATEST, retry_option
 from hptune.domains import show
 from hptune.report.leaderboard import leaderboard
 from hptune.report.overview import faults_text
@@ -112,7 +112,7 @@ def _next_commands(folder: RunFolder, outcome: Outcome, runs: Path) -> list[tupl
         commands.insert(0, (f"hptune resume{argument}{where}", then))
     if outcome.is_broken:
         statuses = breakage(snapshot, outcome.failed).statuses
-        options = " ".join(f"--{status.value.replace(' ', '-')}" for status in statuses)
+        options = " ".join(map(retry_option, statuses))
         limits = limits_in(result.reason for result in snapshot.results if result.number in outcome.failed)
         mended = f"once that is mended{f' ({limits})' if limits else ''}: train them again"
         commands.insert(0, (f"hptune retry{argument}{where} {options}", mended))
