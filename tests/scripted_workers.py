@@ -26,12 +26,13 @@ class _Input:
     """The end of a worker's standard input that hptune holds."""
 
     def __init__(self, on_close):
-        self.lines, self._on_close = [], on_close
+        self.lines, self.closed, self._on_close = [], False, on_close
 
     def write(self, line):
         self.lines.append(line)
 
     def close(self):
+        self.closed = True
         self._on_close()
 
 
@@ -74,6 +75,9 @@ class Actor:
     def send_signal(self, number):
         if self.returncode is None:
             self.signals.append(number)
+
+    def poll(self):
+        return self.returncode
 
     def wait(self, timeout=None):
         if self.returncode is None:

@@ -74,9 +74,15 @@ def _orphan_in_a_session(job, spec):
     _fork(job, spec, detach)
 
 
-def _fork(job, spec, begin):
+def _child_with_the_output(job, spec):
+    """The pipe to hptune does not end with the worker."""
+    _fork(job, spec, os.setsid, keeps=True)
+
+
+def _fork(job, spec, begin, keeps=False):
     if os.fork() == 0:
-        os.closerange(0, 100)
+        if not keeps:
+            os.closerange(0, 100)
         begin()
         write_down(job, f"child-{spec.number}", os.getpid())
         while True:
@@ -102,10 +108,11 @@ STATES = {
     "child": _child,
     "child in a session": _child_in_a_session,
     "orphan in a session": _orphan_in_a_session,
+    "child with the output": _child_with_the_output,
     "stopped": _stopped,
     "crash": _crash,
 }
-WITH_CHILD = {"child", "child in a session", "orphan in a session", "crash"}
+WITH_CHILD = {"child", "child in a session", "orphan in a session", "child with the output", "crash"}
 
 
 def greedy(job):

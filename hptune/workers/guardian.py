@@ -9,7 +9,8 @@ loads nothing else, so that it stays small. It waits for one of two things. The 
 holds open: hptune is gone, by whatever cause, or wants the worker gone. Or the worker ends. Either way it kills all
 that descends from it and ends as the worker did, so that hptune reads in its exit status how the worker ended. On Linux
 orphans below the guardian become its children (PR_SET_CHILD_SUBREAPER), also those with a session of their own;
-elsewhere it reaches the worker's process group alone.
+elsewhere it reaches the worker's process group alone. What is left where a guardian is itself killed, hptune ends
+(hptune.workers.orphans).
 """
 
 from __future__ import annotations

@@ -77,7 +77,8 @@ class LocalWorkers:
 
     def poll(self, timeout_s: float) -> list[Event]:
         events, self._notices = self._notices, []
-        ready = self._selector.select(0 if events else min(timeout_s, LONGEST_S))
+        ended = [process for process in self._processes if process.popen.poll() is not None]
+        ready = self._selector.select(0 if events or ended else min(timeout_s, LONGEST_S))
         self._now = self._clock.look()
         for key, _ in ready:
             process, is_error = key.data
@@ -93,6 +94,10 @@ class LocalWorkers:
             elif received:
                 self._receive(process, received, events)
             else:
+                self._bury(process, events)
+        speaking = [key.data[0] for key, _ in ready if not key.data[1]]
+        for process in ended:  # where something that lives on holds its output, that has no end
+            if process not in speaking:
                 self._bury(process, events)
         if self._now - self._looked >= SHORTEST_S:
             self._looked = self._now

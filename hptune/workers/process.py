@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from hptune import wording
 from hptune.trial import EpochMetrics, TrialResult, TrialSpec
-from hptune.workers import messages
+from hptune.workers import messages, orphans
 from hptune.workers.blas import ONE_THREAD
 
 MAX_WORDS = 1 << 16  # bytes of standard error that are kept
@@ -26,6 +26,7 @@ class Process:
 
     popen: subprocess.Popen[bytes]  # the guardian; it ends as the worker does
     since: float  # when it was started, or began its trial
+    tag: str = ""  # by which what its guardian has left can be found
     pid: int | None = None  # of the worker itself, once it has said hello
     ready_since: float | None = None  # time.monotonic()
     first_memory: int | None = None  # bytes of its own when it was ready
@@ -41,6 +42,7 @@ class Process:
     verdict: TrialResult | None = None  # its trial has taken too long
     why: str = ""  # it was ended, if not for that
     is_over: bool = False  # what it still says does not count
+    is_unguarded: bool = False  # its guardian has not ended by our doing, and may have left something
 
     @property
     def descriptors(self) -> tuple[int, int]:
@@ -76,17 +78,22 @@ class Process:
         """SIGKILL for it and all that descends from it: its guardian sees to that when its input ends."""
         self.is_over, self.why = True, self.why or why
         assert self.popen.stdin is not None
-        self.popen.stdin.close()
+        if not self.popen.stdin.closed:
+            self.is_unguarded = self.popen.poll() is not None
+            self.popen.stdin.close()
         self.popen.send_signal(signal.SIGCONT)
 
     def reap(self) -> int:
-        """Wait for one that was killed or has died, free what it held; its exit code, -N for signal N."""
+        """Wait for one that was killed or has died, leave nothing of it; its exit code, -N for signal N."""
         self.kill()
         try:
             code = self.popen.wait(END_S)
         except subprocess.TimeoutExpired:  # something below cannot be killed
             self.popen.kill()
             code = self.popen.wait()
+            self.is_unguarded = True
+        if self.is_unguarded and self.tag:
+            orphans.kill(self.tag, session=self.popen.pid, group=self.pid)
         assert self.popen.stdout is not None
         assert self.popen.stderr is not None
         if not self.popen.stderr.closed:
@@ -119,16 +126,17 @@ def start(memory: int | None, now: float) -> Process:
         OSError: the system has no room for another process or its pipes.
 
     """
+    tag = orphans.new_tag()
     popen = subprocess.Popen(  # noqa: S603  (our own program)
         [sys.executable, "-P", "-m", "hptune.workers.guardian", str(memory or 0)],
         bufsize=0,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, **ONE_THREAD},
+        env={**os.environ, **ONE_THREAD, orphans.TAG: tag},
         start_new_session=True,
     )
-    return Process(popen, now)
+    return Process(popen, now, tag)
 
 
 def _ended(code: int, memory: int | None) -> str:

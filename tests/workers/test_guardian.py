@@ -6,14 +6,16 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import closing
+import time
+from contextlib import ExitStack, closing
 
 import pytest
 from processes import ended_within
 from worker_trainers import STATES, WITH_CHILD
 
-from hptune.events import AttemptLost
+from hptune.events import AttemptLost, EpochEnded
 from hptune.trial import Job, TrialSpec
+from hptune.workers import orphans, process
 from hptune.workers.local import LocalWorkers
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a guardian reaches everything on Linux alone")
@@ -97,6 +99,68 @@ def test_a_guardian_that_is_killed_takes_its_worker_along(tmp_path):
         until_written(workers, tmp_path, "in C")
         os.kill(workers._processes[0].popen.pid, signal.SIGKILL)
         assert ended_within(written(tmp_path, "in C", SPECS[:1])[0], 1)
+
+
+@pytest.mark.parametrize("state", sorted(WITH_CHILD - {"crash"}))
+def test_a_guardian_that_is_killed_costs_an_attempt_and_leaves_nothing(state, tmp_path):
+    with closing(LocalWorkers(job(state, tmp_path), 1)) as workers:
+        workers.submit(SPECS[0])
+        until_written(workers, tmp_path, state)
+        os.kill(workers._processes[0].popen.pid, signal.SIGKILL)
+        events, end = [], time.monotonic() + 10
+        while workers.n_busy:
+            assert time.monotonic() < end, "its end is not seen"
+            events += workers.poll(0.1)
+        assert [type(event) for event in events if not isinstance(event, EpochEnded)] == [AttemptLost]
+        assert all(ended_within(pid, 1) for pid in written(tmp_path, state, SPECS[:1]))
+
+
+def test_a_guardian_that_was_killed_before_close_leaves_nothing(tmp_path):
+    with closing(LocalWorkers(job("child in a session", tmp_path), 1)) as workers:
+        workers.submit(SPECS[0])
+        until_written(workers, tmp_path, "child in a session")
+        os.kill(workers._processes[0].popen.pid, signal.SIGKILL)
+        assert ended_within(workers._processes[0].popen.pid, 1)
+    assert all(ended_within(pid, 1) for pid in written(tmp_path, "child in a session", SPECS[:1]))
+
+
+def test_a_guardian_that_does_not_come_to_its_end_is_killed_with_what_is_below(monkeypatch):
+    monkeypatch.setattr(process, "END_S", 0.01)
+    never = "import os, signal\nif not os.fork():\n    os.setsid()\n    print(os.getpid(), flush=True)\nsignal.pause()"
+    tag = orphans.new_tag()
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    environment = {**os.environ, orphans.TAG: tag}
+    popen = subprocess.Popen([sys.executable, "-c", never], env=environment, bufsize=0, **pipes)
+    child = int(popen.stdout.readline())
+    assert process.Process(popen, 0.0, tag).reap() == -signal.SIGKILL
+    assert ended_within(child, 1)
+
+
+def test_orphans_are_known_by_their_session_or_their_tag_and_nothing_else_is_touched():
+    tag = orphans.new_tag()
+    mark = f"{orphans.TAG}={tag}"
+    ours = [({orphans.TAG: tag}, False), ({orphans.TAG: tag}, True), ({}, True)]
+    others = [
+        ({orphans.TAG: tag + "0"}, True),
+        ({orphans.TAG: tag[:-1]}, False),
+        ({"X" + orphans.TAG: tag, "ARGUMENT": mark}, False),
+        ({}, True),
+        ({}, False),
+    ]
+    waits = [sys.executable, "-c", "input()"]
+    with ExitStack() as stack:
+        dead, *living = [
+            stack.enter_context(
+                subprocess.Popen([*waits, mark], stdin=subprocess.PIPE, env=environment, start_new_session=has_session)
+            )
+            for environment, has_session in [*reversed(ours), *others]
+        ]
+        orphans.kill(tag, session=dead.pid, group=None)
+        assert [started.wait(1) for started in (dead, *living[:2])] == [-signal.SIGKILL] * 3
+        assert [started.poll() for started in living[2:]] == [None] * len(others)
+        for started in living[2:]:
+            started.communicate(b"\n")
+            assert started.returncode == 0
 
 
 def test_guardians_load_little(tmp_path):

@@ -203,6 +203,17 @@ def test_half_a_line_waits_for_its_rest(workers, actors):
         assert len(workers.poll(0)) == (position == len(line) - 1)
 
 
+def test_a_dead_worker_whose_output_another_holds_is_heard_out_and_buried(workers, actors):
+    actors[0].say(*TRAINING)
+    actors[0].returncode = 9  # and its pipes stay open
+    assert [type(event) for event in workers.poll(60)] == [EpochEnded, EpochEnded, TrialEnded]
+    assert workers._processes
+    assert workers.poll(60) == []
+    assert not workers._processes
+    workers.submit(SPEC)
+    assert len(actors) == 2
+
+
 OUT_OF_TURN = {
     "epoch 2 first": [epoch(2)],
     "an epoch twice": [epoch(1), epoch(1)],

@@ -130,7 +130,7 @@ def test_what_a_worker_writes_to_standard_error_blocks_nothing_and_grows_nothing
         held = workers._processes[0]
         (lost,) = [e for e in until(workers, lambda _: not workers.n_busy) if isinstance(e, AttemptLost)]
         assert len(held.words) == MAX_WORDS
-        assert held.words.endswith(b"9999\n")
+        assert held.words.endswith(b"1999\n")
         assert "ended with exit code 3; its last words:\n0" in lost.reason
         assert len(lost.reason) < process.LAST_WORDS + 100
 
