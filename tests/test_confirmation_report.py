@@ -6,6 +6,7 @@ import io
 import json
 import math
 
+import numpy as np
 import pytest
 from made import DATA, FAILED, Made
 from rich.console import Console
@@ -232,7 +233,7 @@ def test_nothing_is_wider_than_the_terminal(width):
 def test_best_of_tables_is_the_answer():
     made = four()
     rows = [(trial.number, 1, 1, 0.5, 1, trial.result.score, 0.1, 0.0) for trial in made.trials]
-    best = Run(made.snapshot, rows).best
+    best = Run(made.snapshot, np.array(rows)).best
     assert (best.trial, best.found_score, best.n_seeds, best.weights) == (1, 0.2, 3, 7)
     assert best.score == pytest.approx(0.25)
     assert best.standard_error == pytest.approx(0.03 / math.sqrt(3))

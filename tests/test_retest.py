@@ -232,8 +232,9 @@ def kill_after(home, n_trials, command):
 def forget_the_test(home):
     """As if the program had been killed between the last trial and the test; the test errors that there were."""
     found = [(trial.number, trial.test_error) for trial in snapshot_of(home).trials]
-    with store.Store(snapshot_of(home).folder) as opened, opened._transaction() as connection:
-        connection.execute("UPDATE trials SET test_error = NULL")
+    with store.Store(snapshot_of(home).folder) as opened:
+        for number, _ in found:
+            opened.set_test_error(number, None)
     return found
 
 

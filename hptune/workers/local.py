@@ -15,7 +15,7 @@ from dataclasses import replace
 
 import hptune
 from hptune import trainers, wording
-from hptune.errors import HptuneError
+from hptune.errors import HptuneError, Problem, StudyFileError
 from hptune.events import AttemptLost, EpochEnded, Event, Notice, TrialEnded
 from hptune.failpoints import reach
 from hptune.trial import EpochMetrics, Job, Status, TrialResult, TrialSpec
@@ -275,10 +275,11 @@ class LocalWorkers:
 
     def _see_failed_boot(self, process: Process, words: str) -> None:
         if self._limits.memory is not None and process.lacked_memory:
-            raise HptuneError(
-                f"search.worker_memory: {wording.size(self._limits.memory)} are too little for a worker to start; "
-                f"raise it. The worker {words}"
+            too_little = f"{wording.size(self._limits.memory)} are too little for a worker to start"
+            advice = (
+                "raise it in the study file, or for a run that is there: hptune resume --set search.worker_memory=..."
             )
+            raise StudyFileError([Problem("config.yaml", "search.worker_memory", f"{too_little}: {advice}\n{words}")])
         self._failed_boots += 1
         if self._failed_boots == MAX_BOOTS:
             advice = ""

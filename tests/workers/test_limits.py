@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 from scripted_workers import Clock, engage
 
-from hptune.errors import HptuneError
+from hptune.errors import HptuneError, StudyFileError
 from hptune.events import AttemptLost, EpochEnded, Notice, TrialEnded
 from hptune.trial import Job, Status, TrialResult, TrialSpec
 from hptune.workers import memory
@@ -227,7 +227,7 @@ def test_a_trial_that_asks_for_too_much_has_failed_and_its_worker_is_replaced():
 
 
 def test_a_limit_in_which_no_worker_can_start_is_named():
-    told = pytest.raises(HptuneError, match=r"^search.worker_memory: 256 MB are too little for a worker to start")
+    told = pytest.raises(StudyFileError, match=r"search.worker_memory: 256 MB are too little for a worker to start")
     with closing(LocalWorkers(job("greedy", boot=10**9), 1, Limits(memory=256_000_000))) as workers, told:
         finish(workers, SPECS[0])
 
