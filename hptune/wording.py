@@ -57,10 +57,10 @@ def size(n_bytes: float) -> str:
     return f"{n_bytes / one:.3g} {unit}"
 
 
-NUMBER = re.compile(r"(?<![\w.:])-?(0x[0-9a-f]+|\d+(\.\d+)?(e[-+]?\d+)?)(?!\w)", re.IGNORECASE)
+LONE_NUMBER = re.compile(r"(?<![\w.:])-?(0x[0-9a-f]+|\d+(\.\d+)?(e[-+]?\d+)?)(?!\w)", re.IGNORECASE)
 """A number that stands alone, not one that is part of a name or a line of a file."""
 
 
 def without_numbers(text: str) -> str:
     """The text with N for every number that stands alone: what texts have in common that differ in numbers."""
-    return NUMBER.sub("N", text)
+    return LONE_NUMBER.sub("N", text)

@@ -101,10 +101,6 @@ def _n_confirmed(budget: Budget, epochs: int) -> int:
     return found if found > 1 else 0
 
 
-_NUMBER = r"[0-9]+(\.[0-9]+)?"
-DURATION = f"({_NUMBER}[dhms]?)|(({_NUMBER}d)?({_NUMBER}h)?({_NUMBER}m)?({_NUMBER}s)?)"
-
-
 def parse_duration(text: str) -> float | None:
     """Seconds in a text such as 45s, 90m, 2h, 1h30m or 1.5d, or a number of them; None of others, of 0 and infinity."""
     if not re.fullmatch(DURATION, text):
