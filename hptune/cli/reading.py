@@ -7,7 +7,16 @@ from pathlib import Path
 
 import click
 
-from hptune.cli.options import Share, Whole, new_console, refuse_to_overwrite, runs_option, tell, write_table
+from hptune.cli.options import (
+    Share,
+    Whole,
+    new_console,
+    overwrite_option,
+    refuse_to_overwrite,
+    runs_option,
+    tell,
+    write_table,
+)
 from hptune.errors import UsageError
 
 
@@ -23,6 +32,7 @@ from hptune.errors import UsageError
     help="Write the leaderboard to this file (- for standard output).",
 )
 @click.option("--bayes-error", type=Share(0, 1), help="The error nobody can beat.  [default: data.bayes_error]")
+@overwrite_option
 @runs_option
 def report(
     run: str | None,
@@ -31,6 +41,7 @@ def report(
     as_json: bool,
     csv_file: Path | None,
     bayes_error: float | None,
+    overwrite: bool,
     runs: Path,
 ) -> None:
     """Show what was found in RUN (its name or path; the newest by default) and what to do next."""
@@ -44,7 +55,7 @@ def report(
         raise UsageError("--json and --csv - both write to standard output: give --csv a file")
     loaded = tables.load(run, runs)
     if csv_file is not None:
-        refuse_to_overwrite("--csv", csv_file, (), loaded.path)
+        refuse_to_overwrite("--csv", csv_file, (), loaded.path, overwrite=overwrite)
         text = tables.to_csv(leaderboard.ordered(loaded, sort).head(top))
         if str(csv_file) == "-":
             write_table(text)

@@ -118,10 +118,14 @@ REFUSED = {  # id: (arguments, exit code, phrases)
     "C14 circle": ((*SEARCH, "--runs", "circle"), 7, ["circle: cannot make a run folder here", "leads nowhere"]),
     "C14 in a run": ((*SEARCH, "--runs", "runs/toy-001"), 7, ["runs/toy-001: lies in the run", "cannot hold others"]),
     "C14 below a run": ((*SEARCH, "--runs", "runs/toy-001/x/y"), 7, ["lies in the run"]),
-    # other files are replaced, whole, as cp does; never those of a run, nor what is read
     "C15 database": (("report", "--csv", "runs/toy-001/run.db"), 2, ["that file is the run's own"]),
     "C15 predict": (("predict", "d.csv", "--output", "runs/toy-001/best.npz"), 2, ["that file is the run's own"]),
     "C15 data": (("predict", "d.csv", "--output", "d.csv"), 2, ["the file to be predicted from"]),
+    "C15 own": (("report", "--csv", "runs/toy-001/run.db", "--overwrite"), 2, ["that file is the run's own"]),
+    "C15 input": (("predict", "d.csv", "--output", "./d.csv", "--overwrite"), 2, ["the file to be predicted from"]),
+    "C15 study": (("report", "--csv", "toy.yaml"), 2, ["--csv toy.yaml: exists: give another name, or --overwrite"]),
+    "C15 other data": (("predict", "d.csv", "--output", "new.csv"), 2, ["--output new.csv: exists: give another"]),
+    "C15 link": (("predict", "d.csv", "--output", "link.csv"), 2, ["--output link.csv: exists: give another"]),
     "C16 report": (("report", "--csv", "no/such/x.csv"), 7, ["no/such/x.csv: cannot be written: there is no folder"]),
     "C16 predict": (("predict", "d.csv", "--output", "no/x.csv"), 7, ["no/x.csv: cannot be written"]),
     "C16 device": (("report", "--csv", "/dev/full"), 7, ["/dev/full: cannot be written: No space left"]),
@@ -143,6 +147,8 @@ REFUSED = {  # id: (arguments, exit code, phrases)
 def test_it_is_refused_and_nothing_is_created(row, home):
     arguments, code, phrases = REFUSED[row]
     Path("circle").symlink_to("circle")
+    Path("new.csv").write_text(TABLE)
+    Path("link.csv").symlink_to("new.csv")
     ended = assert_refused(home, arguments, code, phrases)
     assert ended.output == ""
     assert ended.errors.replace("\n", "").isprintable()
@@ -203,15 +209,36 @@ def test_names_that_can_be_folders_are_taken(name, home):
 
 def test_a_file_is_replaced_whole_or_not_at_all(home):
     """C15, C16."""
-    Path("board.csv").write_text("old")
-    assert hptune("report", "--csv", "board.csv").code == 0
-    assert Path("board.csv").read_text().startswith("trial,")
+    for arguments, start in (
+        (("report", "--csv", "board.csv"), "trial,"),
+        (("predict", "d.csv", "--output", "board.csv"), "prediction,"),
+    ):
+        Path("board.csv").write_text("old")
+        assert hptune(*arguments).code == 2
+        assert Path("board.csv").read_text() == "old"
+        assert hptune(*arguments, "--overwrite").code == 0
+        assert Path("board.csv").read_text().startswith(start)
     Path("closed").mkdir()
     Path("closed/x.csv").write_text("old")
     Path("closed").chmod(0o500)
     if os.access("closed", os.W_OK):
         pytest.skip("root may write everywhere")
-    assert_refused(home, ("report", "--csv", "closed/x.csv"), 7, ["cannot be written: Permission denied"])
+    assert_refused(
+        home, ("report", "--csv", "closed/x.csv", "--overwrite"), 7, ["cannot be written: Permission denied"]
+    )
+
+
+@pytest.mark.parametrize("arguments", [("report", "--csv"), ("predict", "d.csv", "--output")])
+def test_what_is_no_regular_file_is_written_into(arguments, home):
+    """C15: a device, a pipe, and a standard output that is a file by itself."""
+    assert hptune(*arguments, "/dev/null").code == 0
+    program = [sys.executable, "-m", "hptune", *arguments]
+    Path("out.csv").write_text("before\n")
+    with Path("out.csv").open("ab") as file:
+        subprocess.run([*program, "/dev/stdout"], stdout=file, check=True, timeout=60)
+    piped = subprocess.run([*program, "/dev/stdout"], stdout=subprocess.PIPE, check=True, timeout=60)
+    assert b"before\n" + piped.stdout == Path("out.csv").read_bytes()
+    assert piped.stdout.count(b"\n") > 3
 
 
 def test_a_report_of_a_run_in_progress(tmp_path):
