@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,7 +19,11 @@ from hptune.cli.options import (
     tell,
     write_table,
 )
+from hptune.cli.training import NOTHING_SUCCEEDED
 from hptune.errors import UsageError
+
+if TYPE_CHECKING:
+    from hptune.tables import Run
 
 
 @click.command(short_help="Show what was found and what to do next.")
@@ -63,7 +69,7 @@ def report(
             replace_file(csv_file, text)
             tell(f"Wrote {csv_file}", err=True)
         if not as_json:
-            return
+            sys.exit(_code(loaded))
     found = summary.summarize(loaded, top=top, sort=sort, bayes_error=bayes_error)
     if as_json:
         from hptune.report.as_json import to_json
@@ -73,6 +79,12 @@ def report(
         from hptune.report.terminal import print_report
 
         print_report(new_console(), found)
+    sys.exit(_code(loaded))
+
+
+def _code(loaded: Run) -> int:
+    """The exit code of what is told of a run: where no trial has a score, there is nothing to go by."""
+    return 0 if any(result.score is not None for result in loaded.snapshot.results) else NOTHING_SUCCEEDED
 
 
 @click.command(name="list", short_help="Show the runs.")

@@ -254,13 +254,26 @@ def test_a_report_of_a_run_in_progress(tmp_path):
 
 
 def test_a_report_without_a_finished_trial(tmp_path):
-    """C21: it says so. It exits with 0, for it did what was asked; 4 is of the search in which nothing succeeds."""
+    """C21: it says so, whether it is in progress or not, and in whatever shape."""
     run = FabricatedRun(tmp_path / "made-001")
     run.start(0, ADAM, (0.5,))
-    ended = hptune("report", run.path)
-    assert ended.code == 0
-    assert "no trial has completed" in ended.words
-    assert hptune("predict", run.path, "x.csv").code == 2
+    run.end(1, "failed", "KeyError: 1", ADAM)
+
+    def report():
+        ended = hptune("report", run.path)
+        assert ended.code == 4
+        assert "no trial has completed" in ended.words
+        ended = hptune("report", run.path, "--json")
+        assert ended.code == 4
+        assert json.loads(ended.output)["best"] is None
+        assert hptune("report", run.path, "--csv", "-").code == 4
+        assert hptune("predict", run.path, "x.csv").code == 2
+
+    report()
+    with Store(run.folder):
+        report()
+    run.complete(2, ADAM)
+    assert hptune("report", run.path).code == 0
 
 
 def odd_run(folder):
