@@ -98,6 +98,16 @@ REFUSED = {  # id: (arguments, exit code, phrases)
     "C7 command": (("serch", "toy.yaml"), 2, ['No command "serch".', 'Did you mean "search"?']),
     "C8": ((*SEARCH, "--seed", "1", "--seed", "2"), 2, ["--seed is given 2 times: keep one of them"]),
     "C8 flag": ((*SEARCH, "--dry-run", "--dry-run"), 2, ["--dry-run is given 2 times"]),
+    "C8 set": (
+        ("check", "toy.yaml", "--set", "search.trials=5", "--set", "search.trials=3"),
+        2,
+        ["--set search.trials=5 and --set search.trials=3 both set search.trials: keep one of them"],
+    ),
+    "C8 option and set": (
+        (*SEARCH, "--set", "search.trials = 5", "--trials", "3"),
+        2,
+        ["--set search.trials = 5 and --trials both set search.trials: keep one of them"],
+    ),
     "C9 report": (("report", "--json", "--csv", "-"), 2, ["--json and --csv - both write to standard output"]),
     "C9 zoom": (("zoom", "--around", "top:2", "--factor", "0.5"), 2, ["--factor does not go with --around top:K"]),
     "C9 retest": (("retest", "--set", "data.target=x"), 2, ["--set goes with --data"]),
