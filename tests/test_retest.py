@@ -24,6 +24,7 @@ from hptune.errors import UsageError
 from hptune.nn import model_file
 from hptune.report.confirmation import print_retest
 from hptune.runs import RunFolder
+from hptune.store import rows
 from hptune.store.answer import answer_of
 
 STUDY = """\
@@ -239,7 +240,8 @@ def forget_the_test(home):
     """As if the program had been killed between the last trial and the test; the test errors that there were."""
     found = [(trial.number, trial.test_error) for trial in snapshot_of(home).trials]
     with store.Store(snapshot_of(home).folder) as opened, opened._transaction() as connection:
-        connection.execute("UPDATE trials SET test_error = NULL")
+        for number, _ in found:
+            rows.change(connection, "trials", number, test_error=None)
     return found
 
 
