@@ -11,11 +11,13 @@ from typing import Any
 from hptune.config import study_file, yaml_tree
 from hptune.config.study_file import Override, StudyConfig, to_yaml
 from hptune.data.settings import LABELS, SOURCES
-from hptune.errors import UsageError
+from hptune.errors import Problem, StudyFileError, UsageError
 
 # what is said of one file or one set, and goes with it
 OF_FILES = ("path", "dev", "test", *LABELS.values())
 OF_SETS = ("source", "examples", "noise", "classes")
+
+UNSEEN = "--data"  # name of the study as it is made here
 
 
 def config_on(config: StudyConfig, data: str, overrides: Sequence[Override]) -> StudyConfig:
@@ -38,10 +40,23 @@ def config_on(config: StudyConfig, data: str, overrides: Sequence[Override]) -> 
     else:
         plain["data"] = {key: value for key, value in section.items() if key not in (*OF_FILES, *OF_SETS)}
         key = "data.path"
-    root = yaml_tree.parse(to_yaml(plain), "--data")
+    root = yaml_tree.parse(to_yaml(plain), UNSEEN)
     given = Override(key, json.dumps(data), f"--data {data}")
-    found = study_file.parse(root, (given, *overrides), default_name=config.name, folder=Path())
+    try:
+        found = study_file.parse(root, (given, *overrides), default_name=config.name, folder=Path())
+    except StudyFileError as error:
+        raise StudyFileError(_at_the_option(problem, given.place) for problem in error.problems) from error
     if found.data.task != config.data.task:
         what = f"a set for {found.data.task}, but the run is of {config.data.task}"
         raise UsageError(f"--data {data}: {what}: take data of the same task")
     return replace(config, data=found.data)
+
+
+def _at_the_option(problem: Problem, place: str) -> Problem:
+    """A problem of the study as it is made here, whose lines nobody sees, with what the command line has against it."""
+    if not problem.place.startswith(f"{UNSEEN}:"):
+        return problem
+    if not problem.message.startswith("missing"):
+        return replace(problem, place=place)
+    value = "NAME" if problem.key == "data.target" else "FILE"
+    return replace(problem, place=place, message=f"{problem.message} Say it with --set {problem.key}={value}")

@@ -12,11 +12,15 @@ from hptune.errors import StorageError
 from hptune.failpoints import reach
 from hptune.runs import is_alive, sync
 
+STREAMS = (Path("/dev"), Path("/dev/fd"))
+"""Folders whose files, as /dev/stdout, stand for what is open, be it a regular file."""
+
 
 def replace_file(path: Path, content: str | bytes) -> None:
     """Write text (as UTF-8) or bytes into a file, all or nothing, so that it survives a loss of power.
 
-    What is no regular file, such as a pipe, is written into; a link stays, and the file that it names is replaced.
+    What is no regular file, such as a pipe or /dev/stdout, is written into; a link stays, and the file that it names is
+    replaced.
 
     Raises:
         StorageError: it cannot be written.
@@ -24,12 +28,13 @@ def replace_file(path: Path, content: str | bytes) -> None:
     """
     written = content.encode() if isinstance(content, str) else content
     try:
+        if path.exists() and not is_regular(path):
+            with path.open("ab") as stream:
+                stream.write(written)
+            return
         place = path.resolve()
         if not place.parent.exists():
             raise StorageError(f"{path}: cannot be written: there is no folder {place.parent}.")
-        if place.exists() and not place.is_file():
-            place.write_bytes(written)
-            return
         for stale in _stale_drafts(place):
             stale.unlink(missing_ok=True)
         draft = place.with_name(f".{place.name}.{os.getpid()}")
@@ -48,6 +53,11 @@ def replace_file(path: Path, content: str | bytes) -> None:
             draft.unlink(missing_ok=True)
     except (OSError, RuntimeError) as error:  # RuntimeError: links that lead to each other
         raise StorageError(f"{path}: cannot be written: {why(error)}. Free space or rights, then try again.") from error
+
+
+def is_regular(path: Path) -> bool:
+    """Whether a path names a regular file that is there, and not what somebody has opened already."""
+    return path.is_file() and path.parent not in STREAMS
 
 
 def remove_folder(path: Path) -> None:

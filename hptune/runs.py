@@ -161,9 +161,15 @@ def _is_stale(draft: Path) -> bool:
 def _require_room_for_runs(runs: Path) -> None:
     if (run := _run_around(runs)) is not None:
         raise StorageError(f"{runs}: lies in the run {run}: a run cannot hold others. Choose another with --runs.")
-    if os.path.lexists(runs) and not runs.is_dir():
-        what = "is a link that leads nowhere" if runs.is_symlink() else "is a file, not a folder"
-        raise StorageError(f"{runs}: cannot make a run folder here: it {what}. Choose another with --runs.")
+    if other := _what_else(runs):
+        raise StorageError(f"{runs}: cannot make a run folder here: it is {other}. Choose another with --runs.")
+
+
+def _what_else(runs: Path) -> str:
+    """What is there that is no folder; empty where there is one or nothing."""
+    if not os.path.lexists(runs) or os.path.isdir(runs):  # noqa: PTH112  (it raises nothing for links in a circle)
+        return ""
+    return "a link that leads nowhere" if runs.is_symlink() else "a file, not a folder"
 
 
 def _run_around(runs: Path) -> Path | None:
@@ -227,7 +233,14 @@ def _number(path: Path, name: str) -> int:
 
 
 def find_all(runs: Path) -> list[RunFolder]:
-    """The runs below a folder, oldest first."""
+    """The runs below a folder, oldest first; none where there is no folder.
+
+    Raises:
+        UsageError: it is a file.
+
+    """
+    if other := _what_else(runs):
+        raise UsageError(f"{runs}: is {other}: say where the runs are with --runs DIR")
     folders = [RunFolder(path) for path in _subfolders(runs) if (path / "run.db").is_file()]
     return sorted(folders, key=_age)
 
@@ -249,7 +262,7 @@ def find(runs: Path, run: str | None = None) -> RunFolder:
     """The run of that name below runs, or at that path; without one, the newest.
 
     Raises:
-        UsageError: there is no such run.
+        UsageError: there is no such run, or where runs should lie is a file.
         RunDamagedError: the folder has no database.
 
     """

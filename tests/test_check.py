@@ -121,6 +121,14 @@ def test_set_overrules_the_study_file(study):
     assert "dev has 18 examples: an error of 10 % is measured there to within 7.1 points" in text
 
 
+def test_columns_of_text_are_shown_with_their_inputs(study):
+    lines = [f"{n},{'red' if n % 3 else 'blue'},{n % 7 + 1}0%,c{n % 4},{n % 2}" for n in range(300)]
+    text = run(study(lines, lines[:150], lines[150:]), "mine.yaml")
+    assert 'texts   3 columns of text, 13 features: "c" 7, "k" 4, "b" 2\n' in text
+    assert 'column "c": 7 of 7 texts (as "10%") look like numbers' in text
+    assert "texts  " not in run(study(rows(0, 100), rows(1, 100), rows(2, 100)), "mine.yaml")
+
+
 def prices(seed, n, *, factor=1.0):
     random = np.random.default_rng(seed)
     x = random.normal(size=(n, 3))
@@ -280,9 +288,8 @@ def test_a_data_section_that_is_wrong_itself_is_all_that_is_said_of_the_data(stu
 def test_what_is_drawn_and_what_it_takes_are_shown_and_advice_changes_no_exit_code(study):
     home = study(rows(0, 600), rows(1, 200), rows(2, 200), ", ignore: [k]")
     text = run(home, "mine.yaml", "--workers", "9999", "--runs", "over/there", "--set", "search.trials=20")
-    assert "on 9,999 workers, roughly: 20 trainings, 600 epochs in all" in text
+    assert "on 20 workers, roughly: 20 trainings, 600 epochs in all" in text
     assert "in over/there, where" in text
-    assert "search.workers: 9,999 of one thread each on" in text
     assert "search.trials: 20 trainings for 3 hyperparameters that are searched: 10 for each are 30." in text
     _, lines = text.split("\n1,000 draws, each on its own scale\n")
     header, rate, optimizer, beta1 = lines.splitlines()[:4]

@@ -269,7 +269,7 @@ def test_a_run_in_which_nothing_succeeds_says_so_and_exits_with_4(home):
     sets = ["--set", "train.optimizer=gradient_descent", "--set", "space={learning_rate: {low: 1e30, high: 1e31}}"]
     shown = run(home, "search", "toy.yaml", "--workers", 0, *sets, code=4)
     assert "diverged" in shown
-    assert "became" in run(home, "report", "--json")
+    assert "became" in run(home, "report", "--json", code=4)
     assert "nothing to zoom in on" in run(home, "zoom", code=2)
     assert not (home / "runs" / "toy-001" / "best.yaml").exists()
 

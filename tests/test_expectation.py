@@ -12,7 +12,7 @@ import pytest
 import hptune
 from hptune import agenda, study, study_data
 from hptune.analysis import expectation as expecting
-from hptune.analysis.expectation import BARS_SHARE, EPOCH_S, START_S, TRIAL_S, expectation
+from hptune.analysis.expectation import EPOCH_S, START_S, TRIAL_S, bars_share, expectation
 from hptune.analysis.preview import draws
 from hptune.config import study_file, yaml_tree
 from hptune.config.study_file import parse
@@ -43,13 +43,40 @@ def test_a_random_search_trains_all_it_draws():
 def test_bars_spare_most_epochs_of_a_search_and_none_of_a_confirmation():
     found, _ = expected("trials: 100")
     assert found.trainings == 100
-    assert found.epochs == pytest.approx((85 * BARS_SHARE + 15) * 27)
+    assert found.epochs == pytest.approx((2 + 83 * bars_share(27) + 15) * 27)  # two trials have no bars
     all_of_them, _ = expected("trials: 100, bars: false, confirm: false")
     assert all_of_them.epochs == 2700
     single, _ = expected("trials: 100", space="l2: 0.5")  # there is one configuration to confirm, whatever the budget
     assert single.trainings == 1 + 3
     few, _ = expected("trials: 100, confirm: false", train="epochs: 1")
     assert few.epochs == 100
+
+
+def test_bars_of_short_trials_spare_few_epochs():
+    assert bars_share(27) == pytest.approx(1.8 * (1 + 2 / 3 + 6 / 9 + 18 / 27) / 27)
+    assert bars_share(5) == pytest.approx(1.8 * (1 + 1 / 3 + 3 / 9) / 5)
+    assert bars_share(2) == bars_share(1) == 1
+
+
+@pytest.mark.parametrize(
+    ("parallel", "epochs", "trials"), [(8, 5, 8), (4, 5, 4 + 4 * 0.6), (1, 27, 2 + 6 * bars_share(27)), (9, 27, 8)]
+)
+def test_trials_that_begin_before_others_are_known_meet_no_bars(parallel, epochs, trials):
+    """A search of 8 trials of 5 epochs ran 40 epochs where 8 were under way at a time, and 32 where 4 were."""
+    search = f"trials: 8, parallel: {parallel}, confirm: false"
+    found, _ = expected(search, space="l2: {low: 0.1, high: 1}", train=f"epochs: {epochs}")
+    assert found.epochs == pytest.approx(trials * epochs)
+    budget = f"epochs: {round(found.epochs)}, parallel: {parallel}, confirm: false"
+    again, _ = expected(budget, space="l2: {low: 0.1, high: 1}", train=f"epochs: {epochs}")
+    assert again.trainings == pytest.approx(8, rel=0.1)
+
+
+def test_no_more_workers_are_counted_than_trials():
+    few, many = (expected("trials: 3, confirm: false", n_workers=n)[0] for n in (3, 8))
+    assert few == many
+    assert few.n_workers == 3
+    assert expected("trials: 3, confirm: false", n_workers=0)[0].n_workers == 0
+    assert expected("epochs: 30, confirm: false", n_workers=8)[0].n_workers == 8
 
 
 def test_epochs_and_time_are_budgets_too_and_the_one_that_ends_first_counts():

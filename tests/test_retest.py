@@ -12,6 +12,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from made import FAILED, Made
 from rich.console import Console
@@ -143,7 +144,12 @@ def test_a_file_is_read_as_the_study_says_and_set_completes_it(home, hptune):
     rows = "\n".join(f"{n % 7},{n % 5},{'yes' if n % 2 else 'no'}" for n in range(60))
     Path("new.csv").write_text(f"a,b,label\n{rows}\n")
     shown = hptune("retest", "--workers", 0, "--top", 2, "--data", "new.csv", code=3)
-    assert "data.target: missing" in shown
+    missing = "data.target: missing: which column of the CSV holds the labels? Say it with --set data.target=NAME"
+    assert shown.splitlines() == [f"Error: --data new.csv: {missing}"]
+    np.save("x.npy", np.ones((60, 2)))
+    shown = hptune("retest", "--workers", 0, "--data", "x.npy", code=3)
+    assert shown.startswith("Error: --data x.npy: data.labels: missing: ")
+    assert shown.endswith("Say it with --set data.labels=FILE")
     shown = hptune(
         "retest", "--workers", 0, "--top", 2, "--seeds", 1, "--data", "new.csv", "--set", "data.target=label"
     )

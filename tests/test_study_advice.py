@@ -10,7 +10,7 @@ import pytest
 from hptune import agenda
 from hptune.analysis.expectation import expectation
 from hptune.analysis.preview import draws, previews
-from hptune.analysis.study_advice import budget_notes, machine_advice, study_advice, worker_notes
+from hptune.analysis.study_advice import budget_notes, limits_advice, machine_advice, study_advice, worker_notes
 from hptune.config import study_file, yaml_tree
 from hptune.config.study_file import parse
 from hptune.machine import Machine
@@ -160,6 +160,31 @@ def test_a_budget_is_too_small_below_ten_trainings_for_each_hyperparameter():
     assert text.startswith("search.trials and search.time: some ")
 
 
+def test_a_single_hyperparameter_needs_ten_trainings_too():
+    texts = advice("learning_rate: {scale: log, low: 1e-4, high: 1}", search="trials: 5")
+    said = "search.trials: 5 trainings for the one hyperparameter that is searched: it takes 10. Allow more."
+    assert said in texts
+
+
+@pytest.mark.parametrize(
+    ("search", "said"),
+    [
+        ("trial_timeout: 0.001s", "search.trial_timeout: 0.001 s, but a training of all its epochs takes some "),
+        ("worker_memory: 9GB", "search.worker_memory: 9 GB are more than the 8 GB of this machine"),
+        (
+            "worker_memory: 256MB",
+            "search.worker_memory: 256 MB, but a worker with the largest network takes some 1.7 GB: its trial would",
+        ),
+    ],
+)
+def test_limits_are_measured_against_what_is_expected(search, said):
+    config = study("hidden_units: {choices: [10000]}, hidden_layers: {choices: [2]}, " + L2, search=search)
+    (text,) = limits_advice(config, expected(config), MACHINE)
+    assert text.startswith(said)
+    enough = study("hidden_units: {choices: [10]}, " + L2, search="trial_timeout: 1h, worker_memory: 256MB")
+    assert not list(limits_advice(enough, expected(enough), MACHINE))
+
+
 def test_a_small_space_needs_no_large_budget():
     texts = advice("batch_size: {choices: [16, 32]}, optimizer: {choices: [adam, momentum]}", search="trials: 4")
     assert [text.partition(":")[0] for text in texts] == ["search.confirm", "search.parallel"]
@@ -194,7 +219,7 @@ def test_workers_are_measured_against_cores():
 @pytest.mark.parametrize(
     ("machine", "said"),
     [
-        (Machine(2, 8e9, Path("r"), 1e3), "r: the run needs some 510 kB; 1 kB are free. Make room, or"),
+        (Machine(2, 8e9, Path("r"), 1e3), "r: the run needs some 530 kB; 1 kB are free. Make room, or choose"),
         (Machine(2, 8e9, Path("r"), 1e9, "the file system is read-only"), "r: nothing can be written there: the file"),
         (
             Machine(2, 6e7, Path("r"), 1e9),

@@ -16,13 +16,15 @@ from typing import Any
 from hptune.config.study_file import StudyConfig
 from hptune.effects import hyperparameters_of
 from hptune.nn.hyperparameters import Hyperparameters
-from hptune.search.bars import rungs
+from hptune.search.bars import KEPT, rungs
 from hptune.search.plan import REPLICATES, SearchPlan
 from hptune.stored_config import epoch_cost
 from hptune.trial import Value
 
-BARS_SHARE = 0.2
-"""Of the epochs that trials could run, how many bars let them run: 0.18 to 0.27 in searches of configs/."""
+PASSED = 1.8
+"""How many more epochs bars let trials run than if a third of them passed each: scores are equal, and searches get
+better. Of all epochs that is 0.2 for trials of 27 (0.18 to 0.27 in searches of configs/, 0.35 to 0.5 of moons), 0.44
+of 10 (0.4 to 0.55) and 0.6 of 5 (0.5 to 0.6)."""
 
 START_S = 1.5
 """To start the program and its workers, and to write the tables at the end."""
@@ -34,6 +36,7 @@ EPOCH_BYTES, TRIAL_BYTES = 350, 1_500
 """90 of an epoch in run.db and 125 in curves.csv, which is there twice while it is replaced; 400 to 800 and 300."""
 
 WORKER_BYTES = 45e6  # resident memory of a worker with a small network, docs/trainer_speed.md
+RESERVED_BYTES = 94e6  # of its own, with what it has only reserved: what search.worker_memory limits
 COPIES = 4  # of a network's parameters in training: they, the gradient, and two averages of Adam
 FLOAT32, LABEL = 4, 8  # bytes
 
@@ -48,6 +51,8 @@ class Expectation:
     seconds: float
     disk: float  # bytes
     memory: float  # bytes, of all workers and of the data that they share
+    training_s: float  # of a single training of all its epochs, on average
+    worker: float  # bytes that a worker has for itself with the largest network drawn
 
 
 def expectation(
@@ -65,20 +70,24 @@ def expectation(
     epochs = fmean(h.epochs for h in drawn)
     costs = (cost(configuration) for configuration in configurations)
     training_s = fmean(h.epochs * (EPOCH_S + seconds) for h, seconds in zip(drawn, costs, strict=True))
-    share = BARS_SHARE if plan.bars and rungs(round(epochs)) else 1.0  # of a training that a search lets run
+    share = bars_share(round(epochs)) if plan.bars else 1.0
+    most = math.inf if plan.budget.trials is None else min(plan.budget.trials, config.space.size)
+    n_workers = int(min(n_workers, most))
     at_once = max(1, min(n_workers, cores))
 
-    searched_s = training_s * share / at_once + TRIAL_S
+    full_s, searched_s = (training_s * part / at_once + TRIAL_S for part in (1.0, share))
+    n_full = max(plan.parallel, 2)  # trials that begin before two are known, and meet no bar
     limits = (
-        math.inf if plan.budget.trials is None else min(plan.budget.trials, config.space.size),
-        math.inf if plan.budget.epochs is None else plan.budget.epochs / (epochs * share),
-        math.inf if plan.budget.time_s is None else plan.budget.time_s / searched_s,
+        most,
+        _affordable(plan.budget.epochs, n_full, epochs, epochs * share),
+        _affordable(plan.budget.time_s, n_full, full_s, searched_s),
     )
     trials = min(limits)
     confirmed = min(plan.confirm, trials) * REPLICATES
-    seconds = START_S + trials * searched_s + confirmed * (training_s / at_once + TRIAL_S)
+    searched = max(0.0, trials - n_full)  # with bars
+    seconds = START_S + (trials - searched + confirmed) * full_s + searched * searched_s
     whole = config.search.time_s
-    all_epochs = (trials * share + confirmed) * epochs
+    all_epochs = (trials - searched + confirmed + searched * share) * epochs
 
     sizes = [_n_parameters(h, data) * FLOAT32 for h in drawn]
     prepared = _prepared_bytes(data, n_forms=len({h.normalize_inputs for h in drawn}))
@@ -90,7 +99,23 @@ def expectation(
         seconds if whole is None else min(seconds, whole),
         all_epochs * EPOCH_BYTES + (trials + confirmed) * TRIAL_BYTES + prepared + weights,
         prepared + max(n_workers, 1) * (WORKER_BYTES + COPIES * max(sizes)),
+        training_s,
+        RESERVED_BYTES + COPIES * max(sizes),
     )
+
+
+def bars_share(epochs: int) -> float:
+    """Of the epochs that trials of so many could run, how many bars let those run that meet them."""
+    ends = (*rungs(epochs), epochs)
+    run = ends[0] + sum((stop - start) / KEPT**n for n, (start, stop) in enumerate(pairwise(ends), start=1))
+    return min(1.0, float(PASSED * run / epochs))
+
+
+def _affordable(budget: float | None, n_first: int, first: float, later: float) -> float:
+    """How many trials a budget pays for, of which the first ones cost otherwise than those after them."""
+    if budget is None:
+        return math.inf
+    return budget / first if budget <= n_first * first else n_first + (budget - n_first * first) / later
 
 
 def _n_parameters(h: Hyperparameters, data: Mapping[str, Any]) -> int:

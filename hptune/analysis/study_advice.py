@@ -19,7 +19,7 @@ from hptune.notations import FACTORS
 from hptune.search.bars import rungs
 from hptune.search.plan import SearchPlan
 from hptune.trial import Value
-from hptune.wording import counted, rounded, size
+from hptune.wording import counted, rounded, size, span
 
 DECADES = 100  # high over low, from which on a linear scale is as good as never right
 TRIALS_EACH = 10
@@ -83,6 +83,22 @@ def machine_advice(expected: Expectation, machine: Machine) -> Iterator[str]:
         workers, needed = counted(max(expected.n_workers, 1), "worker"), size(rounded(expected.memory))
         needs = f"{workers} and the data need some {needed} of memory, and this machine has {size(machine.memory)}"
         yield f"{needs}: take fewer workers or smaller networks."
+
+
+def limits_advice(config: StudyConfig, expected: Expectation, machine: Machine) -> Iterator[str]:
+    """Limits of a trial and its worker beside what these are expected to take."""
+    limit, most = config.search.trial_timeout_s, config.search.worker_memory
+    if limit is not None and limit < expected.training_s:
+        takes = f"a training of all its epochs takes some {span(rounded(expected.training_s))}"
+        yield f"search.trial_timeout: {span(limit)}, but {takes}: it would be timed out. Allow more, or train less."
+    if most is None:
+        return
+    if most > machine.memory:
+        there = f"more than the {size(machine.memory)} of this machine"
+        yield f"search.worker_memory: {size(most)} are {there}, so that it limits nothing: write less."
+    if most < expected.worker:
+        takes = f"a worker with the largest network takes some {size(rounded(expected.worker))}"
+        yield f"search.worker_memory: {size(most)}, but {takes}: its trial would fail. Allow more, or search smaller."
 
 
 def _about_scales(config: StudyConfig) -> Iterator[str]:
@@ -188,5 +204,9 @@ def _about_the_search(config: StudyConfig, plan: SearchPlan, expected: Expectati
         limits = {"trials": settings.trials, "epochs": settings.epochs, "time": settings.time_s}
         key = " and ".join(f"search.{name}" for name, limit in limits.items() if limit is not None)
         some = "" if limits["epochs"] is None and limits["time"] is None else "some "
-        what = f"{some}{counted(n_trainings, 'training')} for {counted(n_searched, 'hyperparameter')} that are searched"
-        yield f"{key}: {what}: {TRIALS_EACH} for each are {TRIALS_EACH * n_searched}. Allow more, or search fewer."
+        found = f"{key}: {some}{counted(n_trainings, 'training')} for"
+        if n_searched == 1:
+            yield f"{found} the one hyperparameter that is searched: it takes {TRIALS_EACH}. Allow more."
+        else:
+            each = f"{TRIALS_EACH} for each are {TRIALS_EACH * n_searched}"
+            yield f"{found} {n_searched:,} hyperparameters that are searched: {each}. Allow more, or search fewer."

@@ -9,9 +9,9 @@ from typing import Any
 from hptune import agenda
 from hptune.analysis.expectation import Expectation, expectation
 from hptune.analysis.preview import Preview, draws, previews
-from hptune.analysis.study_advice import machine_advice, study_advice
+from hptune.analysis.study_advice import limits_advice, machine_advice, study_advice
 from hptune.config.study_file import StudyConfig
-from hptune.data import review
+from hptune.data import review, texts
 from hptune.data.review import Review
 from hptune.machine import Machine
 from hptune.search.plan import SearchPlan
@@ -43,10 +43,12 @@ def study_check(
     drawn = draws(config)
     shown = previews(config, drawn)
     expected = expectation(config, stage.plan, data, drawn, n_workers=n_workers, cores=machine.cores)
-    texts = (
+    advice = (
         *review.advice(found),
+        *texts.advice(found.dataset, config.data.categorical),
         *study_advice(config, stage.plan, shown, expected, data["train"]),
         *machine_advice(expected, machine),
+        *limits_advice(config, expected, machine),
     )
     first = tuple(agenda.certain_specs(stage, config)[:FIRST])
-    return StudyCheck(config, stage.plan, found, machine, expected, first, shown, texts)
+    return StudyCheck(config, stage.plan, found, machine, expected, first, shown, advice)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from hptune.cli.options import new_console, runs_option, set_up_blas, workers_option
-from hptune.cli.overrides import set_option, setting
+from hptune.cli.overrides import overrides, set_option
 from hptune.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def check(
     from hptune.report.data_review import print_check
     from hptune.workers.cores import n_workers, usable_cores, with_parallel
 
-    loaded, dataset = study_data.load_study(config, [setting(text) for text in settings])
+    loaded, dataset = study_data.load_study(config, overrides(settings))
     loaded = with_parallel(loaded, workers)
     if gradients:
         _check_gradients(loaded, dataset, agenda.certain_specs(agenda.first_stage(loaded), loaded)[0])

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 import click
 
 from hptune.errors import UsageError
+from hptune.replacing import is_regular
 from hptune.wording import visible
 
 if TYPE_CHECKING:
@@ -51,14 +52,19 @@ def refuse_repeated(command: click.Command, arguments: Sequence[str], parent: cl
             raise click.UsageError(f"{option.opts[0]} is given {order.count(option)} times: keep one of them", context)
 
 
-def refuse_to_overwrite(name: str, output: Path | None, inputs: Iterable[Path], run: Path) -> None:
-    """Raise a UsageError where what an option names is one of the files read, or the run's own."""
-    if output is None or not output.exists():
+def refuse_to_overwrite(name: str, output: Path | None, inputs: Iterable[Path], run: Path, *, overwrite: bool) -> None:
+    """Raise a UsageError where what an option names is one of the files read, the run's own, or not to be replaced.
+
+    What is no regular file, such as a pipe, is written into, and so is what /dev/stdout stands for.
+    """
+    if output is None or str(output) == "-" or not output.exists():
         return
     if any(path.exists() and output.samefile(path) for path in inputs):
         raise UsageError(f"{name} {output}: that is the file to be predicted from: name another one")
     if output.resolve().parent == run.resolve():
         raise UsageError(f"{name} {output}: that file is the run's own: name another one")
+    if is_regular(output) and not overwrite:
+        raise UsageError(f"{name} {output}: exists: give another name, or --overwrite")
 
 
 def _worker_count(_ctx: click.Context, _option: click.Parameter, value: str | None) -> int | str | None:
@@ -68,6 +74,10 @@ def _worker_count(_ctx: click.Context, _option: click.Parameter, value: str | No
     if not re.fullmatch("[0-9]{1,4}", value):
         raise click.BadParameter(f"expected auto or a whole number from 0 to 9999, found {value!r}")
     return int(value)
+
+
+def overwrite_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option("--overwrite", is_flag=True, help="Replace the file that is written if there is one.")(command)
 
 
 def runs_option(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,6 +23,23 @@ def set_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def limits_option(command: Callable[..., Any]) -> Callable[..., Any]:
     text = "Overrule a limit of the run this time: --set search.trial_timeout=2h."
     return click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help=text)(command)
+
+
+def overrides(settings: Sequence[str], options: Mapping[str, float | str | None] | None = None) -> list[Override]:
+    """Every --set option, then the options that stand for a key of the study file and were given (not None).
+
+    Raises:
+        UsageError: one is not right, or two are of one key, of which the first would be forgotten without a word.
+
+    """
+    found = [setting(text) for text in settings]
+    found += [option(key, value) for key, value in (options or {}).items() if value is not None]
+    first: dict[str, Override] = {}
+    for override in found:
+        other = first.setdefault(override.key, override)
+        if other is not override:
+            raise UsageError(f"{other.place} and {override.place} both set {override.key}: keep one of them")
+    return found
 
 
 def setting(text: str) -> Override:

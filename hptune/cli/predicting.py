@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hptune.cli.options import refuse_to_overwrite, runs_option, set_up_blas, tell, write_table
+from hptune.cli.options import (
+    overwrite_option,
+    refuse_to_overwrite,
+    runs_option,
+    set_up_blas,
+    tell,
+    write_table,
+)
 from hptune.errors import HptuneError, RunDamagedError, UsageError
 from hptune.wording import amount, counted, defused
 
@@ -31,8 +38,11 @@ ROWS = 1000  # of a piece of output
 @click.option(
     "--output", type=click.Path(path_type=Path), help="Write to this file (- for standard output).  [default: -]"
 )
+@overwrite_option
 @runs_option
-def predict(run_and_data: tuple[str, ...], labels: str | None, output: Path | None, runs: Path) -> None:
+def predict(
+    run_and_data: tuple[str, ...], labels: str | None, output: Path | None, overwrite: bool, runs: Path
+) -> None:
     """Predict the examples of the file DATA with the best network of RUN (its name or path; the newest by default).
 
     Writes CSV, one row an example, in the order of the file: the class predicted and the probability of each class.
@@ -52,7 +62,8 @@ def predict(run_and_data: tuple[str, ...], labels: str | None, output: Path | No
     folder = find(runs, run[0] if run else None)
     model = _model(folder)
     _note_if_stale(model, folder)
-    refuse_to_overwrite("--output", output, [Path(data), *([Path(labels)] if labels else [])], folder.path)
+    inputs = [Path(path) for path in (data, labels) if path]
+    refuse_to_overwrite("--output", output, inputs, folder.path, overwrite=overwrite)
     examples = unseen.read(data, labels, _schema(model, folder), model.image)
     for note in examples.notes:
         tell(f"Note: {note}", err=True)

@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from hptune.cli.options import Share, Whole, new_console, refuse_to_overwrite, runs_option, tell, write_table
+from hptune.cli.options import (
+    Share,
+    Whole,
+    new_console,
+    overwrite_option,
+    refuse_to_overwrite,
+    runs_option,
+    tell,
+    write_table,
+)
+from hptune.cli.training import NOTHING_SUCCEEDED
 from hptune.errors import UsageError
+
+if TYPE_CHECKING:
+    from hptune.tables import Run
 
 
 @click.command(short_help="Show what was found and what to do next.")
@@ -23,6 +38,7 @@ from hptune.errors import UsageError
     help="Write the leaderboard to this file (- for standard output).",
 )
 @click.option("--bayes-error", type=Share(0, 1), help="The error nobody can beat.  [default: data.bayes_error]")
+@overwrite_option
 @runs_option
 def report(
     run: str | None,
@@ -31,6 +47,7 @@ def report(
     as_json: bool,
     csv_file: Path | None,
     bayes_error: float | None,
+    overwrite: bool,
     runs: Path,
 ) -> None:
     """Show what was found in RUN (its name or path; the newest by default) and what to do next."""
@@ -44,7 +61,7 @@ def report(
         raise UsageError("--json and --csv - both write to standard output: give --csv a file")
     loaded = tables.load(run, runs)
     if csv_file is not None:
-        refuse_to_overwrite("--csv", csv_file, (), loaded.path)
+        refuse_to_overwrite("--csv", csv_file, (), loaded.path, overwrite=overwrite)
         text = tables.to_csv(leaderboard.ordered(loaded, sort).head(top))
         if str(csv_file) == "-":
             write_table(text)
@@ -52,7 +69,7 @@ def report(
             replace_file(csv_file, text)
             tell(f"Wrote {csv_file}", err=True)
         if not as_json:
-            return
+            sys.exit(_code(loaded))
     found = summary.summarize(loaded, top=top, sort=sort, bayes_error=bayes_error)
     if as_json:
         from hptune.report.as_json import to_json
@@ -62,6 +79,12 @@ def report(
         from hptune.report.terminal import print_report
 
         print_report(new_console(), found)
+    sys.exit(_code(loaded))
+
+
+def _code(loaded: Run) -> int:
+    """The exit code of what is told of a run: where no trial has a score, there is nothing to go by."""
+    return 0 if any(result.score is not None for result in loaded.snapshot.results) else NOTHING_SUCCEEDED
 
 
 @click.command(name="list", short_help="Show the runs.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from hptune.cli.options import Whole, lasting_console, runs_option, set_up_blas, workers_option
-from hptune.cli.overrides import setting
+from hptune.cli.overrides import overrides
 from hptune.cli.training import say_if_elsewhere, to_go, train
 from hptune.errors import UsageError
 
@@ -87,14 +87,14 @@ def _data(
     """What is trained on and, where that is not what the run was started with, its facts."""
     from hptune import other_data, study, study_data
 
-    overrides = [setting(text) for text in settings]
-    if wrong := [override.place for override in overrides if not override.key.startswith("data.")]:
+    changes = overrides(settings)
+    if wrong := [override.place for override in changes if not override.key.startswith("data.")]:
         raise UsageError(f"{', '.join(wrong)}: only keys of the data section can be set here, as data.target")
     if data is None:
-        if overrides:
+        if changes:
             raise UsageError("--set goes with --data: the run's own data stay as they are")
         return study.same_data(config, snapshot), None
-    config = other_data.config_on(config, data, overrides)
+    config = other_data.config_on(config, data, changes)
     dataset = study_data.load(config)
     facts = {"settings": config.data.to_json(), **study.data_facts(dataset)}
     is_own = facts["fingerprint"] == snapshot.facts["data"]["fingerprint"]

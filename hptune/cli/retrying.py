@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from hptune.cli.options import lasting_console, runs_option, set_up_blas, workers_option
-from hptune.cli.overrides import limits_option, setting
+from hptune.cli.overrides import limits_option, overrides
 from hptune.cli.training import say_if_elsewhere, to_go, train
 from hptune.errors import UsageError
 from hptune.trial import Status
@@ -61,7 +61,7 @@ def retry(
             words = " or ".join(status.value for status in statuses)
             say(console, f"{folder.path}: no trial has {words}; nothing to retry.")
             return
-        loaded = with_limits(config_of(snapshot), [setting(text) for text in settings])
+        loaded = with_limits(config_of(snapshot), overrides(settings))
         dataset = study.same_data(loaded, snapshot)
         say_if_elsewhere(console, snapshot)
         with session.sitting(folder, loaded, dataset):

@@ -21,7 +21,7 @@ from hptune.cli.options import (
     set_up_blas,
     workers_option,
 )
-from hptune.cli.overrides import limits_option, option, set_option, setting
+from hptune.cli.overrides import limits_option, overrides, set_option
 from hptune.errors import UsageError
 from hptune.runs import is_name, is_open_to_all
 from hptune.search.plan import Budget, Method, SearchPlan
@@ -79,9 +79,7 @@ def search(
         "search.seed": seed,
         "name": name,
     }
-    overrides = [setting(text) for text in settings]
-    overrides += [option(key, value) for key, value in options.items() if value is not None]
-    loaded, dataset = study_data.load_study(config, overrides)
+    loaded, dataset = study_data.load_study(config, overrides(settings, options))
     loaded = with_parallel(loaded, workers)
     data = study.data_facts(dataset)
     if dry_run:
@@ -115,7 +113,7 @@ def resume(run: str | None, workers: int | Literal["auto"] | None, settings: Seq
     console = lasting_console()
     with Store(find(runs, run)) as store:
         snapshot = store.snapshot()
-        loaded = with_limits(config_of(snapshot), [setting(text) for text in settings])
+        loaded = with_limits(config_of(snapshot), overrides(settings))
         if snapshot.is_finished and not final_test.is_due(snapshot) and lost_network.lost(snapshot) is None:
             dataset = None
             say(console, f"{store.folder.path}: all {snapshot.n_planned} trials have ended; nothing to resume.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Mapping
@@ -124,12 +125,24 @@ def _path(reader: Reader, node: Node | None, key: str, folder: Path | None) -> s
     found = next((place for place in (beside, here) if os.path.exists(place)), None)  # noqa: PTH110
     if found is None:
         places = f"{beside}" if beside == here else f"{beside} and {here}"
-        reader.problem(node, key, f"no such file: looked for {places}")
+        reader.problem(node, key, _broken_link(beside) or _broken_link(here) or f"no such file: looked for {places}")
         return None
     if why := problem_of_kind(str(found)):
         reader.problem(node, key, why)
         return None
     return str(found)
+
+
+def _broken_link(place: Path) -> str:
+    """What is wrong with a path at which there is no file, but a link; empty where there is none either."""
+    try:
+        place.stat()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        if getattr(error, "errno", None) == errno.ELOOP:
+            return f"{place} leads in a circle of symbolic links: name the file itself"
+    if not os.path.islink(place):  # noqa: PTH114  (it raises nothing)
+        return ""
+    return f"{place} is a symbolic link to {os.readlink(place)}, which is not there"  # noqa: PTH115
 
 
 def _image(reader: Reader, node: Node | None, key: str) -> tuple[int, int, int] | None:

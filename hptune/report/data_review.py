@@ -11,9 +11,12 @@ from rich.console import Console
 from hptune.analysis.preview import Preview
 from hptune.analysis.study_check import StudyCheck
 from hptune.config.study_file import StudyConfig
+from hptune.data.columns import Column as TextColumn
 from hptune.data.dataset import Normalisation, pixels
 from hptune.data.drift import LEVEL, LabelDrift, TargetDrift
+from hptune.data.problems import quoted
 from hptune.data.review import Comparison, Review
+from hptune.data.texts import columns_of_text
 from hptune.domains import Choice, show
 from hptune.nn.hyperparameters import LEGAL
 from hptune.report.columns import MISSING, Column, print_columns
@@ -26,6 +29,7 @@ from hptune.wording import amount, counted, rounded, size, span
 
 MOST_CLASSES = 20
 MOST_CHOICES = 5
+MOST_TEXTS = 5
 WORST = 5  # columns shown of each comparison
 
 
@@ -59,11 +63,22 @@ def _print_study(console: Console, config: StudyConfig, found: Review, plan: Pla
         task = f"regression of {config.data.target or 'y'}"
     say(console, f"study   {config.name}")
     say(console, f"data    {source}: {sizes}; {features}, {task}")
+    if texts := columns_of_text(found.dataset):
+        say(console, f"texts   {_texts(texts)}")
     repeats = "; ".join(f"of {r.subset} {r.exact:,} exactly, {r.near:,} nearly" for r in found.repeats)
     say(console, f"rows    also in train: {repeats}")
     searched = counted(len(config.space.searched), "hyperparameter")
     metric = f"ranked by {config.search.metric}, seed {config.search.seed}"
     say(console, f"search  {plan_text(plan)}, {searched}, {metric}")
+
+
+def _texts(columns: Sequence[TextColumn]) -> str:
+    """Columns of text, those with the most inputs first."""
+    ordered = sorted(columns, key=lambda column: -len(column.features))
+    shown = ", ".join(f"{quoted(column.name)} {len(column.features):,}" for column in ordered[:MOST_TEXTS])
+    more = f" and {len(ordered) - MOST_TEXTS:,} more" if len(ordered) > MOST_TEXTS else ""
+    inputs = counted(sum(len(column.features) for column in columns), "feature")
+    return f"{counted(len(columns), 'column')} of text, {inputs}: {shown}{more}"
 
 
 def _print_expectation(console: Console, check: StudyCheck) -> None:

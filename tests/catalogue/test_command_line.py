@@ -97,6 +97,16 @@ REFUSED = {  # id: (arguments, exit code, phrases)
     "C7 command": (("serch", "toy.yaml"), 2, ['No command "serch".', 'Did you mean "search"?']),
     "C8": ((*SEARCH, "--seed", "1", "--seed", "2"), 2, ["--seed is given 2 times: keep one of them"]),
     "C8 flag": ((*SEARCH, "--dry-run", "--dry-run"), 2, ["--dry-run is given 2 times"]),
+    "C8 set": (
+        ("check", "toy.yaml", "--set", "search.trials=5", "--set", "search.trials=3"),
+        2,
+        ["--set search.trials=5 and --set search.trials=3 both set search.trials: keep one of them"],
+    ),
+    "C8 option and set": (
+        (*SEARCH, "--set", "search.trials = 5", "--trials", "3"),
+        2,
+        ["--set search.trials = 5 and --trials both set search.trials: keep one of them"],
+    ),
     "C9 report": (("report", "--json", "--csv", "-"), 2, ["--json and --csv - both write to standard output"]),
     "C9 zoom": (("zoom", "--around", "top:2", "--factor", "0.5"), 2, ["--factor does not go with --around top:K"]),
     "C9 retest": (("retest", "--set", "data.target=x"), 2, ["--set goes with --data"]),
@@ -117,10 +127,17 @@ REFUSED = {  # id: (arguments, exit code, phrases)
     "C14 circle": ((*SEARCH, "--runs", "circle"), 7, ["circle: cannot make a run folder here", "leads nowhere"]),
     "C14 in a run": ((*SEARCH, "--runs", "runs/toy-001"), 7, ["runs/toy-001: lies in the run", "cannot hold others"]),
     "C14 below a run": ((*SEARCH, "--runs", "runs/toy-001/x/y"), 7, ["lies in the run"]),
-    # other files are replaced, whole, as cp does; never those of a run, nor what is read
+    "C14 list": (("list", "--runs", "toy.yaml"), 2, ["toy.yaml: is a file, not a folder: say where", "--runs DIR"]),
+    "C14 report": (("report", "--runs", "toy.yaml"), 2, ["toy.yaml: is a file, not a folder"]),
+    "C14 list circle": (("list", "--runs", "circle"), 2, ["circle: is a link that leads nowhere"]),
     "C15 database": (("report", "--csv", "runs/toy-001/run.db"), 2, ["that file is the run's own"]),
     "C15 predict": (("predict", "d.csv", "--output", "runs/toy-001/best.npz"), 2, ["that file is the run's own"]),
     "C15 data": (("predict", "d.csv", "--output", "d.csv"), 2, ["the file to be predicted from"]),
+    "C15 own": (("report", "--csv", "runs/toy-001/run.db", "--overwrite"), 2, ["that file is the run's own"]),
+    "C15 input": (("predict", "d.csv", "--output", "./d.csv", "--overwrite"), 2, ["the file to be predicted from"]),
+    "C15 study": (("report", "--csv", "toy.yaml"), 2, ["--csv toy.yaml: exists: give another name, or --overwrite"]),
+    "C15 other data": (("predict", "d.csv", "--output", "new.csv"), 2, ["--output new.csv: exists: give another"]),
+    "C15 link": (("predict", "d.csv", "--output", "link.csv"), 2, ["--output link.csv: exists: give another"]),
     "C16 report": (("report", "--csv", "no/such/x.csv"), 7, ["no/such/x.csv: cannot be written: there is no folder"]),
     "C16 predict": (("predict", "d.csv", "--output", "no/x.csv"), 7, ["no/x.csv: cannot be written"]),
     "C16 device": (("report", "--csv", "/dev/full"), 7, ["/dev/full: cannot be written: No space left"]),
@@ -142,6 +159,8 @@ REFUSED = {  # id: (arguments, exit code, phrases)
 def test_it_is_refused_and_nothing_is_created(row, home):
     arguments, code, phrases = REFUSED[row]
     Path("circle").symlink_to("circle")
+    Path("new.csv").write_text(TABLE)
+    Path("link.csv").symlink_to("new.csv")
     ended = assert_refused(home, arguments, code, phrases)
     assert ended.output == ""
     assert ended.errors.replace("\n", "").isprintable()
@@ -202,15 +221,36 @@ def test_names_that_can_be_folders_are_taken(name, home):
 
 def test_a_file_is_replaced_whole_or_not_at_all(home):
     """C15, C16."""
-    Path("board.csv").write_text("old")
-    assert hptune("report", "--csv", "board.csv").code == 0
-    assert Path("board.csv").read_text().startswith("trial,")
+    for arguments, start in (
+        (("report", "--csv", "board.csv"), "trial,"),
+        (("predict", "d.csv", "--output", "board.csv"), "prediction,"),
+    ):
+        Path("board.csv").write_text("old")
+        assert hptune(*arguments).code == 2
+        assert Path("board.csv").read_text() == "old"
+        assert hptune(*arguments, "--overwrite").code == 0
+        assert Path("board.csv").read_text().startswith(start)
     Path("closed").mkdir()
     Path("closed/x.csv").write_text("old")
     Path("closed").chmod(0o500)
     if os.access("closed", os.W_OK):
         pytest.skip("root may write everywhere")
-    assert_refused(home, ("report", "--csv", "closed/x.csv"), 7, ["cannot be written: Permission denied"])
+    assert_refused(
+        home, ("report", "--csv", "closed/x.csv", "--overwrite"), 7, ["cannot be written: Permission denied"]
+    )
+
+
+@pytest.mark.parametrize("arguments", [("report", "--csv"), ("predict", "d.csv", "--output")])
+def test_what_is_no_regular_file_is_written_into(arguments, home):
+    """C15: a device, a pipe, and a standard output that is a file by itself."""
+    assert hptune(*arguments, "/dev/null").code == 0
+    program = [sys.executable, "-m", "hptune", *arguments]
+    Path("out.csv").write_text("before\n")
+    with Path("out.csv").open("ab") as file:
+        subprocess.run([*program, "/dev/stdout"], stdout=file, check=True, timeout=60)
+    piped = subprocess.run([*program, "/dev/stdout"], stdout=subprocess.PIPE, check=True, timeout=60)
+    assert b"before\n" + piped.stdout == Path("out.csv").read_bytes()
+    assert piped.stdout.count(b"\n") > 3
 
 
 def test_a_report_of_a_run_in_progress(tmp_path):
@@ -226,13 +266,26 @@ def test_a_report_of_a_run_in_progress(tmp_path):
 
 
 def test_a_report_without_a_finished_trial(tmp_path):
-    """C21: it says so. It exits with 0, for it did what was asked; 4 is of the search in which nothing succeeds."""
+    """C21: it says so, whether it is in progress or not, and in whatever shape."""
     run = FabricatedRun(tmp_path / "made-001")
     run.start(0, ADAM, (0.5,))
-    ended = hptune("report", run.path)
-    assert ended.code == 0
-    assert "no trial has completed" in ended.words
-    assert hptune("predict", run.path, "x.csv").code == 2
+    run.end(1, "failed", "KeyError: 1", ADAM)
+
+    def report():
+        ended = hptune("report", run.path)
+        assert ended.code == 4
+        assert "no trial has completed" in ended.words
+        ended = hptune("report", run.path, "--json")
+        assert ended.code == 4
+        assert json.loads(ended.output)["best"] is None
+        assert hptune("report", run.path, "--csv", "-").code == 4
+        assert hptune("predict", run.path, "x.csv").code == 2
+
+    report()
+    with Store(run.folder):
+        report()
+    run.complete(2, ADAM)
+    assert hptune("report", run.path).code == 0
 
 
 def odd_run(folder):

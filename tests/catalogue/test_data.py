@@ -81,6 +81,14 @@ def idx_bomb():
 
 REFUSED = {  # id: (file name, content, further keys of the data section, place, phrases)
     "D1 missing": ("d.csv", lambda path: None, TABLE, "s.yaml:1:14: ", ["no such file: looked for"]),
+    "D1 circle": ("d.csv", lambda path: path.symlink_to(path), TABLE, "s.yaml:1:14: ", ["a circle of symbolic links"]),
+    "D1 broken link": (
+        "d.csv",
+        lambda path: path.symlink_to("gone.csv"),
+        TABLE,
+        "s.yaml:1:14: ",
+        ["d.csv is a symbolic link to gone.csv, which is not there"],
+    ),
     "D1 directory": ("d.csv", Path.mkdir, TABLE, "s.yaml:1:14: ", ["is a directory"]),
     "D1 pipe": ("d.csv", os.mkfifo, TABLE, "d.csv: ", ["is not a regular file"]),
     "D1 device": ("d.csv", lambda path: path.symlink_to("/dev/zero"), TABLE, "d.csv: ", ["is not a regular file"]),
