@@ -18,6 +18,7 @@ from hptune.machine import Machine
 from hptune.notations import FACTORS
 from hptune.search.bars import rungs
 from hptune.search.plan import SearchPlan
+from hptune.space import Parameter
 from hptune.trial import Value
 from hptune.wording import counted, rounded, size, span
 
@@ -107,16 +108,29 @@ def _about_scales(config: StudyConfig) -> Iterator[str]:
         if not isinstance(domain, Real | Grid | LogInteger):
             continue
         low, high, scale = domain.low, domain.high, _scale(domain)
-        bounds = f"low: {show(low)}, high: {show(high)}"
         found = f"space.{name}: {scale} from {show(low)} to {show(high)}"
         ends_below_1 = parameter.legal.high == 1 and high < 1
         if ends_below_1 and scale != ONE_MINUS.name and (low >= 0.5 or name in AVERAGES):
             reason = "but near 1 it is the distance from 1 that counts"
             steps = f" (an average over {_steps(low)} at one end, over {_steps(high)} at the other)"
-            yield f"{found}, {reason}{steps if name in AVERAGES else ''}: write {{scale: 1-beta, {bounds}}}."
+            yield f"{found}, {reason}{steps if name in AVERAGES else ''}: write {_rescaled(parameter, ONE_MINUS.name)}."
         elif scale == LINEAR.name and low > 0 and high >= DECADES * low:
-            kind, tenth = ("type: int, ", high // 10) if isinstance(low, int) else ("", high / 10)
-            yield f"{found} puts nine draws in ten above {show(tenth)}: write {{{kind}scale: log, {bounds}}}."
+            tenth = high // 10 if isinstance(low, int) else high / 10
+            yield f"{found} puts nine draws in ten above {show(tenth)}: write {_rescaled(parameter, LOG.name)}."
+
+
+def _rescaled(parameter: Parameter, scale: str) -> str:
+    """A range on another scale, as it is written in a study file; other scales have no steps."""
+    domain = parameter.domain
+    assert isinstance(domain, Real | Grid | LogInteger)
+    kind = "type: int, " if isinstance(domain.low, int) else ""
+    conditions = ", ".join(f"{name}: {_one_of(values)}" for name, values in parameter.when)
+    when = f", when: {{{conditions}}}" if conditions else ""
+    return f"{{{kind}scale: {scale}, low: {show(domain.low)}, high: {show(domain.high)}{when}}}"
+
+
+def _one_of(values: Sequence[Value]) -> str:
+    return show(values[0]) if len(values) == 1 else f"[{', '.join(map(show, values))}]"
 
 
 def _scale(domain: Real | Grid | LogInteger) -> str:
