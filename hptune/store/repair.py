@@ -98,11 +98,11 @@ def _repair(folder: RunFolder, damage: RunDamagedError) -> Repaired:
 @contextlib.contextmanager
 def _locked(folder: RunFolder) -> Iterator[None]:
     database.require(folder)
-    held = lock.take(folder)
+    held = lock.Lock(folder)
     try:
         yield
     finally:
-        os.close(held)
+        held.release()
 
 
 def _facts(folder: RunFolder, sound: Mapping[str, str]) -> dict[str, str]:
