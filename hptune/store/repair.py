@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from hptune.errors import FormatError, RunDamagedError
+from hptune.failpoints import reach
 from hptune.replacing import remove_folder
-from hptune.runs import RunFolder
+from hptune.runs import RunFolder, sync
 from hptune.search.plan import Budget, ConfirmPlan
 from hptune.store import curves, database, formats, lock, rows, snapshot
 from hptune.store.rows import Row
-from hptune.store.salvage import Salvage, salvage
+from hptune.store.salvage import Salvage, salvage, sync_file
 from hptune.store.sense import GAPS
 from hptune.store.snapshot import Snapshot, Stage
 from hptune.store.writer import OF_RESULT, stage_row
@@ -66,6 +67,7 @@ def repair(folder: RunFolder) -> Repaired | None:
 
     """
     with database.errors(folder.path), _locked(folder):
+        remove_folder(folder.path / DRAFT)  # of a repair that was killed
         try:
             snapshot.read_with_curves(folder)
         except FormatError:
@@ -77,16 +79,18 @@ def repair(folder: RunFolder) -> Repaired | None:
 
 def _repair(folder: RunFolder, damage: RunDamagedError) -> Repaired:
     draft = RunFolder(folder.path / DRAFT)
-    remove_folder(draft.path)
+    old = RunFolder(draft.path / "old")
     try:
-        found = salvage(folder)
+        old.path.mkdir(parents=True)
+        found = salvage(folder, old)
         facts = _facts(folder, found.facts)
         plan = _plan(found)
-        draft.path.mkdir()
         _write(draft, facts, plan, found)
         new = snapshot.read_with_curves(draft)[0]
-        return Repaired(_swap(folder, draft), replace(new, folder=folder), plan.losses, plan.dropped)
-    except (sqlite3.DatabaseError, RunDamagedError) as error:
+        return Repaired(_swap(folder, old, draft), replace(new, folder=folder), plan.losses, plan.dropped)
+    except (sqlite3.Error, UnicodeDecodeError, RunDamagedError) as error:
+        if not (isinstance(error, RunDamagedError) or database.is_damage(error)):
+            raise
         raise RunDamagedError(
             f"{damage}\nToo little of it is sound to go on from ({error}). Nothing was changed. trials.csv and "
             f"curves.csv, if they are there, hold what was found; start anew with: hptune search {folder.config}"
@@ -216,18 +220,38 @@ def _insert_numbered(connection: sqlite3.Connection, table: str, found: Iterable
         rows.insert(connection, table, (number, *values))
 
 
-def _swap(folder: RunFolder, draft: RunFolder) -> Path:
-    """Put the new file in the place of the damaged one, which keeps a name of its own, with what belongs to it."""
+def _swap(folder: RunFolder, old: RunFolder, draft: RunFolder) -> Path:
+    """Put the new file in the place of the damaged one, which keeps a name of its own, with what belongs to it.
+
+    A log counts for whatever file it lies beside, and two files cannot be replaced at once. So the damaged file is
+    first replaced by itself with its log merged into it, beside which the log changes nothing, and may go. Killed
+    anywhere, this leaves the damaged run with all that it held, or the new one.
+    """
     number = 1
     while (kept := folder.path / f"{folder.database.name}.damaged-{number}").exists():
         number += 1
-    try:
-        os.link(folder.database, kept)
-    except OSError:  # not every file system has links
-        shutil.copyfile(folder.database, kept)
-    for ending in ("-wal", "-journal"):
-        if (part := database.beside(folder.database, ending)).exists():
-            part.replace(database.beside(kept, ending))
-    database.beside(folder.database, "-shm").unlink(missing_ok=True)
+    logs = [ending for ending in ("-wal", "-journal") if database.beside(folder.database, ending).exists()]
+    for ending in ("", *logs):
+        _keep(database.beside(folder.database, ending), database.beside(kept, ending))
+    sync(folder.path)
+    reach("repair.kept")
+    if logs:
+        old.database.replace(folder.database)
+        sync(folder.path)
+    reach("repair.merged")
+    for ending in ("-shm", *logs):
+        database.beside(folder.database, ending).unlink(missing_ok=True)
+    sync(folder.path)
+    reach("repair.bare")
     draft.database.replace(folder.database)
+    sync(folder.path)
+    reach("repair.swapped")
     return kept
+
+
+def _keep(path: Path, kept: Path) -> None:
+    try:
+        os.link(path, kept)
+    except OSError:  # not every file system has links
+        shutil.copyfile(path, kept)
+        sync_file(kept)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,15 +33,15 @@ class Salvage:
     lost: tuple[Row, ...]
 
 
-def salvage(folder: RunFolder) -> Salvage:
-    """All that can be read of a damaged database.
+def salvage(folder: RunFolder, old: RunFolder) -> Salvage:
+    """All that can be read of a damaged database. A copy of it stays in old, with its log merged into it.
 
     Raises:
         RunDamagedError: it is so old that it has no checksums.
         sqlite3.Error: it is no database any more.
 
     """
-    with tempfile.TemporaryDirectory(prefix="hptune-") as place, _opened(folder, Path(place)) as connection:
+    with _copied(folder, old) as connection:
         if formats.of(folder.path, connection) < formats.VERSION:
             raise RunDamagedError(f"{folder.path}: format {formats.OLDEST} has no checksums, so that nothing is sure")
         connection.text_factory = lambda text: text.decode(errors="replace")  # of such a row the checksum is wrong
@@ -57,9 +57,9 @@ def salvage(folder: RunFolder) -> Salvage:
 
 
 @contextlib.contextmanager
-def _opened(folder: RunFolder, place: Path) -> Iterator[sqlite3.Connection]:
+def _copied(folder: RunFolder, old: RunFolder) -> Iterator[sqlite3.Connection]:
     """A copy, filled up with zeros where it was cut: SQLite reads nothing of a file that is too short."""
-    copy = database.copied(folder.database, place / folder.database.name)
+    copy = database.copied(folder.database, old.database)
     with copy.open("r+b") as file:
         header = file.read(PAGES_AT + 4)
         n_bytes = int.from_bytes(header[16:18], "big") * int.from_bytes(header[PAGES_AT:], "big")
@@ -67,6 +67,14 @@ def _opened(folder: RunFolder, place: Path) -> Iterator[sqlite3.Connection]:
             file.truncate(n_bytes)
     with contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as connection:
         yield connection
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    sync_file(copy)
+
+
+def sync_file(path: Path) -> None:
+    """Have a file survive a loss of power."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _stages(found: list[Row]) -> Iterator[Stage]:
@@ -85,11 +93,11 @@ def _rows(connection: sqlite3.Connection, table: str) -> list[Row]:
         try:
             for row in connection.execute(f"{every} ORDER BY {key} {order}"):
                 found[row[0]] = row
-        except sqlite3.Error:
+        except (sqlite3.Error, UnicodeDecodeError):
             is_whole = False
     highest = max((number for number in found if isinstance(number, int)), default=-1)
     for number in () if is_whole else range(min(highest, MOST)):
-        with contextlib.suppress(sqlite3.Error):
+        with contextlib.suppress(sqlite3.Error, UnicodeDecodeError):
             for row in connection.execute(f"{every} WHERE {key} = ?", (number,)):
                 found[row[0]] = row
     return list(found.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import sqlite3
 from contextlib import closing
@@ -13,6 +14,7 @@ from hptune import store
 from hptune.analysis.progress import run_line
 from hptune.errors import FormatError, RunDamagedError
 from hptune.store import rows
+from hptune.store.repair import repair
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +72,40 @@ def test_no_byte_of_a_database_reads_as_another_number(undisturbed, tmp_path):
 def test_sweep_of_bytes(first, undisturbed, tmp_path):
     """Every 23rd byte from eight places on: about 25 s each."""
     sweep(undisturbed, tmp_path, 184, first * 23, resumes=True)
+
+
+def open_and_close(folder):
+    with store.Store(folder):
+        pass
+
+
+def only_says_what_is_wrong(undisturbed, place, changes):
+    """Whatever is done with a file of which single bytes are others: it works, or ends with an error of ours."""
+    copy = copy_of(undisturbed, place)
+    content = copy.database.read_bytes()
+    for at, value in changes:
+        copy.database.write_bytes(content[:at] + bytes([value]) + content[at + 1 :])
+        remove_sidecars(copy)
+        for what in (seen, store.read_overview, run_line, open_and_close, repair):
+            with contextlib.suppress(RunDamagedError):
+                what(copy)
+
+
+def test_a_schema_that_is_no_text_is_said(undisturbed, tmp_path):
+    """SQLite then says what it has found there in messages that are no text either."""
+    content = undisturbed.database.read_bytes()
+    names = [b"seconds REAL, test", b"dev_error REAL", b"piece BLOB", b"number INT", b"elapsed_s", b"reason TEXT NOT"]
+    places = [content.index(name) + offset for name in names for offset in (0, 2)]
+    only_says_what_is_wrong(undisturbed, tmp_path / "copy", [(place, 0xB5) for place in places])
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("part", range(4))
+def test_sweep_of_the_first_page(part, undisturbed, tmp_path):
+    """Of 150 bytes each, most of them in what SQLite reads of the schema; half a minute each."""
+    rng = random.Random(part)
+    changes = [(rng.choice([rng.randrange(100), rng.randrange(2000, 4096)]), rng.randrange(256)) for _ in range(150)]
+    only_says_what_is_wrong(undisturbed, tmp_path / "copy", changes)
 
 
 CHANGES = {

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import signal
+import sqlite3
 import subprocess
 import sys
+from pathlib import Path
 
+import programs as kit
 import pytest
-from runs_to_damage import copy_of, edit, finished, go_on, seen, trained
+from runs_to_damage import copy_of, cut_off, edit, finished, go_on, seen, trained
 
 from hptune import store
-from hptune.errors import RunDamagedError, RunInUseError
+from hptune.errors import RunDamagedError, RunInUseError, StorageError
+from hptune.runs import RunFolder
+from hptune.store import database
 from hptune.store.repair import repair
 
 
@@ -132,6 +138,47 @@ def test_results_that_were_lost_are_counted(undisturbed, tmp_path):
     trial = repair(copy).snapshot.trials[3]
     assert trial.result is None
     assert trial.lost[-1].reason == "its curve was damaged where it was stored"
+
+
+POINTS = ("repair.kept", "repair.merged", "repair.bare", "repair.swapped")
+IN_PART = Path(__file__).parent / "format_3"  # 21 of 24 trials, before the confirmation
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_killed_at_any_moment_it_keeps_what_only_the_log_holds(point, tmp_path):
+    place = tmp_path / "runs" / "study-001"
+    copy = cut_off(RunFolder(IN_PART), place, "UPDATE trials SET score = 0 WHERE number = 3")
+    parts = {path.name: path.read_bytes() for path in copy.path.glob("run.db*") if path.name != "run.db-shm"}
+    assert set(parts) == {"run.db", "run.db-wal"}
+    expected = repair(copy_of(copy, tmp_path / "undisturbed")).snapshot.results
+    assert len(expected) == 29
+    kit.hptune(tmp_path, "repair", code=-signal.SIGKILL, HPTUNE_FAILPOINT=f"{point}:1:kill")
+    kept = {name.replace("run.db", "run.db.damaged-1"): content for name, content in parts.items()}
+    assert {name: (copy.path / name).read_bytes() for name in kept} == kept
+    if point != "repair.swapped":
+        with pytest.raises(RunDamagedError, match="table trials, number 3"):
+            store.read(copy)
+        assert repair(copy).snapshot.results == expected
+    assert store.read(copy).results == expected
+    assert repair(copy) is None
+    assert not (copy.path / ".repair").exists()
+
+
+def test_where_nothing_can_be_written_it_is_not_said_that_too_little_is_sound(undisturbed, tmp_path, monkeypatch):
+    copy = copy_of(undisturbed, tmp_path / "copy")
+    edit(copy, "UPDATE trials SET score = 0 WHERE number = 5")
+    content = copy.database.read_bytes()
+
+    def full(*_):
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorname = "SQLITE_FULL"
+        raise error
+
+    monkeypatch.setattr(database, "create", full)
+    with pytest.raises(StorageError, match="disk is full"):
+        repair(copy)
+    assert copy.database.read_bytes() == content
+    assert not (copy.path / ".repair").exists()
 
 
 def hptune(*arguments, code):
