@@ -28,6 +28,7 @@ from hptune.store.salvage import Salvage, salvage, sync_file
 from hptune.store.sense import GAPS
 from hptune.store.snapshot import Snapshot, Stage
 from hptune.store.writer import OF_RESULT, stage_row
+from hptune.wording import counted
 
 DRAFT = ".repair"
 DAMAGED = "its curve was damaged where it was stored"
@@ -127,14 +128,22 @@ def _plan(found: Salvage) -> _Plan:
     trials = {number: row for number, row in found.trials.items() if row[STAGE] < len(found.stages)}
     unsound = [number for number, row in trials.items() if not _has_its_curve(row, found.pieces)]
     trials |= {number: (*trials[number][:STATUS], *[None] * len(OF_RESULT)) for number in unsound}
-    gaps = {stage: _gaps(stage, trials) for stage in found.stages}
-    losses = [f"trial {number} of {stage.name}" for stage in found.stages for number in gaps[stage]]
+    ends = _ends(found)
+    gaps = {
+        stage.number: [number for number in range(stage.first_trial, end) if number not in trials]
+        for stage, end in zip(found.stages, ends, strict=True)
+    }
+    losses = [f"trial {number} of {stage.name}" for stage in found.stages for number in gaps[stage.number]]
+    if n_more := found.last + 1 - max(ends):
+        losses.append(f"{counted(n_more, 'trial')} of what followed on {found.stages[-1].name}")
+    elif not found.is_end_known and found.stages[-1].n_trials != ends[-1] - found.stages[-1].first_trial:
+        losses.append(f"whatever came after trial {found.last}, if anything did")
     losses += [f"the curve of trial {number}, and so its result" for number in sorted(unsound)]
     stages = found.stages
     is_open = {stages[-1].number, _follows(stages[-1])}
     for stage in found.stages:
         is_ended = stage.number in is_open or _has_ended(stage, trials)
-        if is_ended and not gaps[stage] and _has_parents(stage, trials):
+        if is_ended and not gaps[stage.number] and _has_parents(stage, trials):
             continue
         searched = stage if (before := _follows(stage)) is None else stages[before]
         stages, more = _reopened(stages, searched, trials)
@@ -142,7 +151,7 @@ def _plan(found: Salvage) -> _Plan:
         break
     trials = {number: row for number, row in trials.items() if row[STAGE] < len(stages)}
     dropped = [stage for stage in found.stages[len(stages) :] if _follows(stage) is None]
-    missing = tuple(number for stage in stages for number in _gaps(stage, trials))
+    missing = tuple(number for stage in stages for number in gaps[stage.number])
     return _Plan(stages, trials, missing, tuple(unsound), tuple(losses), tuple(dropped))
 
 
@@ -151,10 +160,13 @@ def _has_its_curve(row: Row, pieces: Mapping[int, Any]) -> bool:
     return checksum is None or curves.is_sound(pieces.get(number), checksum)
 
 
-def _gaps(stage: Stage, trials: Mapping[int, Row]) -> list[int]:
-    """The numbers below the last trial of a stage that is there that are not."""
-    last = max((number for number, row in trials.items() if row[STAGE] == stage.number), default=stage.first_trial)
-    return [number for number in range(stage.first_trial, last) if number not in trials]
+def _ends(found: Salvage) -> list[int]:
+    """Of every stage the number after the last of its trials that is known to have been started."""
+    last = found.stages[-1]
+    of_others = [number for number, row in found.trials.items() if row[STAGE] > last.number]
+    planned = [] if last.n_trials is None else [last.first_trial + last.n_trials]
+    first = [stage.first_trial for stage in found.stages[1:]]
+    return [min(end, found.last + 1) for end in (*first, min([found.last + 1, *of_others, *planned]))]
 
 
 def _has_parents(stage: Stage, trials: Mapping[int, Row]) -> bool:

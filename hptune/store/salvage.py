@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hptune.errors import RunDamagedError
 from hptune.runs import RunFolder
+from hptune.search.plan import ConfirmPlan
 from hptune.store import database, formats, rows, snapshot
 from hptune.store.rows import Row
 from hptune.store.snapshot import Stage
@@ -31,6 +32,8 @@ class Salvage:
     pieces: Mapping[int, Any]  # by trial, not yet compared with the checksums in the rows of trials
     sittings: tuple[Row, ...]
     lost: tuple[Row, ...]
+    last: int  # the highest number of a trial that anything names; -1: none does
+    is_end_known: bool  # whether the last row of a trial can be reached
 
 
 def salvage(folder: RunFolder, old: RunFolder) -> Salvage:
@@ -45,15 +48,36 @@ def salvage(folder: RunFolder, old: RunFolder) -> Salvage:
         if formats.of(folder.path, connection) < formats.VERSION:
             raise RunDamagedError(f"{folder.path}: format {formats.OLDEST} has no checksums, so that nothing is sure")
         connection.text_factory = lambda text: text.decode(errors="replace")  # of such a row the checksum is wrong
-        sound = {table: [row[:-1] for row in _rows(connection, table) if rows.is_sound(row)] for table in rows.KEYS}
+        every = {table: _rows(connection, table) for table in (*rows.KEYS, "curves", "epochs")}
+        sound = {table: [row[:-1] for row in every[table] if rows.is_sound(row)] for table in rows.KEYS}
+        stages = tuple(_stages(sound["stages"]))
         return Salvage(
             facts=dict(sound["facts"]),
-            stages=tuple(_stages(sound["stages"])),
+            stages=stages,
             trials={row[0]: row for row in sound["trials"]},
-            pieces=dict(_rows(connection, "curves")),
+            pieces=dict(every["curves"]),
             sittings=tuple(sound["sittings"]),
             lost=tuple(sound["lost"]),
+            last=max(_named(every, sound, stages), default=-1),
+            is_end_known=_is_end_known(connection),
         )
+
+
+def _named(every: Mapping[str, list[Row]], sound: Mapping[str, list[Row]], stages: Iterable[Stage]) -> Iterator[int]:
+    """The numbers of trials that are named anywhere, whether or not they are sound themselves."""
+    for stage in stages:
+        yield from (*stage.parents, *(stage.plan.trials if isinstance(stage.plan, ConfirmPlan) else ()))
+    yield from (row[1] for row in sound["lost"])
+    for table in ("trials", "curves", "epochs"):
+        yield from (row[0] for row in every[table] if isinstance(row[0], int) and 0 <= row[0] < MOST)
+
+
+def _is_end_known(connection: sqlite3.Connection) -> bool:
+    try:
+        connection.execute("SELECT * FROM trials ORDER BY number DESC LIMIT 1").fetchone()
+    except (sqlite3.Error, UnicodeDecodeError):
+        return False
+    return True
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sqlite3
 import subprocess
@@ -41,7 +42,15 @@ DAMAGES = {
     "a trial that confirms": ("UPDATE trials SET reason = 'x' WHERE number = 26", "trial 26 of confirm-1"),
     "the last trial": ("DELETE FROM trials WHERE number = 29", ""),
     "the last trial of the search": ("DELETE FROM trials WHERE number = 23", ""),
-    "the confirmation": ("UPDATE stages SET plan = '{}' WHERE stage = 1", ""),
+    "the last trials": (
+        "UPDATE trials SET score = 0 WHERE number > 26",
+        "trial 27 of confirm-1; trial 28 of confirm-1; trial 29 of confirm-1",
+    ),
+    "its end": (
+        "UPDATE trials SET score = 0 WHERE number IN (22, 23)",
+        "trial 22 of search; trial 23 of",
+    ),
+    "the confirmation": ("UPDATE stages SET plan = '{}' WHERE stage = 1", "6 trials of what followed on search"),
     "all trials": ("DELETE FROM trials", "confirm-1"),
     "all curves": ("DROP TABLE curves", "the curve of trial 1, and"),
     "the study file": ("UPDATE facts SET value = '' WHERE name = 'config'", ""),
@@ -64,6 +73,25 @@ def test_what_is_lost_is_trained_again_and_comes_out_the_same(damage, undisturbe
     go_on(copy)
     assert trained(copy) == trained(undisturbed)
     assert not (copy.path / ".repair").exists()
+
+
+def test_that_the_end_may_be_lost_is_said_where_nothing_names_it(undisturbed, tmp_path):
+    copy = copy_of(undisturbed, tmp_path / undisturbed.name)
+    edit(copy, "DELETE FROM curves WHERE trial > 9", "DELETE FROM stages WHERE stage > 0")
+    with contextlib.closing(sqlite3.connect(copy.database)) as connection:
+        root = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'trials'").fetchone()[0]
+    with copy.database.open("r+b") as file:
+        file.seek((root - 1) * 4096)
+        node = file.read(12)
+        assert node[0] == 5  # of an interior page, whose right-most pointer is at 8 (sqlite.org/fileformat.html)
+        file.seek((int.from_bytes(node[8:]) - 1) * 4096)
+        file.write(b"\xff" * 4096)
+    done = repair(copy)
+    last = done.snapshot.trials[-1].number
+    assert 9 < last < 23
+    assert f"whatever came after trial {last}, if anything did" in done.losses
+    go_on(copy)
+    assert trained(copy) == trained(undisturbed)
 
 
 def test_the_search_that_a_lost_trial_belongs_to_keeps_its_others(undisturbed, tmp_path):
