@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,17 +23,16 @@ from hptune.failpoints import reach
 from hptune.replacing import remove_folder
 from hptune.runs import RunFolder, sync
 from hptune.search.plan import Budget, ConfirmPlan
-from hptune.store import curves, database, formats, lock, rows, snapshot
+from hptune.store import curves, database, formats, lock, rows, sense, snapshot
 from hptune.store.rows import Row
 from hptune.store.salvage import Salvage, salvage, sync_file
-from hptune.store.sense import GAPS
 from hptune.store.snapshot import Snapshot, Stage
 from hptune.store.writer import OF_RESULT, stage_row
 from hptune.wording import counted
 
 DRAFT = ".repair"
 DAMAGED = "its curve was damaged where it was stored"
-STAGE, STATUS, CURVE = 1, 4, 12  # places in a row of a trial
+STAGE, ATTEMPTS, STATUS, CURVE = 1, 3, 4, 12  # places in a row of a trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +210,8 @@ def _write(draft: RunFolder, facts: Mapping[str, str], plan: _Plan, found: Salva
     with contextlib.closing(sqlite3.connect(draft.database, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = FULL")
         with formats.transaction(connection):
-            gaps = sorted({*plan.gaps, *json.loads(facts.get(GAPS, "[]"))})
-            for fact in {**facts, GAPS: json.dumps(gaps)}.items():
+            gaps = sorted({*plan.gaps, *json.loads(facts.get(sense.GAPS, "[]"))})
+            for fact in {**facts, sense.GAPS: json.dumps(gaps)}.items():
                 rows.insert(connection, "facts", fact)
             for stage in plan.stages:
                 rows.insert(connection, "stages", stage_row(stage))
@@ -222,8 +222,16 @@ def _write(draft: RunFolder, facts: Mapping[str, str], plan: _Plan, found: Salva
             sittings = [row for row in sorted(found.sittings) if row[1] < len(plan.stages)]
             _insert_numbered(connection, "sittings", sittings)
             taken_back = [(0, number, found.trials[number][STATUS], DAMAGED) for number in plan.taken_back]
-            lost = [*sorted(found.lost), *taken_back]
-            _insert_numbered(connection, "lost", [row for row in lost if row[1] in plan.trials])
+            lost = [row for row in (*sorted(found.lost), *taken_back) if row[1] in plan.trials]
+            _insert_numbered(connection, "lost", [*lost, *_unnamed(plan.trials, lost)])
+
+
+def _unnamed(trials: Mapping[int, Row], lost: Iterable[Row]) -> Iterator[Row]:
+    """The lost attempts that trials have counted and that are not there any more."""
+    there = Counter(trial for _, trial, status, _ in lost if status is None)
+    for number, row in sorted(trials.items()):
+        for _ in range(row[ATTEMPTS] - 1 - there[number]):
+            yield 0, number, None, "its worker died"
 
 
 def _insert_numbered(connection: sqlite3.Connection, table: str, found: Iterable[Row]) -> None:
