@@ -6,7 +6,7 @@ from hptune.config import study_file, yaml_tree
 from hptune.events import AttemptLost, EpochEnded, TrialEnded, TrialStarted
 from hptune.runs import RunFolder
 from hptune.search.plan import Budget, SearchPlan
-from hptune.store import Stage, Store
+from hptune.store import Sitting, Stage, Store
 from hptune.store.writer import set_up
 from hptune.trial import EpochMetrics, FinalCheck, Kind, Origin, Status, TrialResult, TrialSpec
 
@@ -23,6 +23,7 @@ space:
   batch_size: {type: int, low: 32, high: 96, step: 32, when: {optimizer: momentum}}
 search: {method: random, trials: 6, confirm: false}
 """
+SITTING = Sitting(0, 0, "2026-01-01T00:00:00+00:00", 0.0, 0.0, 0.0)  # in no time, of no known environment
 DATA = {"fingerprint": "", "train": 800, "dev": 400, "test": 400, "features": 64, "classes": 10}
 
 ADAM = {
@@ -78,7 +79,7 @@ class FabricatedRun:
 
     def _append(self, events):
         with Store(self.folder) as store:
-            store.append(events)
+            store.append(events, SITTING)
 
     def start(self, number, hyperparameters=ADAM, errors=(), stage=0, attempt=1):
         """A trial without a result, its dev errors by epoch."""

@@ -26,13 +26,28 @@ def finished(parent: Path) -> RunFolder:
 
 def go_on(folder: RunFolder, *, retest: bool = False) -> None:
     """Train what is left, as hptune resume does, or a retest."""
-    text, trainer = driver.STUDIES[NAME]
-    worker = InlineWorker(Job(f"fake_trainers:{trainer}", "dev_error", {"epochs": 3}))
-    with Store(folder) as store, contextlib.closing(worker):
+    with Store(folder) as store:
         if retest:
             study.add_stage(store, agenda.retest_stage(store.snapshot(), 2, 2))
+        _train(store)
+
+
+def _train(store: Store) -> None:
+    text, trainer = driver.STUDIES[NAME]
+    with contextlib.closing(InlineWorker(Job(f"fake_trainers:{trainer}", "dev_error", {"epochs": 3}))) as worker:
         for _ in loop.run(store, worker, driver.parsed(text), loop.Stop()):
             pass
+
+
+def cut_off(folder: RunFolder, path: Path, *statements: str) -> RunFolder:
+    """A copy that was gone on with, edited and killed: all of that is in its log alone."""
+    going = copy_of(folder, path.with_name(".going"))
+    with Store(going) as store:
+        _train(store)
+        edit(going, *statements)
+        cut = copy_of(going, path)
+    shutil.rmtree(going.path)
+    return cut
 
 
 def copy_of(folder: RunFolder, path: Path) -> RunFolder:

@@ -39,15 +39,15 @@ def curves(folder):
 def test_a_new_attempt_forgets_the_curve_of_the_last_one(tmp_path):
     with new(tmp_path) as opened:
         opened.append([TrialStarted(spec(0), 1), epoch(0, 1), epoch(0, 2), TrialStarted(spec(1), 1), epoch(1, 1)])
-        opened.append([TrialStarted(spec(0), 2), epoch(0, 1)])
+        opened.append([AttemptLost(spec(0), "killed"), TrialStarted(spec(0), 2), epoch(0, 1)])
         assert curves(opened.folder) == [(0, 1), (1, 1)]
         assert opened.snapshot().trials[0].attempts == 2
 
 
 def test_a_crashed_trial_has_no_curve(tmp_path):
     with new(tmp_path) as opened:
-        opened.append([TrialStarted(spec(0), 3), epoch(0, 1)])
-        opened.append([TrialEnded(TrialResult(0, Status.CRASHED, "its worker died"))])
+        opened.append([TrialStarted(spec(0), 1), epoch(0, 1)])
+        opened.append([AttemptLost(spec(0), "killed"), TrialEnded(TrialResult(0, Status.CRASHED, "its worker died"))])
         assert curves(opened.folder) == []
         assert opened.snapshot().results[0].epochs == 0
 
@@ -107,8 +107,8 @@ def test_a_folder_that_is_no_longer_there_ends_the_search(change, tmp_path):
             opened.append([TrialStarted(spec(0), 1)])
     if change == "replaced":
         with other:
-            other.append([TrialStarted(spec(0), 2)])
-            assert [trial.attempts for trial in other.snapshot().trials] == [2]
+            other.append([TrialStarted(spec(0), 1)])
+            assert [trial.attempts for trial in other.snapshot().trials] == [1]
 
 
 def test_a_reader_who_may_not_write_sees_what_is_in_the_log(tmp_path, monkeypatch):

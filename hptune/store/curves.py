@@ -63,14 +63,24 @@ def pieces(connection: sqlite3.Connection) -> Iterator[tuple[int, bytes]]:
     """The curves of trials that have ended, by number.
 
     Raises:
-        UnsoundError: one is missing, or not what was written.
+        UnsoundError: one is missing, not what was written, or of a trial that has not ended with it.
 
     """
+    n_pieces = 0
     query = "SELECT number, curve, piece FROM trials LEFT JOIN curves ON trial = number WHERE curve IS NOT NULL"
     for trial, checksum, piece in connection.execute(f"{query} ORDER BY number"):
         if not is_sound(piece, checksum):
             raise UnsoundError(f"table curves, trial {trial}: not the curve that hptune has written there")
+        n_pieces += 1
         yield trial, piece
+    if connection.execute("SELECT count(*) FROM curves").fetchone()[0] != n_pieces:
+        raise UnsoundError("table curves: there are more than trials that have ended with one")
+
+
+def last_trial(connection: sqlite3.Connection) -> int:
+    """The highest number of a trial that has a curve, or a part of one; -1: none has."""
+    query = "SELECT max(coalesce((SELECT max(trial) FROM curves), -1), coalesce((SELECT max(trial) FROM epochs), -1))"
+    return int(connection.execute(query).fetchone()[0])
 
 
 def is_sound(piece: object, checksum: int) -> bool:

@@ -145,12 +145,16 @@ def errors(path: Path) -> Iterator[None]:
         raise
     except UnsoundError as error:
         raise damaged(path, error) from error
-    except sqlite3.Error as error:
-        if getattr(error, "sqlite_errorname", "").startswith(DAMAGE) or str(error).startswith(NO_TEXT):
-            raise damaged(path, error) from error
-        raise _refused(path, error) from error
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        raise (damaged if is_damage(error) else _refused)(path, error) from error
     except OSError as error:
         raise _refused(path, error.strerror) from error
+
+
+def is_damage(error: sqlite3.Error | UnicodeDecodeError) -> bool:
+    """Whether the file is at fault; what Python cannot decode is SQLite's own message, which names what it found."""
+    is_named = getattr(error, "sqlite_errorname", "").startswith(DAMAGE)
+    return isinstance(error, UnicodeDecodeError) or is_named or str(error).startswith(NO_TEXT)
 
 
 def _refused(path: Path, why: object) -> StorageError:

@@ -22,49 +22,100 @@ ELSEWHERE = ("nfs", "cifs", "smb", "9p", "afs", "ceph", "lustre", "gpfs", "beegf
 """How the types of file systems begin that lie on another machine, as Linux names them; fuse.X counts as X too."""
 
 
-def take(folder: RunFolder) -> int:
-    """The descriptor of the run's lock.
+class Lock:
+    """The lock of a run, held: on its .lock, which says who we are, and on its folder, which .lock can be deleted from.
 
     Raises:
         RunInUseError: another process has it.
         StorageError: the file system does not lock, or the lock is not ours to write.
 
     """
-    reach("lock.wanted")
-    try:
-        lock = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        what = f"{folder.lock}: cannot be opened for writing ({error.strerror})"
-        raise StorageError(f"{what}. Whoever trains needs the rights to write to the run's folder.") from error
-    try:
-        _wait_for(folder, lock)
-        with contextlib.suppress(OSError):  # a full disk: it only says who we are
-            os.ftruncate(lock, 0)
-            since = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
-            os.write(lock, f"hptune, process {os.getpid()} on {socket.gethostname()}, since {since}\n".encode())
-    except BaseException:
-        os.close(lock)
-        raise
-    reach("lock.taken")
-    return lock
+
+    def __init__(self, folder: RunFolder) -> None:
+        reach("lock.wanted")
+        self._run = folder
+        with contextlib.ExitStack() as stack:
+            with contextlib.suppress(OSError):  # it may not be read, or lies on a network, where only files are locked
+                held = os.open(folder.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                stack.callback(os.close, held)
+                _wait_for(folder, held)
+            self._file = _take_file(folder)
+            self._folder = stack.pop_all()
+        reach("lock.taken")
+
+    def keep(self) -> None:
+        """Put .lock back where it was deleted or replaced while it was held.
+
+        Raises:
+            StorageError: another process has a new one.
+
+        """
+        if _is_at(self._file, self._run.lock):
+            return
+        try:
+            new = _take_file(self._run)
+        except RunInUseError as error:
+            what = f"{self._run.path}: its .lock was deleted while it was being written to, and another process has it"
+            raise StorageError(f"{what} now. This one stops. Never delete .lock: it hinders nobody.") from error
+        os.close(self._file)
+        self._file = new
+
+    def release(self) -> None:
+        """Let others write; .lock names nobody then."""
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._file, 0)
+        os.close(self._file)
+        self._folder.close()
+
+
+def _take_file(folder: RunFolder) -> int:
+    """The descriptor of .lock, locked, that says who we are."""
+    while True:
+        try:
+            lock = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            what = f"{folder.lock}: cannot be opened for writing ({error.strerror})"
+            raise StorageError(f"{what}. Whoever trains needs the rights to write to the run's folder.") from error
+        with contextlib.ExitStack() as stack:
+            stack.callback(os.close, lock)
+            try:
+                _wait_for(folder, lock)
+            except OSError as error:
+                what = f"{folder.path}: its file system cannot lock files ({error.strerror})"
+                raise StorageError(
+                    f"{what}. Use a folder on a local disk: --runs DIR, or move the run there."
+                ) from error
+            if not _is_at(lock, folder.lock):  # it was deleted meanwhile, and others lock the next of its name
+                continue
+            with contextlib.suppress(OSError):  # a full disk: it only says who we are
+                os.ftruncate(lock, 0)
+                since = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
+                os.pwrite(lock, f"hptune, process {os.getpid()} on {socket.gethostname()}, since {since}\n".encode(), 0)
+            stack.pop_all()
+            return lock
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    return False
 
 
 def _wait_for(folder: RunFolder, lock: int) -> None:
     for pause_s in PAUSES_S:
         time.sleep(pause_s)
-        if _try(folder, lock):
+        if _try(lock, fcntl.LOCK_EX):
             return
-    raise RunInUseError(f"{folder.path}: in use by {_written_in(lock)}. Wait for it, or stop it.")
+    # whoever may read the folder may do that
+    who = "another process, which has locked it to read" if _try(lock, fcntl.LOCK_SH) else _written_in(folder)
+    raise RunInUseError(f"{folder.path}: in use by {who}. Wait for it, or stop it.")
 
 
-def _try(folder: RunFolder, lock: int) -> bool:
+def _try(lock: int, kind: int) -> bool:
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError as error:
-        what = f"{folder.path}: its file system cannot lock files ({error.strerror})"
-        raise StorageError(f"{what}. Use a folder on a local disk: --runs DIR, or move the run there.") from error
     return True
 
 
@@ -77,7 +128,7 @@ def holder(folder: RunFolder) -> str | None:
     try:
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return _written_in(lock)
+        return _written_in(folder)
     except OSError:  # no locks here, and so nobody who writes
         return None
     else:
@@ -86,12 +137,17 @@ def holder(folder: RunFolder) -> str | None:
         os.close(lock)
 
 
-def _written_in(lock: int) -> str:
-    """Who holds the lock; a process that ended leaves it to children that it has not closed it for."""
-    who = os.pread(lock, 200, 0).decode("utf-8", "replace").strip() or "another process"
+def _written_in(folder: RunFolder) -> str:
+    """Who holds the lock, as far as .lock says it: a process that ended leaves it to what it has started."""
+    try:
+        lock = os.open(folder.lock, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return "another process"
+    with os.fdopen(lock, "rb") as file:
+        who = file.read(200).decode("utf-8", "replace").strip() or "another process"
     found = re.match(r"hptune, process (\d{1,10}) on (\S+),", who)
     if found and found[2] == socket.gethostname() and not is_alive(found[1]):
-        return f"a process that was started by {who}, which has ended"
+        return f"another process; .lock names {who}, which has ended"
     return who
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hptune.runs import RunFolder
-from hptune.store import database, rows, sense, snapshot
+from hptune.store import curves, database, rows, sense, snapshot
 from hptune.store.answer import answer_of
 from hptune.store.snapshot import Snapshot
 
@@ -40,7 +40,8 @@ def read_overview(folder: RunFolder) -> Overview:
         with database.understood(folder.path):
             trials = [(*row[:2], row[STATUS]) for row in rows.read(connection, "trials")]
             found = snapshot.from_connection(folder, connection, snapshot.trials_in(connection, _LEADING))
-            sense.check_numbers(found, ((number, stage) for number, stage, _ in trials))
+            numbers = [(number, stage) for number, stage, _ in trials]
+            sense.check_numbers(found, numbers, curves.last_trial(connection))
             n_done = sum(status is not None for _, _, status in trials)
             return Overview(found.facts, found.n_planned, n_done, _best_score(found), found.writer)
 

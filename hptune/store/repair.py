@@ -12,25 +12,27 @@ import json
 import os
 import shutil
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from hptune.errors import FormatError, RunDamagedError
+from hptune.failpoints import reach
 from hptune.replacing import remove_folder
-from hptune.runs import RunFolder
+from hptune.runs import RunFolder, sync
 from hptune.search.plan import Budget, ConfirmPlan
-from hptune.store import curves, database, formats, lock, rows, snapshot
+from hptune.store import curves, database, formats, lock, rows, sense, snapshot
 from hptune.store.rows import Row
-from hptune.store.salvage import Salvage, salvage
-from hptune.store.sense import GAPS
+from hptune.store.salvage import Salvage, salvage, sync_file
 from hptune.store.snapshot import Snapshot, Stage
 from hptune.store.writer import OF_RESULT, stage_row
+from hptune.wording import counted
 
 DRAFT = ".repair"
 DAMAGED = "its curve was damaged where it was stored"
-STAGE, STATUS, CURVE = 1, 4, 12  # places in a row of a trial
+STAGE, ATTEMPTS, STATUS, CURVE = 1, 3, 4, 12  # places in a row of a trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ def repair(folder: RunFolder) -> Repaired | None:
 
     """
     with database.errors(folder.path), _locked(folder):
+        remove_folder(folder.path / DRAFT)  # of a repair that was killed
         try:
             snapshot.read_with_curves(folder)
         except FormatError:
@@ -77,16 +80,18 @@ def repair(folder: RunFolder) -> Repaired | None:
 
 def _repair(folder: RunFolder, damage: RunDamagedError) -> Repaired:
     draft = RunFolder(folder.path / DRAFT)
-    remove_folder(draft.path)
+    old = RunFolder(draft.path / "old")
     try:
-        found = salvage(folder)
+        old.path.mkdir(parents=True)
+        found = salvage(folder, old)
         facts = _facts(folder, found.facts)
         plan = _plan(found)
-        draft.path.mkdir()
         _write(draft, facts, plan, found)
         new = snapshot.read_with_curves(draft)[0]
-        return Repaired(_swap(folder, draft), replace(new, folder=folder), plan.losses, plan.dropped)
-    except (sqlite3.DatabaseError, RunDamagedError) as error:
+        return Repaired(_swap(folder, old, draft), replace(new, folder=folder), plan.losses, plan.dropped)
+    except (sqlite3.Error, UnicodeDecodeError, RunDamagedError) as error:
+        if not (isinstance(error, RunDamagedError) or database.is_damage(error)):
+            raise
         raise RunDamagedError(
             f"{damage}\nToo little of it is sound to go on from ({error}). Nothing was changed. trials.csv and "
             f"curves.csv, if they are there, hold what was found; start anew with: hptune search {folder.config}"
@@ -98,11 +103,11 @@ def _repair(folder: RunFolder, damage: RunDamagedError) -> Repaired:
 @contextlib.contextmanager
 def _locked(folder: RunFolder) -> Iterator[None]:
     database.require(folder)
-    held = lock.take(folder)
+    held = lock.Lock(folder)
     try:
         yield
     finally:
-        os.close(held)
+        held.release()
 
 
 def _facts(folder: RunFolder, sound: Mapping[str, str]) -> dict[str, str]:
@@ -123,14 +128,22 @@ def _plan(found: Salvage) -> _Plan:
     trials = {number: row for number, row in found.trials.items() if row[STAGE] < len(found.stages)}
     unsound = [number for number, row in trials.items() if not _has_its_curve(row, found.pieces)]
     trials |= {number: (*trials[number][:STATUS], *[None] * len(OF_RESULT)) for number in unsound}
-    gaps = {stage: _gaps(stage, trials) for stage in found.stages}
-    losses = [f"trial {number} of {stage.name}" for stage in found.stages for number in gaps[stage]]
+    ends = _ends(found)
+    gaps = {
+        stage.number: [number for number in range(stage.first_trial, end) if number not in trials]
+        for stage, end in zip(found.stages, ends, strict=True)
+    }
+    losses = [f"trial {number} of {stage.name}" for stage in found.stages for number in gaps[stage.number]]
+    if n_more := found.last + 1 - max(ends):
+        losses.append(f"{counted(n_more, 'trial')} of what followed on {found.stages[-1].name}")
+    elif not found.is_end_known and found.stages[-1].n_trials != ends[-1] - found.stages[-1].first_trial:
+        losses.append(f"whatever came after trial {found.last}, if anything did")
     losses += [f"the curve of trial {number}, and so its result" for number in sorted(unsound)]
     stages = found.stages
     is_open = {stages[-1].number, _follows(stages[-1])}
     for stage in found.stages:
         is_ended = stage.number in is_open or _has_ended(stage, trials)
-        if is_ended and not gaps[stage] and _has_parents(stage, trials):
+        if is_ended and not gaps[stage.number] and _has_parents(stage, trials):
             continue
         searched = stage if (before := _follows(stage)) is None else stages[before]
         stages, more = _reopened(stages, searched, trials)
@@ -138,7 +151,7 @@ def _plan(found: Salvage) -> _Plan:
         break
     trials = {number: row for number, row in trials.items() if row[STAGE] < len(stages)}
     dropped = [stage for stage in found.stages[len(stages) :] if _follows(stage) is None]
-    missing = tuple(number for stage in stages for number in _gaps(stage, trials))
+    missing = tuple(number for stage in stages for number in gaps[stage.number])
     return _Plan(stages, trials, missing, tuple(unsound), tuple(losses), tuple(dropped))
 
 
@@ -147,10 +160,13 @@ def _has_its_curve(row: Row, pieces: Mapping[int, Any]) -> bool:
     return checksum is None or curves.is_sound(pieces.get(number), checksum)
 
 
-def _gaps(stage: Stage, trials: Mapping[int, Row]) -> list[int]:
-    """The numbers below the last trial of a stage that is there that are not."""
-    last = max((number for number, row in trials.items() if row[STAGE] == stage.number), default=stage.first_trial)
-    return [number for number in range(stage.first_trial, last) if number not in trials]
+def _ends(found: Salvage) -> list[int]:
+    """Of every stage the number after the last of its trials that is known to have been started."""
+    last = found.stages[-1]
+    of_others = [number for number, row in found.trials.items() if row[STAGE] > last.number]
+    planned = [] if last.n_trials is None else [last.first_trial + last.n_trials]
+    first = [stage.first_trial for stage in found.stages[1:]]
+    return [min(end, found.last + 1) for end in (*first, min([found.last + 1, *of_others, *planned]))]
 
 
 def _has_parents(stage: Stage, trials: Mapping[int, Row]) -> bool:
@@ -194,8 +210,8 @@ def _write(draft: RunFolder, facts: Mapping[str, str], plan: _Plan, found: Salva
     with contextlib.closing(sqlite3.connect(draft.database, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = FULL")
         with formats.transaction(connection):
-            gaps = sorted({*plan.gaps, *json.loads(facts.get(GAPS, "[]"))})
-            for fact in {**facts, GAPS: json.dumps(gaps)}.items():
+            gaps = sorted({*plan.gaps, *json.loads(facts.get(sense.GAPS, "[]"))})
+            for fact in {**facts, sense.GAPS: json.dumps(gaps)}.items():
                 rows.insert(connection, "facts", fact)
             for stage in plan.stages:
                 rows.insert(connection, "stages", stage_row(stage))
@@ -206,8 +222,16 @@ def _write(draft: RunFolder, facts: Mapping[str, str], plan: _Plan, found: Salva
             sittings = [row for row in sorted(found.sittings) if row[1] < len(plan.stages)]
             _insert_numbered(connection, "sittings", sittings)
             taken_back = [(0, number, found.trials[number][STATUS], DAMAGED) for number in plan.taken_back]
-            lost = [*sorted(found.lost), *taken_back]
-            _insert_numbered(connection, "lost", [row for row in lost if row[1] in plan.trials])
+            lost = [row for row in (*sorted(found.lost), *taken_back) if row[1] in plan.trials]
+            _insert_numbered(connection, "lost", [*lost, *_unnamed(plan.trials, lost)])
+
+
+def _unnamed(trials: Mapping[int, Row], lost: Iterable[Row]) -> Iterator[Row]:
+    """The lost attempts that trials have counted and that are not there any more."""
+    there = Counter(trial for _, trial, status, _ in lost if status is None)
+    for number, row in sorted(trials.items()):
+        for _ in range(row[ATTEMPTS] - 1 - there[number]):
+            yield 0, number, None, "its worker died"
 
 
 def _insert_numbered(connection: sqlite3.Connection, table: str, found: Iterable[Row]) -> None:
@@ -216,18 +240,38 @@ def _insert_numbered(connection: sqlite3.Connection, table: str, found: Iterable
         rows.insert(connection, table, (number, *values))
 
 
-def _swap(folder: RunFolder, draft: RunFolder) -> Path:
-    """Put the new file in the place of the damaged one, which keeps a name of its own, with what belongs to it."""
+def _swap(folder: RunFolder, old: RunFolder, draft: RunFolder) -> Path:
+    """Put the new file in the place of the damaged one, which keeps a name of its own, with what belongs to it.
+
+    A log counts for whatever file it lies beside, and two files cannot be replaced at once. So the damaged file is
+    first replaced by itself with its log merged into it, beside which the log changes nothing, and may go. Killed
+    anywhere, this leaves the damaged run with all that it held, or the new one.
+    """
     number = 1
     while (kept := folder.path / f"{folder.database.name}.damaged-{number}").exists():
         number += 1
-    try:
-        os.link(folder.database, kept)
-    except OSError:  # not every file system has links
-        shutil.copyfile(folder.database, kept)
-    for ending in ("-wal", "-journal"):
-        if (part := database.beside(folder.database, ending)).exists():
-            part.replace(database.beside(kept, ending))
-    database.beside(folder.database, "-shm").unlink(missing_ok=True)
+    logs = [ending for ending in ("-wal", "-journal") if database.beside(folder.database, ending).exists()]
+    for ending in ("", *logs):
+        _keep(database.beside(folder.database, ending), database.beside(kept, ending))
+    sync(folder.path)
+    reach("repair.kept")
+    if logs:
+        old.database.replace(folder.database)
+        sync(folder.path)
+    reach("repair.merged")
+    for ending in ("-shm", *logs):
+        database.beside(folder.database, ending).unlink(missing_ok=True)
+    sync(folder.path)
+    reach("repair.bare")
     draft.database.replace(folder.database)
+    sync(folder.path)
+    reach("repair.swapped")
     return kept
+
+
+def _keep(path: Path, kept: Path) -> None:
+    try:
+        os.link(path, kept)
+    except OSError:  # not every file system has links
+        shutil.copyfile(path, kept)
+        sync_file(kept)

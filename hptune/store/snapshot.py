@@ -198,17 +198,21 @@ def from_connection(
         )
         sense.check_stages(found)
         if trials is None:
-            sense.check_trials(found)
+            sense.check_trials(found, curves.last_trial(connection))
         return found
 
 
 def trials_in(connection: sqlite3.Connection, condition: str = "", values: Sequence[Any] = ()) -> Iterator[StoredTrial]:
     """The trials that meet a condition, as SQL, by number."""
     lost: dict[int, tuple[Lost, ...]] = {}
-    for _, trial, status, reason in rows.read(connection, "lost"):
+    for place, (number, trial, status, reason) in enumerate(rows.read(connection, "lost")):
+        if number != place:
+            raise rows.UnsoundError(f"table lost: attempt {place} is missing before {number}")
         lost[trial] = (*lost.get(trial, ()), Lost(None if status is None else Status(status), reason))
     for row in rows.read(connection, "trials", condition, values):
-        yield _stored_trial(row, lost.get(row[0], ()))
+        yield _stored_trial(row, lost.pop(row[0], ()))
+    if lost and not condition:
+        raise rows.UnsoundError(f"table trials: trial {min(lost)} is missing, of which attempts were lost")
 
 
 def stage_of(row: Sequence[Any]) -> Stage:

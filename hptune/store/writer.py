@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
@@ -39,14 +38,14 @@ class Store:
         self.folder = folder
         with database.errors(folder.path):
             database.require(folder)
-            self._lock = lock.take(folder)
+            self._lock = lock.Lock(folder)
             try:
                 self._connection = database.connect(folder)
                 self._identity = _identity(folder.database)
                 self._trials: dict[int, StoredTrial] = {}  # as they were last read
                 self._changed: set[int] | None = None  # which of them have changed since; None: not read yet
             except BaseException:
-                os.close(self._lock)
+                self._lock.release()
                 raise
 
     @classmethod
@@ -69,7 +68,7 @@ class Store:
             reach("database.merged")
         self._connection.close()
         reach("database.closed")
-        os.close(self._lock)
+        self._lock.release()
 
     def add_facts(self, facts: Mapping[str, Any]) -> None:
         """What is true of the whole run, as plain JSON values."""
@@ -172,9 +171,10 @@ class Store:
             reach("store.committed")
 
     def _require_place(self) -> None:
-        """Writing to a file that was moved away or deleted would lose what is written."""
+        """Writing to a file that was moved away or deleted would lose what is written; and so would two who write."""
         with contextlib.suppress(OSError):
             if _identity(self.folder.database) == self._identity:
+                self._lock.keep()
                 return
         raise StorageError(
             f"{self.folder.path}: the run folder was moved or deleted while it was being written to. "

@@ -7,12 +7,15 @@ import re
 from pathlib import Path
 
 import pytest
+from runs_to_damage import cut_off
 
 import hptune
 from hptune import failpoints
 from hptune.errors import UsageError
+from hptune.runs import RunFolder
 
 PACKAGE = Path(hptune.__file__).parent
+FORMAT_3 = Path(__file__).parents[1] / "store" / "format_3"
 NAME = re.compile(r"reach\(\"([^\"]+)\"\)")
 
 
@@ -39,7 +42,9 @@ def test_every_point_has_a_name_of_its_own_and_is_reached(programs, undisturbed,
     step = undisturbed["retest"]
     orders = f"worker:worker.told:1:kill@{tmp_path / 'struck'}"
     ended = programs.run(step.start(tmp_path / "place"), *step.command, "--workers", 2, orders=orders)
-    assert set(names) == reached | set(ended.points)
+    place = cut_off(RunFolder(FORMAT_3), tmp_path / "runs" / "damaged-001", "DELETE FROM curves WHERE trial = 3").path
+    repaired = programs.run(tmp_path, "repair", place)
+    assert set(names) == reached | set(ended.points) | set(repaired.points)
 
 
 def test_a_point_does_nothing_unless_it_is_ordered(armed, tmp_path):

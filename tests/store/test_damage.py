@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import sqlite3
 from contextlib import closing
 
+import driver
 import pytest
 from runs_to_damage import copy_of, edit, finished, go_on, seen
 
 from hptune import store
 from hptune.analysis.progress import run_line
 from hptune.errors import FormatError, RunDamagedError
-from hptune.store import rows
+from hptune.events import AttemptLost, TrialStarted
+from hptune.store import rows, writer
+from hptune.store.repair import repair
+from hptune.trial import TrialSpec
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +77,40 @@ def test_sweep_of_bytes(first, undisturbed, tmp_path):
     sweep(undisturbed, tmp_path, 184, first * 23, resumes=True)
 
 
+def open_and_close(folder):
+    with store.Store(folder):
+        pass
+
+
+def only_says_what_is_wrong(undisturbed, place, changes):
+    """Whatever is done with a file of which single bytes are others: it works, or ends with an error of ours."""
+    copy = copy_of(undisturbed, place)
+    content = copy.database.read_bytes()
+    for at, value in changes:
+        copy.database.write_bytes(content[:at] + bytes([value]) + content[at + 1 :])
+        remove_sidecars(copy)
+        for what in (seen, store.read_overview, run_line, open_and_close, repair):
+            with contextlib.suppress(RunDamagedError):
+                what(copy)
+
+
+def test_a_schema_that_is_no_text_is_said(undisturbed, tmp_path):
+    """SQLite then says what it has found there in messages that are no text either."""
+    content = undisturbed.database.read_bytes()
+    names = [b"seconds REAL, test", b"dev_error REAL", b"piece BLOB", b"number INT", b"elapsed_s", b"reason TEXT NOT"]
+    places = [content.index(name) + offset for name in names for offset in (0, 2)]
+    only_says_what_is_wrong(undisturbed, tmp_path / "copy", [(place, 0xB5) for place in places])
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("part", range(4))
+def test_sweep_of_the_first_page(part, undisturbed, tmp_path):
+    """Of 150 bytes each, most of them in what SQLite reads of the schema; half a minute each."""
+    rng = random.Random(part)
+    changes = [(rng.choice([rng.randrange(100), rng.randrange(2000, 4096)]), rng.randrange(256)) for _ in range(150)]
+    only_says_what_is_wrong(undisturbed, tmp_path / "copy", changes)
+
+
 CHANGES = {
     "a score": ("UPDATE trials SET score = score / 2 WHERE number = 3", "table trials, number 3"),
     "a score in its last bit": (
@@ -90,6 +129,10 @@ CHANGES = {
     "no text": ("UPDATE trials SET reason = CAST(x'ff' AS TEXT) WHERE number = 0", "UTF-8"),
     "no trial": ("DELETE FROM trials WHERE number = 3", "trial 3 of search is missing before 4"),
     "no first trial": ("DELETE FROM trials WHERE number = 0", "trial 0 of search is missing before 1"),
+    "no last trial": ("DELETE FROM trials WHERE number = 29", "trial 29 is missing, which has a curve"),
+    "a curve of the search without its trial": ("DELETE FROM trials WHERE number = 23", "table curves: there are more"),
+    "no trials": ("DELETE FROM trials", "trial 29 is missing"),
+    "a curve of no trial": ("INSERT INTO curves VALUES (30, x'00')", "trial 30 is missing"),
     "no stage": ("DELETE FROM stages WHERE stage = 0", "stage 0 is missing"),
     "no last stage": ("DELETE FROM stages WHERE stage = 1", "trial 24: of stage 1, which is not there"),
     "no stages": ("DELETE FROM stages", "it is empty"),
@@ -112,6 +155,53 @@ def test_what_was_edited_by_hand_is_said(change, undisturbed, tmp_path):
         assert run_line(copy).state == "damaged"
         with pytest.raises(RunDamagedError):
             go_on(copy)
+
+
+MISSING = {
+    "trials with their curves": (("DELETE FROM trials", "DELETE FROM curves"), "it is empty, although trials have"),
+    "sittings": (("DELETE FROM sittings",), "table sittings: one is missing"),
+}
+
+
+@pytest.mark.parametrize("what", MISSING)
+def test_rows_that_others_prove_are_missed(what, undisturbed, tmp_path):
+    statements, said = MISSING[what]
+    copy = copy_of(undisturbed, tmp_path / "copy")
+    edit(copy, *statements)
+    for attempt in (store.read, store.read_with_curves, go_on):
+        with pytest.raises(RunDamagedError, match=said):
+            attempt(copy)
+
+
+def test_a_curve_of_a_trial_that_has_not_ended_with_one_is_said(undisturbed, tmp_path):
+    copy = copy_of(undisturbed, tmp_path / "copy")
+    rewrite(copy, "trials", 3, **dict.fromkeys(writer.OF_RESULT))
+    with pytest.raises(RunDamagedError, match="table curves: there are more than trials"):
+        store.read_with_curves(copy)
+
+
+ATTEMPTS = {
+    "DELETE FROM lost WHERE lost = 0": "attempt 0 is missing before 1",
+    "DELETE FROM lost WHERE lost = 1": "trial 1: of 2 attempts 0 are known to be lost",
+    "DELETE FROM lost": "trial 0: of 2 attempts 0 are known to be lost",
+    "DELETE FROM trials": "trial 0 is missing, of which attempts were lost",
+}
+
+
+@pytest.mark.parametrize("statement", ATTEMPTS)
+def test_attempts_that_trials_have_counted_are_missed_and_counted_again(statement, tmp_path):
+    with driver.open_store(tmp_path) as opened:
+        for number in range(2):
+            spec = TrialSpec(number, 0, {"learning_rate": 0.1}, 0)
+            opened.append([TrialStarted(spec, 1), AttemptLost(spec, "killed"), TrialStarted(spec, 2)])
+    folder = opened.folder
+    assert [len(trial.lost) for trial in store.read(folder).trials] == [1, 1]
+    edit(folder, statement)
+    with pytest.raises(RunDamagedError, match=ATTEMPTS[statement]):
+        store.read(folder)
+    done = repair(folder)
+    assert [len(trial.lost) for trial in done.snapshot.trials] == ([] if "trials" in statement else [1, 1])
+    assert len(done.losses) == (2 if "trials" in statement else 0)
 
 
 def rewrite(folder, table, key, **changes):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
 import socket
 import sqlite3
+import stat
 import subprocess
 import sys
 import threading
@@ -113,7 +115,7 @@ def test_a_lock_that_is_not_ours_to_write_is_said(folder):
 def test_a_lock_that_an_orphan_holds_is_said(folder):
     program = (
         "import os, sys\nfrom pathlib import Path\nfrom hptune.runs import RunFolder\nfrom hptune.store import lock\n"
-        "lock.take(RunFolder(Path(sys.argv[1])))\n"
+        "lock.Lock(RunFolder(Path(sys.argv[1])))\n"
         "if os.fork() == 0:\n    os.write(1, b'.')\n    sys.stdin.read()\nos._exit(0)"
     )
     parent = subprocess.Popen(
@@ -121,13 +123,72 @@ def test_a_lock_that_an_orphan_holds_is_said(folder):
     )
     assert parent.stdout.read(1) == b"."
     parent.wait(timeout=20)
-    with pytest.raises(RunInUseError, match=f"a process that was started by hptune, process {parent.pid} .* has ended"):
+    with pytest.raises(RunInUseError, match=f"another process; .lock names hptune, process {parent.pid} .* has ended"):
         store.Store(folder)
     parent.stdin.close()
     parent.stdout.read()  # until the orphan is gone
     parent.stdout.close()
     with store.Store(folder):
         pass
+
+
+def test_a_lock_that_is_deleted_lets_nobody_in_and_is_put_back(folder):
+    with store.Store(folder) as opened:
+        with_a_stage(opened, 9)
+        folder.lock.unlink()
+        with pytest.raises(RunInUseError, match="in use by another process"):
+            store.Store(folder)
+        opened.append(events_of(30))
+        assert f"process {os.getpid()}" in store.read(folder).writer
+        folder.lock.unlink()
+        folder.lock.touch()  # replaced
+        opened.append(events_of(31))
+        assert f"process {os.getpid()}" in store.read(folder).writer
+    assert len(store.read(folder).results) == 32
+    assert store.read(folder).writer is None
+
+
+def test_where_folders_cannot_be_locked_the_first_stops_when_its_lock_was_taken_by_another(folder, monkeypatch):
+    flock = fcntl.flock
+
+    def only_files(descriptor, kind):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        flock(descriptor, kind)
+
+    monkeypatch.setattr(lock.fcntl, "flock", only_files)
+    with store.Store(folder) as first:
+        with_a_stage(first, 9)
+        folder.lock.unlink()
+        with store.Store(folder) as second:
+            with pytest.raises(StorageError, match=r"its \.lock was deleted while .* another process"):
+                first.append(events_of(30))
+            second.append(events_of(30))
+    assert len(store.read(folder).results) == 31
+
+
+def test_a_lock_that_was_replaced_before_it_was_locked_is_none(folder, monkeypatch):
+    flock, descriptors = fcntl.flock, []
+
+    def replaced_once(descriptor, kind):
+        if not descriptors and not stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            descriptors.append(descriptor)
+            folder.lock.unlink()
+        flock(descriptor, kind)
+
+    monkeypatch.setattr(lock.fcntl, "flock", replaced_once)
+    with store.Store(folder):
+        assert store.read(folder).writer is not None
+
+
+@pytest.mark.parametrize("held", ["path", "lock"])
+def test_whoever_locks_it_to_read_is_not_taken_for_the_last_who_wrote(held, folder):
+    folder.lock.write_text(f"hptune, process {os.getpid()} on {socket.gethostname()}, since 2026\n")
+    descriptor = os.open(getattr(folder, held), os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    with pytest.raises(RunInUseError, match="another process, which has locked it to read"):
+        store.Store(folder)
+    os.close(descriptor)
 
 
 MOUNTS = rb"""22 1 254:0 / / rw,relatime - ext4 /dev/vda rw
