@@ -90,11 +90,11 @@ def test_no_shipped_study_needs_advice(path):
             "space.l2: linear from 0.01 to 1 puts nine draws in ten above 0.1: write {scale: log, low: 0.01, high: 1}.",
         ),
         (
-            "optimizer: {choices: [adam, rmsprop, momentum]}, "
-            "l2: {low: 0.001, high: 0.5, when: {optimizer: [adam, momentum]}}",
+            ("optimizer: {choices: [adam, rmsprop, momentum]}, "
+            "l2: {low: 0.001, high: 0.5, when: {optimizer: [adam, momentum]}}"),
             "",
-            "space.l2: linear from 0.001 to 0.5 puts nine draws in ten above 0.05: "
-            "write {scale: log, low: 0.001, high: 0.5, when: {optimizer: [adam, momentum]}}.",
+            ("space.l2: linear from 0.001 to 0.5 puts nine draws in ten above 0.05: "
+            "write {scale: log, low: 0.001, high: 0.5, when: {optimizer: [adam, momentum]}}."),
         ),
         (
             "beta1: {low: 0.9, high: 0.999}",
