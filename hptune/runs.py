@@ -21,7 +21,7 @@ NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 """What a study or run may be called: it becomes a folder."""
 
 DRAFT = ".new-"
-"""Prefix of a run folder that is still being made; the number of its maker's process follows."""
+"""Prefix of a run folder that is still being made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +98,9 @@ def create(runs: Path, name: str, fill: Callable[[RunFolder], None]) -> RunFolde
     try:
         _require_room_for_runs(runs)
         runs.mkdir(parents=True, exist_ok=True)
-        for draft in runs.glob(f"{DRAFT}*"):
-            if _is_stale(draft):
-                shutil.rmtree(draft, ignore_errors=True)
-        draft = runs / f"{DRAFT}{os.getpid()}-{secrets.token_hex(4)}"
-        draft.mkdir()
-        with _held(draft):
+        with _swept(runs):
+            draft = runs / f"{DRAFT}{secrets.token_hex(8)}"
+            draft.mkdir()
             return _filled(draft, name, fill)
     except OSError as error:
         what = f"{runs}: cannot make a run folder here: {error.strerror}"
@@ -127,35 +124,19 @@ def _filled(draft: Path, name: str, fill: Callable[[RunFolder], None]) -> RunFol
 
 
 @contextlib.contextmanager
-def _held(draft: Path) -> Iterator[None]:
-    """A lock on a draft, which its maker's death frees: containers have numbers of processes of their own."""
-    descriptor = os.open(draft, os.O_RDONLY | os.O_CLOEXEC)
+def _swept(runs: Path) -> Iterator[None]:
+    """While a run is made in a folder nobody sweeps drafts up there; what nobody is making was left by a kill."""
+    descriptor = os.open(runs, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        with contextlib.suppress(OSError):  # a file system without locks
+        with contextlib.suppress(OSError):  # another is being made, or the file system has no locks
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for draft in runs.glob(f"{DRAFT}*"):
+                shutil.rmtree(draft, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
         yield
     finally:
         os.close(descriptor)
-
-
-def _is_stale(draft: Path) -> bool:
-    """Whether the maker of a draft was killed: it is not there, and holds no lock."""
-    maker = draft.name.removeprefix(DRAFT).partition("-")[0]
-    if maker != str(os.getpid()) and is_alive(maker):
-        return False
-    try:
-        descriptor = os.open(draft, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        pass
-    finally:
-        os.close(descriptor)
-    return True
 
 
 def _require_room_for_runs(runs: Path) -> None:

@@ -229,18 +229,15 @@ def test_names_are_synced_before_anything_depends_on_them(tmp_path, monkeypatch)
         assert done == [*what, ("synced", str(folder))]
 
 
-def test_a_draft_of_a_killed_process_of_our_own_number_is_swept_up_and_one_that_is_held_is_not(tmp_path):
-    """In a container every process may have the same number."""
-    ours = f"{runs.DRAFT}{os.getpid()}-"
-    killed, held = tmp_path / f"{ours}killed", tmp_path / f"{ours}held"
-    killed.mkdir()
-    held.mkdir()
-    descriptor = os.open(held, os.O_RDONLY)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
+def test_drafts_are_swept_up_unless_a_run_is_being_made(tmp_path):
+    left = tmp_path / f"{runs.DRAFT}left"
+    left.mkdir()
+    maker = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(maker, fcntl.LOCK_SH)
     with new(tmp_path):
         pass
-    os.close(descriptor)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([held.name, "study-001"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == [left.name, "study-001"]
+    os.close(maker)  # as it is, however a process ends
     with new(tmp_path):
         pass
     assert sorted(path.name for path in tmp_path.iterdir()) == ["study-001", "study-002"]

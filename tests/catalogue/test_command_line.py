@@ -367,7 +367,7 @@ def test_a_table_is_made_harmless_for_a_terminal_alone(is_terminal, shown, monke
     ("pid", "expected"), [(str(os.getpid()), True), ("0", False), ("-1", False), ("", False), ("9" * 30, False)]
 )
 def test_a_name_that_is_no_process_number_is_nobodys(pid, expected):
-    """Drafts are named after processes: .new-0 or .new--1 is left by none, though kill(0, 0) succeeds."""
+    """Drafts of files are named after processes: .x.csv.0 is left by none, though kill(0, 0) succeeds."""
     assert is_alive(pid) is expected
 
 
