@@ -26,6 +26,8 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
+from processes import ended_within
+
 CONFIRM_SHARE = 0.45  # of the budget: 8 trials, and 2 of them confirmed
 STUDY = """
 name: toy
@@ -100,7 +102,7 @@ class Programs:
         self._ask({"wait": pid, "stops": False})
         code = os.waitstatus_to_exitcode(self._answer())
         self._running.remove(pid)
-        assert all(ends(pid) for pid in processes_with(tag)), "a process was left"
+        assert all(ended_within(pid, 1.0) for pid in processes_with(tag)), "a process was left"
         with os.fdopen(reader, "rb") as output:
             text = (output.read() or b"").decode(errors="replace")
         points = [line.split()[1] for line in trace.read_text().splitlines()] if trace.exists() else []
@@ -143,17 +145,6 @@ def processes_with(tag):
                 yield int(path.parent.name)
         except OSError:
             continue
-
-
-def ends(pid, within_s=1.0):
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([descriptor], [], [], within_s)[0])
-    finally:
-        os.close(descriptor)
 
 
 SEARCH = ("search", "toy.yaml")

@@ -298,6 +298,17 @@ def test_failing_trials_stop_a_run_and_once_mended_they_are_trained_again(home, 
     assert tables_of(home / "runs" / "toy-001") == tables_of(searched / "runs" / "toy-001")
 
 
+def test_failing_trials_stop_a_run_in_which_others_have_succeeded(home):
+    failing = ",".join(map(str, range(4, 20)))
+    options = ("--workers", 1, "--trials", 30)
+    said = hptune(home, "search", "toy.yaml", *options, code=4, before=FAILING, HPTUNE_TEST_FAILING=failing)
+    assert "Stopped: 11 of the last 20 trials failed." in said
+    assert "hptune retry --failed " in said
+    found = store.read(runs.find(home / "runs"))
+    assert sum(result.status is Status.COMPLETED for result in found.results) >= 4
+    assert not found.is_finished
+
+
 def test_best_npz_follows_an_answer_that_changes_with_what_is_trained_again(home):
     """Its other trainings have no weights any more, so the best of them is trained once more."""
     text = STUDY.partition("search:")[0] + "search: {trials: 14, seed: 2, parallel: 2}\n"

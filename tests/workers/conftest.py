@@ -8,7 +8,8 @@ import signal
 import sys
 
 import pytest
-from programs import TAG, ends, processes_with
+from processes import ended_within
+from programs import TAG, processes_with
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +20,7 @@ def nothing_is_left(monkeypatch, request):
     left = []
     if sys.platform == "linux":
         for pid in processes_with(request.node.nodeid):
-            if not ends(pid):
+            if not ended_within(pid, 1.0):
                 left.append(pid)
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
