@@ -146,7 +146,8 @@ def errors(path: Path) -> Iterator[None]:
     except UnsoundError as error:
         raise damaged(path, error) from error
     except (sqlite3.Error, UnicodeDecodeError) as error:
-        raise (damaged if is_damage(error) else _refused)(path, error) from error
+        is_damaged = is_damage(error) or (_is_read_only(error) and os.access(path / "run.db", os.W_OK))
+        raise (damaged if is_damaged else _refused)(path, error) from error
     except OSError as error:
         raise _refused(path, error.strerror) from error
 
@@ -155,6 +156,11 @@ def is_damage(error: sqlite3.Error | UnicodeDecodeError) -> bool:
     """Whether the file is at fault; what Python cannot decode is SQLite's own message, which names what it found."""
     is_named = getattr(error, "sqlite_errorname", "").startswith(DAMAGE)
     return isinstance(error, UnicodeDecodeError) or is_named or str(error).startswith(NO_TEXT)
+
+
+def _is_read_only(error: sqlite3.Error | UnicodeDecodeError) -> bool:
+    """Whether SQLite takes the file for one that may only be read; where we may write, its header says so wrongly."""
+    return getattr(error, "sqlite_errorname", "") == "SQLITE_READONLY"
 
 
 def _refused(path: Path, why: object) -> StorageError:
