@@ -204,8 +204,9 @@ class _Watch:
 class _Notices:
     """What is to be told once in a stage."""
 
-    def __init__(self, store: Store, stage: Stage, trials: Trials) -> None:
-        self._store, self._number, self._trials = store, stage.number, trials
+    def __init__(self, stage: Stage, trials: Trials) -> None:
+        self._number, self._trials = stage.number, trials
+        self.planned: Stage | None = None  # a confirmation, to be stored with what it was chosen from
         self._space, self._confirmation = trials.space, trials.confirmation
         self._ended: Mapping[int, int] = {}
         self._is_stopping = False
@@ -217,8 +218,7 @@ class _Notices:
             self._space = space
             yield SpaceExtended(self._number, json.dumps(space.plain()))
         if confirmation is not None and confirmation != self._confirmation:
-            with stop.held():
-                self._store.put_stage(confirmation)
+            self.planned = confirmation
             if self._confirmation is None:
                 yield StageStarted(confirmation.number, confirmation.name, confirmation.origin, confirmation.n_trials)
             self._confirmation = confirmation
@@ -236,7 +236,7 @@ def _train(
 ) -> Iterator[Event]:
     """Train what is left of a stage."""
     trials = queue.trials
-    notices = _Notices(store, watch.stage, trials)
+    notices = _Notices(watch.stage, trials)
     group: list[Event] = []  # what has happened and is not stored yet
     group_since = time.monotonic()
     while True:
@@ -248,9 +248,10 @@ def _train(
         group.extend(notices.new(workers, stop))
         is_over = not workers.n_busy or stop.is_overdue
         assert not is_over or queue.is_over or stop.is_requested, "nothing is trained, and nothing is proposed"
-        if group and (is_over or stop.is_requested or time.monotonic() - group_since >= GROUP_S):
+        if (group or notices.planned) and (is_over or stop.is_requested or time.monotonic() - group_since >= GROUP_S):
             with stop.held():
-                store.append(group, watch.sitting(workers, group))
+                store.append(group, watch.sitting(workers, group), notices.planned)
+            notices.planned = None
             yield from group
             group.clear()
             reach("events.told")

@@ -83,19 +83,18 @@ class Store:
                 rows.change(connection, "stages", before.number, n_trials=before.n_trials)
             rows.insert(connection, "stages", stage_row(stage))
 
-    def put_stage(self, stage: Stage) -> None:
-        """Store a stage that has been added by itself, or in its present form."""
-        with self._transaction() as connection:
-            rows.put(connection, "stages", stage_row(stage))
-
-    def append(self, events: Iterable[Event], sitting: Sitting | None = None) -> None:
+    def append(self, events: Iterable[Event], sitting: Sitting | None = None, stage: Stage | None = None) -> None:
         """Write events, and how long a sitting has lasted, in one durable transaction; when this returns, they stay.
+
+        With them goes a stage that they add, or its present form.
 
         Raises:
             StorageError: nothing of them was written.
 
         """
         with self._transaction() as connection:
+            if stage is not None:
+                rows.put(connection, "stages", stage_row(stage))
             for event in events:
                 match event:
                     case TrialStarted(spec, attempt):

@@ -94,7 +94,7 @@ def confirmed(path):
     run = searched(path)
     with Store(run.folder) as store:
         space = store.snapshot().stages[0].space
-        store.put_stage(Stage(0, "search", "whole space", space, 0, 7, PLAN))
+        store.append((), stage=Stage(0, "search", "whole space", space, 0, 7, PLAN))
         plan = ConfirmPlan((5, 6), (0,), follows=0)
         store.add_stage(Stage(1, "confirm-1", "the best 2, 1 fresh seeds each", space, 7, 2, plan, (5, 6)))
     origins = [(7, Origin(Kind.CONFIRMATION, 5)), (8, Origin(Kind.CONFIRMATION, 6))]
