@@ -34,7 +34,7 @@ class Memory:
     def __init__(self):
         self.events = []
 
-    def append(self, events, sitting):
+    def append(self, events, sitting, stage=None):
         self.events.extend(events)
         self.sitting = sitting
 
