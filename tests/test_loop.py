@@ -10,7 +10,7 @@ import driver
 import pytest
 from fake_workers import RandomWorkers
 
-from hptune import loop, store, study, tables
+from hptune import loop, study, tables
 from hptune.config import study_file
 from hptune.search.bars import bars
 from hptune.search.known import known_of
@@ -36,22 +36,12 @@ BUDGETS = {"trials": "trials: 40", "epochs": "epochs: 300", "both": "trials: 60,
 COST = {"adam": 1.0, "momentum": 1.7}
 
 
+pytestmark = pytest.mark.usefixtures("no_disk_is_waited_for")
+
+
 @pytest.fixture
 def events_are_told_as_they_come(monkeypatch):
     monkeypatch.setattr(loop, "GROUP_S", 0.0)
-
-
-@pytest.fixture(autouse=True)
-def _no_disk_is_waited_for(monkeypatch):
-    """Nothing here is about the loss of power, and writes to the disk are most of the time."""
-    connect = store.database.connect
-
-    def quick(folder):
-        connection = connect(folder)
-        connection.execute("PRAGMA synchronous = OFF")
-        return connection
-
-    monkeypatch.setattr(store.database, "connect", quick)
 
 
 def parsed(search, parallel=4):

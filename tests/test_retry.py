@@ -10,7 +10,7 @@ import pytest
 from fake_workers import RandomWorkers
 from made import Made
 
-from hptune import agenda, loop, retry, store, study
+from hptune import agenda, loop, retry, study
 from hptune.cli.overrides import setting
 from hptune.errors import StudyFileError, UsageError
 from hptune.search.zoom import Around
@@ -33,15 +33,7 @@ BUDGETS = ["trials: 40", "epochs: 280"]
 
 
 @pytest.fixture(autouse=True)
-def _no_disk_is_waited_for_and_events_are_told_as_they_come(monkeypatch):
-    connect = store.database.connect
-
-    def quick(folder):
-        connection = connect(folder)
-        connection.execute("PRAGMA synchronous = OFF")
-        return connection
-
-    monkeypatch.setattr(store.database, "connect", quick)
+def _events_are_told_as_they_come(monkeypatch, no_disk_is_waited_for):
     monkeypatch.setattr(loop, "GROUP_S", 0.0)
 
 

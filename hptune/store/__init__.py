@@ -1,4 +1,4 @@
-"""A run's database: SQLite, one writer (writer), many readers (snapshot), one schema and its lock (database)."""
+"""A run's database: SQLite, one writer (writer), many readers (snapshot), one schema (formats) and one lock."""
 
 from hptune.store.overview import Overview, read_overview
 from hptune.store.snapshot import Lost, Sitting, Snapshot, Stage, StoredTrial, read, read_with_curves
