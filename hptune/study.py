@@ -12,7 +12,7 @@ from typing import Any
 from hptune import agenda, probe, study_data
 from hptune.config import study_file
 from hptune.config.study_file import StudyConfig
-from hptune.data import prepared
+from hptune.data import baseline, prepared
 from hptune.data.dataset import Dataset, TargetScale
 from hptune.data.settings import DataSettings
 from hptune.environment import changes, environment
@@ -75,7 +75,8 @@ def data_facts(dataset: Dataset) -> dict[str, Any]:
         "test": 0 if dataset.test is None else len(dataset.test),
         "features": dataset.train.x.shape[1],
         "classes": len(dataset.classes),  # 0 in regression
-        "baseline_error": dataset.baseline_error(),
+        "class_names": list(dataset.classes),
+        "baseline": baseline.measure(dataset).to_json(),
         **({} if target is None else {"target_deviation": target.deviation}),  # in its own unit; that of an error of 1
     }
 

@@ -78,13 +78,6 @@ class Dataset:
         """Train, dev and, where there is one, test."""
         return (self.train, self.dev) if self.test is None else (self.train, self.dev, self.test)
 
-    def baseline_error(self) -> float:
-        """The dev error of whoever always answers the commonest class of train or, in regression, the mean."""
-        if not self.is_regression:
-            return float(np.mean(self.dev.y != np.bincount(self.train.y).argmax()))
-        target = TargetScale.fit(self.train.y)
-        return 0.0 if target is None else float(np.sqrt(np.mean(np.square(target.apply(self.dev.y)))))
-
     def fingerprint(self) -> str:
         """A hash of every value and label: equal for equal data, split alike."""
         digest = hashlib.sha256()
