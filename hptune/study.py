@@ -77,6 +77,7 @@ def data_facts(dataset: Dataset) -> dict[str, Any]:
         "classes": len(dataset.classes),  # 0 in regression
         "class_names": list(dataset.classes),
         "baseline": baseline.measure(dataset).to_json(),
+        "leaves_binary": dataset.leaves_binary,
         **({} if target is None else {"target_deviation": target.deviation}),  # in its own unit; that of an error of 1
     }
 
@@ -126,7 +127,12 @@ def _same(config: StudyConfig, facts: Mapping[str, Any], started: str) -> Datase
     dataset = study_data.load(config)
     if dataset.fingerprint() != facts["fingerprint"]:
         raise DataError(f"{config.data.path or config.data.source}: not the data that {started}")
-    return dataset
+    return normalised_as(facts, dataset)
+
+
+def normalised_as(facts: Mapping[str, Any], dataset: Dataset) -> Dataset:
+    """A data set to be normalised as that of a run is: one that does not say how had columns of 0 and 1 normalised."""
+    return replace(dataset, leaves_binary=bool(facts.get("leaves_binary", False)))
 
 
 def add_stage(store: Store, stage: Stage) -> None:
