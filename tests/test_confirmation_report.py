@@ -241,6 +241,6 @@ def test_best_of_tables_is_the_answer():
     text = tables._best_yaml(best, made.snapshot.folder)
     first, second, _ = text.split("\n", 2)
     assert first == (
-        "# run, trial 1: dev_error 0.25, mean of 3 fresh seeds, standard error 0.01732 (0.2 in the search)"
+        "# run, trial 1: dev_error 0.25, mean of 3 fresh seeds, standard error over seeds 0.01732 (0.2 in the search)"
     )
     assert second == "# best.npz is of trial 7: dev error 0.22 at epoch 1 of 3"

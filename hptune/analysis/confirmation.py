@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hptune import stored_config
+from hptune.analysis.usefulness import is_rare
 from hptune.data.settings import DataSettings
+from hptune.measured import baseline_of
 from hptune.search.confirmation import Confirmed, paired
 from hptune.search.plan import ConfirmPlan
 from hptune.search.ranking import ranked
@@ -187,7 +189,7 @@ def retest(run: Run, stage: Stage) -> Retest | None:
         n_to_go=len(plan.trials) - len(new),
         data=None if plan.data is None else DataSettings.from_json(plan.data["settings"]).name,
         differences=() if plan.data is None else _differences(snapshot.facts["data"], plan.data),
-        baseline=plan.data.get("baseline_error") if plan.data and run.config.search.metric == "dev_error" else None,
+        baseline=_baseline(run, plan),
         standings=standings,
         n_pairs=len(pairs),
         n_pairs_kept=sum(pairs),
@@ -197,6 +199,15 @@ def retest(run: Run, stage: Stage) -> Retest | None:
         old_answer=old_answer,
         answer=_confirmed_answer(snapshot, stage.number + 1),
     )
+
+
+def _baseline(run: Run, plan: ConfirmPlan) -> float | None:
+    """What always the same answer reaches on the other data of a retest, by the metric, where that says anything."""
+    found = None if plan.data is None else baseline_of(plan.data)
+    if found is None or (run.config.search.metric == "dev_error" and is_rare(found)):
+        return None
+    levels = {"dev_error": found.error, "dev_loss": found.loss}.get(run.config.search.metric, {})
+    return levels.get("dev")
 
 
 def _standings(
