@@ -17,9 +17,10 @@ from hptune.config.study_file import StudyConfig
 from hptune.data.settings import DataSettings
 from hptune.errors import UsageError
 from hptune.search import confirmation
+from hptune.search.handed_out import Past
 from hptune.search.known import Key, Known, key_of, known_of
 from hptune.search.plan import PARALLEL_PER_WORKER, Budget, ConfirmPlan, SearchPlan, search_plan
-from hptune.search.stage_search import Past, StageSearch
+from hptune.search.stage_search import StageSearch
 from hptune.space import SearchSpace
 from hptune.stage_trials import Again, Confirmations, SearchAndConfirmation, Trials
 from hptune.store import Snapshot, Stage, StoredTrial
@@ -196,7 +197,10 @@ def trials_of(
         past=[
             Past(trial.spec, trial.result, scores.get(trial.number, ()), ties.get(trial.number, ())) for trial in stored
         ],
+        readings=snapshot.readings_of(stage),
     )
+    if stage.plan.budget.time_s is not None and stage.n_trials is not None:
+        search.close()  # it had had its time
     if not stage.plan.confirm:
         return search
     number = stage.number + 1

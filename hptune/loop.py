@@ -20,8 +20,10 @@ from hptune.config.study_file import StudyConfig
 from hptune.environment import environment
 from hptune.events import (
     AttemptLost,
+    ClockRead,
     EpochEnded,
     Event,
+    Notice,
     SpaceExtended,
     StageEnded,
     StageStarted,
@@ -210,6 +212,7 @@ class _Notices:
         self._number, self._trials = stage.number, trials
         self.planned: Stage | None = None  # a confirmation, to be stored with what it was chosen from
         self._space, self._confirmation = trials.space, trials.confirmation
+        self._readings, self._notice = trials.readings, trials.notice
         self._ended: Mapping[int, int] = {}
         self._is_stopping = False
 
@@ -219,6 +222,12 @@ class _Notices:
         if space is not None and space != self._space:
             self._space = space
             yield SpaceExtended(self._number, json.dumps(space.plain()))
+        if self._trials.readings != self._readings:
+            self._readings = self._trials.readings
+            yield ClockRead(self._number, self._readings)
+        if self._trials.notice != self._notice:
+            self._notice = self._trials.notice
+            yield Notice(self._notice)
         if confirmation is not None and confirmation != self._confirmation:
             self.planned = confirmation
             if self._confirmation is None:
