@@ -185,6 +185,8 @@ class _Watch:
         machine = json.dumps(environment())
         self._sitting = Sitting(len(snapshot.sittings), stage.number, started, 0.0, 0.0, 0.0, machine)
         self._available_s: float | None = None  # of the workers before this stage
+        self._ended_s = 0.0  # of trainings in this sitting
+        self._running_s: dict[int, float] = {}  # of those that are on, by trial
 
     @property
     def elapsed_s(self) -> float:
@@ -195,14 +197,25 @@ class _Watch:
         """The sitting so far, with events that have not been counted yet."""
         if self._available_s is None:
             self._available_s = workers.available_s
-        busy_s = sum(event.result.seconds for event in events if isinstance(event, TrialEnded))
+        for event in events:
+            self._count(event)
         self._sitting = replace(
             self._sitting,
             elapsed_s=time.monotonic() - self._since,
-            busy_s=self._sitting.busy_s + busy_s,
+            busy_s=self._ended_s + sum(self._running_s.values()),
             available_s=workers.available_s - self._available_s,
         )
         return self._sitting
+
+    def _count(self, event: Event) -> None:
+        """Count the seconds of trainings, those included that are still on, were interrupted or came to nothing."""
+        match event:
+            case EpochEnded(number, metrics):
+                self._running_s[number] = metrics.seconds
+            case AttemptLost(spec, _):
+                self._ended_s += self._running_s.pop(spec.number, 0.0)
+            case TrialEnded(result):
+                self._ended_s += max(self._running_s.pop(result.number, 0.0), result.seconds)
 
 
 class _Notices:

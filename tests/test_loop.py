@@ -12,6 +12,7 @@ from fake_workers import RandomWorkers
 
 from hptune import loop, study, tables
 from hptune.config import study_file
+from hptune.events import AttemptLost, EpochEnded, TrialEnded
 from hptune.search.bars import bars
 from hptune.search.known import known_of
 from hptune.search.plan import ConfirmPlan
@@ -19,7 +20,7 @@ from hptune.search.ranking import ranked
 from hptune.search.zoom import Around
 from hptune.stage_trials import Confirmations
 from hptune.store import Stage, StoredTrial
-from hptune.trial import BY_CHANCE, Job, Status, TrialResult, TrialSpec
+from hptune.trial import BY_CHANCE, EpochMetrics, Job, Status, TrialResult, TrialSpec
 
 STUDY = """
 data: {source: moons}
@@ -175,6 +176,27 @@ def test_a_budget_of_time_ends_the_search_which_is_then_confirmed(tmp_path, monk
         assert 0 < n_confirmed <= 15
         # 85 % of the time to search, all of it to confirm, and then what is under way may end
         assert 51 <= sum(sitting.elapsed_s for sitting in snapshot.sittings) < 75
+
+
+def test_workers_are_busy_with_trials_that_have_not_ended_too(tmp_path):
+    """Of 1,044 seconds two interrupted trainings had had 500 and 388, and the report said 11 % busy."""
+
+    class Available:
+        available_s = 0.0
+
+    with driver.open_store(tmp_path, parsed("trials: 9")) as opened:
+        snapshot = opened.snapshot()
+    watch, workers = loop._Watch(snapshot, snapshot.stages[0]), Available()
+    specs = [TrialSpec(number, 0, {}, 0) for number in range(3)]
+
+    def epoch(number, seconds):
+        return EpochEnded(number, EpochMetrics(1, 0.5, 0.5, 0.5, 0.5, 0.1, seconds))
+
+    ended = TrialEnded(TrialResult(0, Status.COMPLETED, "", 1, 1, 0.5, seconds=116.0))
+    assert watch.sitting(workers, [epoch(0, 115.0), epoch(1, 300.0), epoch(2, 200.0)]).busy_s == 615.0
+    assert watch.sitting(workers, [ended, epoch(1, 500.0), epoch(2, 388.0)]).busy_s == 116 + 500 + 388
+    lost = watch.sitting(workers, [AttemptLost(specs[2], "its worker died"), epoch(2, 7.0)])
+    assert lost.busy_s == 116 + 500 + 388 + 7
 
 
 def test_a_confirmation_that_has_had_its_time_takes_nothing_more_on():

@@ -70,7 +70,7 @@ class StageSummary:
     epochs: int  # in all trials that have ended
     cut_short: CutShort | None  # where a confirmation ended before its end
     elapsed_s: float | None  # of all sittings together; None of a confirmation: counted with the search that it follows
-    busy_s: float | None  # likewise; of all workers together: training trials that have ended
+    busy_s: float | None  # likewise; of all workers together: training, also trials that were interrupted
     available_s: float | None  # likewise; of all workers together: ready for it
     best_score: float | None  # of the completed trials of a search
     best_trial: int | None

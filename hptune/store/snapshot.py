@@ -91,7 +91,7 @@ class Sitting:
     stage: int
     started: str  # ISO 8601
     elapsed_s: float
-    busy_s: float  # of all workers together: training trials that have ended
+    busy_s: float  # of all workers together: training, also trials that were interrupted
     available_s: float  # of all workers together: ready for it
     environment: str = "{}"  # JSON: what the last bits of its results may depend on
 
