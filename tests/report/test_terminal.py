@@ -80,7 +80,8 @@ def test_the_leaderboard(run):
         "learning_rate", "optimizer", "beta1", "1-beta1", "hidden_units", "batch_size",
     ]  # fmt: skip
     assert lines[3].split() == [
-        "1", "8", "zoom-1", "0.05", "0.025", "3/3", "0.3", "▄▁▁", "0.05", "0.25", "adam", "0.98712", "0.01288", "100", "-",
+        "1", "8", "zoom-1", "0.05", "0.025", "3/3", "0.3", "▄▁▁", "0.05",
+        "0.25", "adam", "0.98712", "0.01288", "100", "-",
     ]  # fmt: skip
     assert lines[5].split()[10:] == ["momentum", "-", "-", "128", "64"]
     assert lines[6] == "the same in all: origin random, hidden_layers 3"
