@@ -116,11 +116,37 @@ def test_what_is_for_the_person_to_mend_is_no_mistake_of_ours(tmp_path, monkeypa
     assert cli._code_of(lambda: fail(DataError("bad.csv:3: gone"))) == 3
     assert cli._code_of(lambda: fail(MemoryError("2 GB"))) == 1
     assert cli._code_of(lambda: sys.exit(4)) == 4
+    assert cli._code_of(sys.exit) == 0
+    assert cli._code_of(lambda: sys.exit("no input file given")) == 1  # as Python has it
     assert list(tmp_path.iterdir()) == []
     assert capsys.readouterr().err.splitlines() == [
         "Error: bad.csv:3: gone",
         "Error: there is not enough memory (2 GB). Free some, or take less data.",
+        "no input file given",
     ]
+
+
+OF_PYTHON = ("statistics", "queue", "select", "socket", "sqlite3", "logging", "yaml", "numpy", "rich", "signal")
+
+
+@pytest.mark.parametrize(("program", "path"), [(["-m", "hptune"], ""), (["-P", "-m", "hptune"], os.pathsep)])
+def test_what_lies_in_the_current_folder_is_imported_by_nobody(program, path, home):
+    """Neither by the program nor by its workers, whose names homework has taken."""
+    for name in OF_PYTHON:
+        (home / f"{name}.py").write_text("import sys; sys.exit('no input file given')")
+    ended = subprocess.run(
+        [sys.executable, *program, "search", "toy.yaml", "--trials", "1", "--workers", "1"],
+        cwd=home, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    assert runs.find(home / "runs")
+
+
+def test_an_order_for_completion_that_no_shell_gives_is_said(home):
+    said = hptune(home, "list", code=2, _HPTUNE_COMPLETE="x")
+    assert said == "Error: _HPTUNE_COMPLETE=x: not what a shell asks, such as bash_source: unset it\n"
+    assert "_hptune_completion" in hptune(home, _HPTUNE_COMPLETE="zsh_source")
+    assert 'No command "nonsense"' in hptune(home, "nonsense", code=2, _HPTUNE_COMPLETE="")
 
 
 # signals

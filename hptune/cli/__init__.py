@@ -6,6 +6,7 @@ import contextlib
 import errno
 import io
 import os
+import re
 import sys
 from collections.abc import Callable
 
@@ -20,10 +21,11 @@ from hptune.cli.repairing import repair
 from hptune.cli.retesting import retest
 from hptune.cli.retrying import retry
 from hptune.cli.training import resume, search, zoom
-from hptune.errors import HptuneError, StorageError, did_you_mean
+from hptune.errors import HptuneError, StorageError, UsageError, did_you_mean
 
 CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 BUG = 1  # exit code
+COMPLETION = "_HPTUNE_COMPLETE"  # variable in which a shell asks what may follow
 
 
 class Commands(click.Group):
@@ -102,7 +104,9 @@ def _finish() -> None:
 
 def _run_command() -> None:
     signals.install()
-    if "_HPTUNE_COMPLETE" in os.environ:  # a shell asks what may follow
+    if asked := os.environ.get(COMPLETION):
+        if not re.fullmatch("(bash|zsh|fish)_(source|complete)", asked):
+            raise UsageError(f"{COMPLETION}={asked}: not what a shell asks, such as bash_source: unset it")
         cli.main(prog_name="hptune")
     failpoints.arm()
     try:
@@ -116,8 +120,7 @@ def _attempt(act: Callable[[], object]) -> int:
     try:
         act()
     except SystemExit as ended:  # a command's own or, where the reader of our output has left, that of rich
-        code = ended.code if isinstance(ended.code, int) else 0
-        return 0 if isinstance(ended.__context__, BrokenPipeError) else code
+        return 0 if isinstance(ended.__context__, BrokenPipeError) else _exit_code(ended.code)
     except click.ClickException as error:
         error.show(said := io.StringIO())
         _say(said.getvalue().rstrip("\n"))
@@ -130,6 +133,14 @@ def _attempt(act: Callable[[], object]) -> int:
     except Exception as error:  # noqa: BLE001  (the last resort: no traceback on the screen)
         return _mistake(error)
     return 0
+
+
+def _exit_code(code: object) -> int:
+    """What Python makes of the argument of sys.exit: a text, which is not ours, is said."""
+    if code is None or isinstance(code, int):
+        return code or 0
+    _say(str(code))
+    return BUG
 
 
 def _of_the_system(error: OSError) -> int:
