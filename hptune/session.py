@@ -63,24 +63,24 @@ def train(store: Store, config: StudyConfig, console: Console, *, n_workers: int
     has_own_data = stage is None or stage.has_own_data
     job = study.job_of(config, store.folder)
     stop, notices = loop.Stop(), list[str]()
-    run = None
     # the first signal asks to stop, the second stops at once
-    with contextlib.suppress(loop.StopNow), signals.reacting(stop.request):
-        with BestWeights(store) as best_weights:
-            if stage is not None:
-                workers = _workers(job, config.search, n_workers, snapshot.n_to_go)
-                progress = Progress.of(config, snapshot)
-                cost = stored_config.epoch_cost(config, snapshot.facts["data"])
-                with contextlib.closing(workers), Display(console, progress) as display:
-                    events = loop.run(store, workers, config, stop, cost)
-                    _consume(events, best_weights, display, notices)
-            if has_own_data and (spec := lost_network.lost(store.snapshot())) is not None:
-                lost_network.train(spec, job, lambda: stop.is_requested)
-        if has_own_data and final_test.is_due(store.snapshot()):
-            final_test.measure(store)
-        run = tables.load(store.folder.path)
+    with contextlib.suppress(loop.StopNow), signals.reacting(stop.request), BestWeights(store) as best_weights:
+        if stage is not None:
+            workers = _workers(job, config.search, n_workers, snapshot.n_to_go)
+            progress = Progress.of(config, snapshot)
+            cost = stored_config.epoch_cost(config, snapshot.facts["data"])
+            with contextlib.closing(workers), Display(console, progress) as display:
+                events = loop.run(store, workers, config, stop, cost)
+                _consume(events, best_weights, display, notices)
+        if has_own_data and (spec := lost_network.lost(store.snapshot())) is not None:
+            lost_network.train(spec, job, lambda: stop.is_requested)
+    # what follows is short, unless it hangs: a signal ends it
+    if has_own_data and not stop.is_now and final_test.is_due(store.snapshot()):
+        final_test.measure(store)
+    run = tables.load(store.folder.path)
+    if not stop.is_now:
         tables.write(run)
-    return Outcome(stop.signal, run or tables.load(store.folder.path), tuple(stop.breaker.failed), tuple(notices))
+    return Outcome(stop.signal, run, tuple(stop.breaker.failed), tuple(notices))
 
 
 def _consume(events: Iterator[Event], best_weights: BestWeights, display: Display, notices: list[str]) -> None:

@@ -67,7 +67,7 @@ def ignore() -> None:
 @contextlib.contextmanager
 def reacting(reaction: Reaction) -> Iterator[None]:
     """For a while signals do this, beginning with one that has come before. Only the main thread is told of any."""
-    global _reaction  # noqa: PLW0603  (as above)
+    global _reaction, _is_unwinding  # noqa: PLW0603  (as above)
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -76,6 +76,7 @@ def reacting(reaction: Reaction) -> Iterator[None]:
         try:
             _reaction = reaction
             if _received:
+                _is_unwinding = False  # what was raised has not come through
                 reaction(_received[0])
             yield
         finally:

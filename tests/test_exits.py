@@ -229,6 +229,52 @@ def test_a_signal_before_or_after_the_training_loses_nothing(module, function, n
     )
 
 
+def test_what_hangs_after_the_training_is_ended_by_one_signal(home):
+    """Tables on a disk that does not answer."""
+    before = """
+import os, select, hptune.tables as tables
+def hanging(run):
+    os.kill(os.getpid(), 15)
+    while True:
+        select.select([], [], [])
+tables.write = hanging
+"""
+    said = hptune(home, "search", "toy.yaml", "--workers", 0, code=143, before=before)
+    assert said.endswith(f"Stopped. Go on with: hptune resume {Path('runs', 'toy-001')}\n")
+    assert store.read(runs.find(home / "runs")).is_finished
+
+
+AT_EXIT = "import atexit, os; atexit.register(os.kill, os.getpid(), 2)"
+
+
+def test_a_signal_while_python_shuts_down_comes_too_late(searched):
+    assert hptune(searched, "list", before=AT_EXIT).count("toy-001") == 1
+    interrupted = f"{AT_EXIT}\n{on_call('hptune.tables', 'load', signal.SIGTERM)}"
+    assert hptune(searched, "report", code=143, before=interrupted) == "Stopped.\n"
+
+
+SWALLOWING = """
+import os, hptune.study as study
+load = study.data_to_go_on
+def swallowing(*arguments):
+    try:
+        os.kill(os.getpid(), 15)
+    except BaseException:
+        pass
+    return load(*arguments)
+study.data_to_go_on = swallowing
+"""
+
+
+def test_a_signal_that_is_swallowed_begins_no_training(home):
+    """By code that catches everything, as libraries do where they are loaded: once SIGTERM was forgotten so."""
+    striking = on_call("hptune.study", "_prepare", signal.SIGINT)
+    said = hptune(home, "search", "toy.yaml", "--workers", 0, code=130, before=striking)
+    said = hptune(home, "resume", "--workers", 0, code=143, before=SWALLOWING)
+    assert "Stopped. Go on with: hptune resume" in said
+    assert not store.read(runs.find(home / "runs")).results
+
+
 def test_what_must_be_done_whole_is_done_before_it_stops_at_once():
     stop, done = loop.Stop(), []
 
