@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hptune import rights
 from hptune.analysis import advice, confirmation, diagnosis
 from hptune.analysis.advice import BorderHit, Step
 from hptune.analysis.confirmation import Confirmation, Retest
@@ -149,7 +150,7 @@ def _best(run: Run, bayes_error: float) -> BestTrial | None:
             run.snapshot, run.spaces[run.snapshot.stage_to_narrow((best.trial,)).number], trial.hyperparameters
         ),
         hyperparameters=best.hyperparameters,
-        weights=str(weights) if (weights := run.snapshot.folder.best_npz).exists() else None,
+        weights=str(weights) if rights.exists(weights := run.snapshot.folder.best_npz) else None,
     )
 
 
