@@ -12,7 +12,7 @@ from typing import Any
 from hptune import agenda, probe, study_data
 from hptune.config import study_file
 from hptune.config.study_file import StudyConfig
-from hptune.data import prepared
+from hptune.data import baseline, prepared
 from hptune.data.dataset import Dataset, TargetScale
 from hptune.data.settings import DataSettings
 from hptune.environment import changes, environment
@@ -75,7 +75,9 @@ def data_facts(dataset: Dataset) -> dict[str, Any]:
         "test": 0 if dataset.test is None else len(dataset.test),
         "features": dataset.train.x.shape[1],
         "classes": len(dataset.classes),  # 0 in regression
-        "baseline_error": dataset.baseline_error(),
+        "class_names": list(dataset.classes),
+        "baseline": baseline.measure(dataset).to_json(),
+        "leaves_binary": dataset.leaves_binary,
         **({} if target is None else {"target_deviation": target.deviation}),  # in its own unit; that of an error of 1
     }
 
@@ -125,7 +127,12 @@ def _same(config: StudyConfig, facts: Mapping[str, Any], started: str) -> Datase
     dataset = study_data.load(config)
     if dataset.fingerprint() != facts["fingerprint"]:
         raise DataError(f"{config.data.path or config.data.source}: not the data that {started}")
-    return dataset
+    return normalised_as(facts, dataset)
+
+
+def normalised_as(facts: Mapping[str, Any], dataset: Dataset) -> Dataset:
+    """A data set to be normalised as that of a run is: one that does not say how had columns of 0 and 1 normalised."""
+    return replace(dataset, leaves_binary=bool(facts.get("leaves_binary", False)))
 
 
 def add_stage(store: Store, stage: Stage) -> None:

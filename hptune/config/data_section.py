@@ -39,7 +39,7 @@ def read(reader: Reader, node: Node | None, root: Node, folder: Path | None) -> 
         target=reader.text(*of("target")),
         dev=_path(reader, *of("dev"), folder),
         test=_path(reader, *of("test"), folder),
-        ignore=tuple(reader.texts(*of("ignore"))),
+        ignore=tuple(reader.texts(*of("ignore"), or_empty=True)),
         categorical=tuple(reader.texts(*of("categorical"))),
         image=_image(reader, *of("image")),
         split=_split(reader, *of("split")),

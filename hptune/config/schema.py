@@ -152,11 +152,11 @@ class _Recorder(Reader):
         """All keys that there are, without a value."""
         return dict.fromkeys(known, node or ANYTHING)
 
-    def text(self, node: Node | None, key: str) -> None:  # noqa: ARG002
-        self.forms[key] = {"type": "string", "minLength": 1}
+    def text(self, node: Node | None, key: str, *, or_empty: bool = False) -> None:  # noqa: ARG002
+        self.forms[key] = _text(or_empty=or_empty)
 
-    def texts(self, node: Node | None, key: str) -> list[str]:  # noqa: ARG002
-        text = {"type": "string", "minLength": 1}
+    def texts(self, node: Node | None, key: str, *, or_empty: bool = False) -> list[str]:  # noqa: ARG002
+        text = _text(or_empty=or_empty)
         self.forms[key] = {"anyOf": [text, {"type": "array", "items": text}]}
         return []
 
@@ -180,6 +180,10 @@ class _Recorder(Reader):
     def truth(self, node: Node | None, key: str, *, default: bool) -> bool:  # noqa: ARG002
         self.forms[key] = {"type": "boolean"}
         return default
+
+
+def _text(*, or_empty: bool) -> Form:
+    return {"type": "string"} if or_empty else {"type": "string", "minLength": 1}
 
 
 def _section(recorder: _Recorder, section: str, keys: Sequence[str], defaults: Mapping[str, Any]) -> Form:

@@ -46,11 +46,11 @@ def read_parquet(path: str, ignored: Container[str], problems: FileProblems) -> 
 def _check_columns(schema: Any, ignored: Container[str], problems: FileProblems) -> bool:
     """Whether columns have names of their own and types that can be read."""
     found = len(problems.found)
-    twice = [name for name, count in Counter(schema.names).items() if count > 1]
+    twice = [name for name, count in Counter(schema.names).items() if count > 1 and name not in ignored]
     if twice:
         problems.add(f"duplicate column names: {listed(twice)}: rename or remove one of each")
-    if "" in schema.names:
-        problems.add(f"no name for column {schema.names.index('') + 1}: name it")
+    if "" in schema.names and "" not in ignored:
+        problems.add(f"no name for column {schema.names.index('') + 1}: name it, or write data.ignore: ['']")
     for field in schema:
         if field.name not in ignored and not _is_readable(field.type):
             problems.add(f"column {quoted(field.name)} holds {field.type}, {EXPECTED}")

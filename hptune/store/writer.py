@@ -19,6 +19,7 @@ from hptune import runs
 from hptune.errors import StorageError
 from hptune.events import AttemptLost, EpochEnded, Event, SpaceExtended, StageEnded, TrialEnded, TrialStarted
 from hptune.failpoints import reach
+from hptune.measured import Measured, fact_of
 from hptune.replacing import replace_file
 from hptune.runs import RunFolder
 from hptune.store import curves, database, formats, lock, rows, snapshot
@@ -127,11 +128,14 @@ class Store:
                 rows.change(connection, "trials", number, **dict.fromkeys(OF_RESULT))
                 curves.forget(connection, number)
 
-    def set_test_error(self, trial: int, test_error: float) -> None:
-        """The test set was touched, by the answer."""
+    def set_test_error(self, trial: int, test_error: float, measured: Mapping[str, Measured] | None = None) -> None:
+        """The test set was touched, by the answer; with it goes what else was measured of it, by set."""
         with self._transaction() as connection:
             self._see_change(trial)
             rows.change(connection, "trials", trial, test_error=test_error)
+            if measured is not None:
+                plain = {name: one.to_json() for name, one in measured.items()}
+                rows.put(connection, "facts", (fact_of(trial), json.dumps(plain)))
 
     def scores(self, metric: MetricName) -> dict[int, array[float]]:
         """A metric of all trials that have ended, epoch by epoch."""

@@ -125,7 +125,8 @@ def test_what_is_wrong_with_columns_is_explained(arrow, tmp_path):
     assert 'Did you mean "label"?' in found
     twice = arrow.table([COLUMNS["a"], COLUMNS["n"], COLUMNS["n"]], names=["a", "a", ""])
     assert problems(write(tmp_path, twice)) == [
-        'duplicate column names: "a": rename or remove one of each', "no name for column 3: name it",
+        'duplicate column names: "a": rename or remove one of each',
+        "no name for column 3: name it, or write data.ignore: ['']",
     ]  # fmt: skip
     assert problems(write(tmp_path, {"a": arrow.array([], "int8"), "label": arrow.array([], "string")})) == [
         "columns and no rows"
