@@ -63,12 +63,12 @@ def connect(folder: RunFolder) -> sqlite3.Connection:
 def reading(folder: RunFolder) -> Iterator[sqlite3.Connection]:
     """Open for reading, one moment of it: at any time, while a search writes, where the folder may not be written to.
 
-    An older format is brought into the present one in memory.
+    A format without checksums is brought into the present one in memory.
     """
     require(folder)
     with contextlib.ExitStack() as stack:
         connection = stack.enter_context(open_for_reading(folder))
-        if formats.of(folder.path, connection) < formats.VERSION:
+        if formats.of(folder.path, connection) < formats.WITH_CHECKSUMS:
             check(folder, connection)
             memory = stack.enter_context(contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)))
             connection.backup(memory)
