@@ -34,7 +34,7 @@ def look(runs: Path, *, cores: int) -> Machine:
             obstacle = "the file system is read-only"
     if not place.is_absolute():
         obstacle = "the current folder was deleted"
-    elif not place.is_dir():
+    elif not os.path.isdir(place):  # noqa: PTH112  (it raises nothing where we may not look)
         obstacle = f"{place} is no folder"
     elif not obstacle and not os.access(place, os.W_OK | os.X_OK):
         obstacle = f"no right to write into {place}"

@@ -20,7 +20,7 @@ PACKAGE = Path(hptune.__file__).parent
 FLOORS = [
     ["signals", "places"],
     ["errors", "trial", "randomness", "wording", "notations", "search.plan", "environment", "measured"],
-    ["failpoints", "legal", "events", "search.known", "breaker", "machine"],
+    ["failpoints", "rights", "legal", "events", "search.known", "breaker", "machine"],
     ["domains", "nn.hyperparameters", "data.settings", "data.kinds"],
     ["levels", "effects", "data", "runs"],
     ["space", "replacing"],
