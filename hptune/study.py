@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hptune import agenda, probe, study_data
+from hptune import agenda, probe, study_data, wording
 from hptune.config import study_file
 from hptune.config.study_file import StudyConfig
 from hptune.data import baseline, prepared
@@ -22,9 +21,8 @@ from hptune.replacing import remove_folder, why
 from hptune.runs import RunFolder
 from hptune.search import zoom
 from hptune.search.plan import ConfirmPlan
-from hptune.search.ranking import ranked
 from hptune.store import Snapshot, Stage, Store
-from hptune.store.answer import answer_of
+from hptune.store.answer import standings
 from hptune.trainers.network import TRAINER
 from hptune.trial import Job, Kind, TrialResult
 
@@ -86,7 +84,7 @@ def create(config: StudyConfig, folder: Path, data: dict[str, Any]) -> Store:
     """A new run below folder, open for writing."""
     facts = {
         "data": data,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "created": wording.now(),
         "environment": environment(),
     }
     return Store.new(folder, config.name, config.to_yaml(), facts, agenda.first_stage(config))
@@ -151,7 +149,7 @@ def plan_zoom(snapshot: Snapshot, config: StudyConfig, around: zoom.Around, fact
 
     It narrows the space that the trial was drawn from or, where that has been done before, the result of that.
     """
-    order = ranked(snapshot.found)
+    order = standings(snapshot)
     if not order:
         raise UsageError(f"{snapshot.folder.path}: no trial has completed, so there is nothing to zoom in on")
     configurations = {trial.number: trial.hyperparameters for trial in snapshot.trials}
@@ -184,8 +182,7 @@ def plan_zoom(snapshot: Snapshot, config: StudyConfig, around: zoom.Around, fact
 
 def _centre(snapshot: Snapshot, around: zoom.Around, order: list[TrialResult]) -> int:
     if around.number is None:
-        answer = answer_of(snapshot)
-        return order[0].number if answer is None else answer.trial
+        return order[0].number  # the answer
     if any(result.number == around.number for result in order):
         return around.number
     for trial in snapshot.trials:

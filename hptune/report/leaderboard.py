@@ -36,6 +36,9 @@ def print_leaderboard(console: Console, board: Leaderboard) -> None:
     if board.sort is not None and board.sort not in shown:
         groups.insert(0, (_column(board, board.sort, lambda row: _optional(row.sort_value)),))
     print_differing(console, (rank, trial), trial, groups)
+    if board.answer is not None and board.sort is None:
+        how = f"confirmed trials stand by their mean of fresh seeds, others by {board.metric}"
+        say(console, f"Rank 1 is the answer; {how}.")
     if any(row.metrics.get("train_error", 0.0) > row.metrics.get("dev_error", math.inf) for row in board.rows):
         say(console, "train_error is the mean while learning, dropout on: it can be above dev_error")
 
@@ -68,7 +71,10 @@ def _results(board: Leaderboard) -> list[Group]:
     epoch = _column(board, "epoch", lambda row: f"{_optional(row.best_epoch)}/{_optional(row.epochs)}", always=True)
     are_alike = board.sort is None and not any(row.rank is None for row in board.rows)
     stages = [] if {row.stage for row in board.rows} == {"search"} else [stage]
-    columns = [*stages, origin, *([] if are_alike else [status]), *(_metric(board, name) for name in names), epoch]
+    confirmed = [_column(board, "confirmed", lambda row: _optional(row.mean), always=True)]
+    means = confirmed if any(row.mean is not None for row in board.rows) else []
+    metrics = [_metric(board, name) for name in names]
+    columns = [*stages, origin, *([] if are_alike else [status]), *means, *metrics, epoch]
     return [(column,) for column in columns]
 
 
