@@ -22,9 +22,8 @@ from hptune.replacing import remove_folder, why
 from hptune.runs import RunFolder
 from hptune.search import zoom
 from hptune.search.plan import ConfirmPlan
-from hptune.search.ranking import ranked
 from hptune.store import Snapshot, Stage, Store
-from hptune.store.answer import answer_of
+from hptune.store.answer import standings
 from hptune.trainers.network import TRAINER
 from hptune.trial import Job, Kind, TrialResult
 
@@ -151,7 +150,7 @@ def plan_zoom(snapshot: Snapshot, config: StudyConfig, around: zoom.Around, fact
 
     It narrows the space that the trial was drawn from or, where that has been done before, the result of that.
     """
-    order = ranked(snapshot.found)
+    order = standings(snapshot)
     if not order:
         raise UsageError(f"{snapshot.folder.path}: no trial has completed, so there is nothing to zoom in on")
     configurations = {trial.number: trial.hyperparameters for trial in snapshot.trials}
@@ -184,8 +183,7 @@ def plan_zoom(snapshot: Snapshot, config: StudyConfig, around: zoom.Around, fact
 
 def _centre(snapshot: Snapshot, around: zoom.Around, order: list[TrialResult]) -> int:
     if around.number is None:
-        answer = answer_of(snapshot)
-        return order[0].number if answer is None else answer.trial
+        return order[0].number  # the answer
     if any(result.number == around.number for result in order):
         return around.number
     for trial in snapshot.trials:

@@ -329,7 +329,8 @@ def test_next_retest_where_zooms_without_gain_follow_one_whose_best_nothing_has_
     assert step.command == "hptune retest run"
     made.retest((3, 4), {0: [0.3, 0.3], 8: [0.5, 0.5]})
     (step,) = next_steps(made.snapshot, (), ())
-    assert step.text.startswith("The last 2 zooms found nothing better: train the answer")
+    # trial 8 found nothing better either: its score was luck
+    assert step.text.startswith("The last 3 zooms found nothing better: train the answer")
 
 
 def test_next_when_all_failed(tmp_path):

@@ -9,6 +9,7 @@ import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from hptune import rights
 from hptune.analysis import advice, confirmation, diagnosis, usefulness
 from hptune.analysis.advice import BorderHit, Step
 from hptune.analysis.confirmation import Confirmation, Retest
@@ -179,7 +180,7 @@ def _best(run: Run, bayes_error: float) -> BestTrial | None:
             snapshot, run.spaces[snapshot.stage_to_narrow((best.trial,)).number], trial.hyperparameters
         ),
         hyperparameters=best.hyperparameters,
-        weights=str(weights) if (weights := snapshot.folder.best_npz).exists() else None,
+        weights=str(weights) if rights.exists(weights := snapshot.folder.best_npz) else None,
     )
 
 
