@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hptune import cgroups
+from hptune.places import absolute
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +26,16 @@ class Machine:
 
 def look(runs: Path, *, cores: int) -> Machine:
     """What there is here, the disk at the folder of the runs or, where that is not there yet, at its nearest parent."""
-    place = _nearest(runs.absolute())
+    place = _nearest(absolute(runs))
     free, obstacle = math.inf, ""
     with contextlib.suppress(OSError):
         system = os.statvfs(place)
         free = system.f_bavail * system.f_frsize
         if system.f_flag & os.ST_RDONLY:
             obstacle = "the file system is read-only"
-    if not os.path.isdir(place):  # noqa: PTH112  (it raises nothing where we may not look)
+    if not place.is_absolute():
+        obstacle = "the current folder was deleted"
+    elif not os.path.isdir(place):  # noqa: PTH112  (it raises nothing where we may not look)
         obstacle = f"{place} is no folder"
     elif not obstacle and not os.access(place, os.W_OK | os.X_OK):
         obstacle = f"no right to write into {place}"

@@ -15,6 +15,7 @@ from hptune.data.kinds import problem_of_kind
 from hptune.data.problems import FileProblems
 from hptune.errors import DataError, did_you_mean
 from hptune.machine import memory_free
+from hptune.places import absolute
 
 SIZE_LIMIT = 8 * 2**30  # bytes, of a file and of an array in memory
 SIZE_LIMIT_NAME = "8 GiB"
@@ -82,4 +83,4 @@ def _missing(path: str) -> str:
         names = [entry.name for entry in folder.iterdir()]
     except OSError:
         return f"no such file: the directory {folder} does not exist or cannot be read"
-    return f"no such file (looked in {folder.resolve()}).{did_you_mean(Path(path).name, names)}"
+    return f"no such file (looked in {absolute(folder)}).{did_you_mean(Path(path).name, names)}"
