@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hptune import rights
 from hptune.data import prepared
 from hptune.data.dataset import Dataset, Subset
 from hptune.failpoints import reach
@@ -25,7 +26,7 @@ def is_due(snapshot: Snapshot) -> bool:
     if answer is None or not snapshot.is_finished or not snapshot.facts["data"].get("test"):
         return False
     is_tested = any(t.number == answer.weights and t.test_error is not None for t in snapshot.trials)
-    return not is_tested and snapshot.folder.best_npz.exists()
+    return not is_tested and rights.exists(snapshot.folder.best_npz)
 
 
 def measure(store: Store) -> None:

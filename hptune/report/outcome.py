@@ -11,11 +11,13 @@ from pathlib import Path
 
 from rich.console import Console
 
+from hptune import rights
 from hptune.analysis.advice import cut_text, is_unconfirmed, last_cut_short, limits_in
 from hptune.analysis.breakage import Breakage, breakage
 from hptune.analysis.progress import faults
 from hptune.breaker import FIRST, LATEST, retry_option
 from hptune.domains import show
+from hptune.places import absolute
 from hptune.report.leaderboard import leaderboard
 from hptune.report.overview import faults_text
 from hptune.report.safe_text import say
@@ -56,7 +58,7 @@ def print_outcome(console: Console, outcome: Outcome, runs: Path) -> None:
         if cut := last_cut_short(outcome.run.snapshot):
             say(console, f"Its confirmation was {cut_text(cut)}.", "yellow")
     files = ["trials.csv", "curves.csv", *(["best.yaml"] if outcome.n_completed else [])]
-    files += [folder.best_npz.name] if folder.best_npz.exists() else []
+    files += [folder.best_npz.name] if rights.exists(folder.best_npz) else []
     say(console, f"In {folder.path}{os.sep}: {', '.join(files)}, config.yaml, run.db")
     snapshot = outcome.run.snapshot
     if found := faults_text(faults(snapshot)):
@@ -96,7 +98,7 @@ def _answer_text(best: Best) -> str:
 def _next_commands(folder: RunFolder, outcome: Outcome, runs: Path) -> list[tuple[str, str]]:
     """What to type next, with what this run needs to be found."""
     where, name, snapshot = "", "", outcome.run.snapshot
-    if folder.path.absolute().parent != runs.absolute():
+    if absolute(folder.path).parent != absolute(runs):
         name = shlex.quote(str(folder.path))
     else:
         where = "" if str(runs) == "runs" else f" --runs {shlex.quote(str(runs))}"

@@ -213,7 +213,7 @@ def set_up(folder: RunFolder, config: str, facts: Mapping[str, Any], stage: Stag
 
 
 def _identity(path: Path) -> tuple[int, int]:
-    found = path.stat()
+    found = path.lstat()
     return found.st_dev, found.st_ino
 
 
