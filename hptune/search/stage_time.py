@@ -50,7 +50,7 @@ class StageTime:
         while self._to_come and (is_new or self._to_come[0][0] <= n_handed_out):
             self._readings.append(self._to_come.pop(0))
         if is_new and self._limit_s is not None and self._elapsed_s / self._limit_s - self.share >= EVERY:
-            self._readings.append((n_handed_out, self._elapsed_s))
+            self._readings.append((n_handed_out, round(self._elapsed_s, 3)))
 
     def see_training(self, seconds: float, estimated_s: float) -> None:
         """A trial has taken so long that was estimated to take so long on the processor of the estimates."""
