@@ -172,7 +172,8 @@ class SearchAndConfirmation:
         trials = tuple(known.number for known in self._chosen)
         costs = tuple(self._search.training_cost(known.configuration) for known in self._chosen)
         plan = ConfirmPlan(trials, tuple(range(REPLICATES)), follows=self._stage.number, costs=costs)
-        origin = f"the best {self._n}, {REPLICATES} fresh seeds each"
+        n_best = len(self._chosen) if self.is_over else self._n
+        origin = f"the best {n_best}, {REPLICATES} fresh seeds each" if n_best else "nothing new has completed"
         n_trials = self._confirmations.n_handed_out if self.is_over else self._n * REPLICATES
         name = f"confirm-{self._number}"
         return Stage(self._number, name, origin, self._stage.space, self._first, n_trials, plan, trials)

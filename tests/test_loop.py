@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from contextlib import closing
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from fake_workers import RandomWorkers
 
 from hptune import loop, study, tables
 from hptune.config import study_file
+from hptune.errors import UsageError
 from hptune.events import AttemptLost, EpochEnded, TrialEnded
 from hptune.search.bars import bars
 from hptune.search.known import known_of
@@ -229,7 +231,10 @@ def test_a_space_of_few_configurations_is_used_up_and_the_search_ends(n_workers,
     search, confirming = snapshot.stages
     tried = [tuple(trial.hyperparameters.items()) for trial in snapshot.trials_of(search)]
     assert len(tried) == len(set(tried)) == search.n_trials == 12
-    assert len(snapshot.trials_of(confirming)) == confirming.n_trials == 9
+    # of 60 trainings 12 try all, and 36 could confirm all: there is room for it, and so no bars; one has diverged
+    assert Counter(result.status for result in snapshot.results) == {Status.COMPLETED: 44, Status.DIVERGED: 1}
+    assert len(snapshot.trials_of(confirming)) == confirming.n_trials == 33
+    assert confirming.origin == "the best 11, 3 fresh seeds each"
 
 
 def zoom(opened, config, factor=0.5, **changes):
@@ -238,6 +243,17 @@ def zoom(opened, config, factor=0.5, **changes):
     stage, _ = study.plan_zoom(opened.snapshot(), replace(config, search=settings), Around(), factor)
     study.add_stage(opened, stage)
     return opened.snapshot().stages[-1]
+
+
+def test_a_zoom_in_which_nothing_is_new_is_refused_and_leaves_the_run_alone(tmp_path):
+    config = driver.parsed(SMALL_SPACE)
+    with driver.open_store(tmp_path, config) as opened:
+        sitting(opened, config, 1)
+        with pytest.raises(UsageError, match=r"zoom around trial \d+, factor 0.5: nothing in it is new.*hptune retest"):
+            zoom(opened, config)
+        assert len(opened.snapshot().stages) == 2
+        plain = replace(config, search=replace(config.search, method="random"))  # which may repeat some
+        assert study.plan_zoom(opened.snapshot(), plain, Around(), 0.5)
 
 
 def test_a_zoom_after_an_interrupted_search_takes_its_place(tmp_path, events_are_told_as_they_come):

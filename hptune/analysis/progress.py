@@ -17,7 +17,7 @@ from hptune.domains import Domain
 from hptune.environment import changes
 from hptune.errors import FormatError, HptuneError, RunDamagedError
 from hptune.runs import RunFolder
-from hptune.search.plan import ConfirmPlan, Plan
+from hptune.search.plan import REPLICATES, ConfirmPlan, Plan, SearchPlan
 from hptune.search.ranking import ranked
 from hptune.store import Snapshot, Stage
 from hptune.store.answer import CutShort, cut_short
@@ -77,6 +77,7 @@ class StageSummary:
     ranges: tuple[Range, ...]
     extended: tuple[Range, ...]  # what the search has extended, from what to what
     closing_in: tuple[Part, ...]
+    n_unused: int  # trainings held back for a confirmation that had too few configurations to confirm
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,17 @@ def stage_summary(run: Run, stage: Stage) -> StageSummary:
         ranges=tuple(Range(p.name, old.get(p.name), p.domain) for p in run.spaces[stage.number].parameters),
         extended=tuple(Range(*change) for change in extensions(stage.space, stage.final_space)),
         closing_in=parts(ended),
+        n_unused=_n_unused(snapshot, stage),
     )
+
+
+def _n_unused(snapshot: Snapshot, stage: Stage) -> int:
+    """The trainings that were held back for the confirmation of a search, and that it had no configurations for."""
+    if not isinstance(stage.plan, ConfirmPlan) or stage.plan.follows is None or not snapshot.has_ended(stage):
+        return 0
+    searched = snapshot.stages[stage.plan.follows].plan
+    assert isinstance(searched, SearchPlan)
+    return max(searched.confirm - len(stage.plan.trials), 0) * REPLICATES
 
 
 def extensions(old: str, new: str) -> tuple[tuple[str, Domain, Domain], ...]:
