@@ -20,7 +20,8 @@ PACKAGE = Path(hptune.__file__).parent
 FLOORS = [
     ["signals", "places"],
     ["errors", "trial", "randomness", "wording", "notations", "search.plan", "environment", "measured"],
-    ["failpoints", "rights", "legal", "events", "search.known", "breaker", "machine"],
+    ["failpoints", "rights", "legal", "events", "search.known", "breaker", "cgroups"],
+    ["machine"],
     ["domains", "nn.hyperparameters", "data.settings", "data.kinds"],
     ["levels", "effects", "data", "runs"],
     ["space", "replacing"],
