@@ -39,6 +39,7 @@ class Examples:
     classes: tuple[str, ...]  # none in regression
     features: tuple[str, ...]
     image: ImageShape | None = None
+    notes: tuple[str, ...] = ()  # what their owner should know of how they were read
 
     def subset(self, indices: NDArray[np.int64] | None = None) -> Subset:
         """Some of the examples, or all of them."""
@@ -69,6 +70,7 @@ class Dataset:
     normalisation: Normalisation | None = None  # by which x has been normalised, None where it has not
     target: TargetScale | None = None  # by which y has been normalised, None where it has not
     schema: str = ""  # JSON of table.TableSchema: how other files become examples of this kind
+    notes: tuple[str, ...] = ()  # what their owner should know of how they were read
 
     @property
     def is_regression(self) -> bool:
