@@ -33,7 +33,7 @@ from hptune.failpoints import reach
 from hptune.search.plan import SearchPlan
 from hptune.stage_trials import Trials
 from hptune.store import Sitting, Snapshot, Stage, Store
-from hptune.trial import MetricName, Status, TrialResult, TrialSpec
+from hptune.trial import TIE_BREAKER, MetricName, Status, TrialResult, TrialSpec
 from hptune.workers import Workers
 
 ATTEMPTS = 3  # of a trial whose worker dies
@@ -112,7 +112,8 @@ def run(
         if stage is None:
             return
         metric = config.search.metric
-        trials = agenda.trials_of(snapshot, stage, config, store.scores(metric), epoch_cost)
+        scores, ties = store.standings(metric)
+        trials = agenda.trials_of(snapshot, stage, config, scores, epoch_cost, ties)
         reach("stage.opened")
         watch = _Watch(snapshot, stage)
         with stop.held():
@@ -156,7 +157,8 @@ class _Queue:
         """Something has happened; what follows from it."""
         match event:
             case EpochEnded(number, metrics):
-                self.trials.see_epoch(number, metrics.epoch, float(getattr(metrics, metric)))
+                score, tie = metrics.standing(metric)
+                self.trials.see_epoch(number, metrics.epoch, score, tie if metric in TIE_BREAKER else None)
             case TrialEnded(result):
                 self.trials.see_result(result)
             case AttemptLost(spec, reason):

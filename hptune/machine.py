@@ -30,7 +30,7 @@ def look(runs: Path, *, cores: int) -> Machine:
         free = system.f_bavail * system.f_frsize
         if system.f_flag & os.ST_RDONLY:
             obstacle = "the file system is read-only"
-    if not place.is_dir():
+    if not os.path.isdir(place):  # noqa: PTH112  (it raises nothing where we may not look)
         obstacle = f"{place} is no folder"
     elif not obstacle and not os.access(place, os.W_OK | os.X_OK):
         obstacle = f"no right to write into {place}"

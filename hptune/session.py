@@ -13,7 +13,7 @@ from types import FrameType
 
 from rich.console import Console
 
-from hptune import agenda, final_test, loop, lost_network, stored_config, study, tables
+from hptune import agenda, final_test, loop, lost_network, rights, stored_config, study, tables
 from hptune.config.search_section import SearchSettings
 from hptune.config.study_file import StudyConfig
 from hptune.data.dataset import Dataset
@@ -54,7 +54,7 @@ def sitting(folder: RunFolder, config: StudyConfig, dataset: Dataset | None) -> 
     except StorageError as error:
         if "hptune resume" in str(error):
             raise
-        if not folder.database.exists():
+        if not rights.exists(folder.database):
             raise StorageError(
                 f"{error} The run was moved or deleted; if moved, go on with: hptune resume PATH"
             ) from error

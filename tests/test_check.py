@@ -227,6 +227,18 @@ def test_texts_of_dev_that_train_does_not_have_are_counted(study):
     assert "of test have a text" not in text
 
 
+def test_other_numbers_in_columns_of_0_and_1_are_named():
+    random = np.random.default_rng(0)
+    train, dev = np.round(random.random((300, 3))), np.round(random.random((200, 3)))
+    train[:, 2] += dev[:, 2].max()  # 1 and 2: normalised
+    dev[:, 2] += 1
+    said = "of nothing but 0 and 1 in train with other numbers in dev: "
+    assert not [text for text in advice(review(dataset(train, dev))) if said in text]
+    dev[5, 1] = 2
+    (text,) = (text for text in advice(review(dataset(train, dev))) if said in text)
+    assert text.startswith(f'1 column {said}"b". ')
+
+
 def test_huge_targets_make_no_warning(study):
     def huge(n):
         return [f"{i},1,1,1,{(1 + i % 7) * 1e307:.3e}" for i in range(n)]

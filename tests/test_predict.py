@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[1]
 PROGRAM = (sys.executable, "-m", "hptune")
 STUDY = """\
 data: {{{data}}}
-train: {{epochs: 3}}
+train: {{epochs: {epochs}}}
 space:
   learning_rate: {{scale: log, low: 1e-3, high: 1e-2}}
 search: {{trials: 3}}
@@ -57,8 +57,8 @@ def predict(monkeypatch, capsys):
     return called
 
 
-def search(home, name, data):
-    (home / f"{name}.yaml").write_text(STUDY.format(data=data))
+def search(home, name, data, epochs=3):
+    (home / f"{name}.yaml").write_text(STUDY.format(data=data, epochs=epochs))
     run(home, "search", f"{name}.yaml", "--workers", 0)
     return home
 
@@ -98,7 +98,7 @@ def mixed(tmp_path_factory):
             f"{n},{random.normal(3 * kind):.3f},{COLOURS[n % 3]},{('cat', 'a, dog')[kind]!r}".replace("'", '"')
         )
     (home / "train.csv").write_text("\n".join(lines) + "\n")
-    return search(home, "mixed", "path: train.csv, target: kind, ignore: [id]")
+    return search(home, "mixed", "path: train.csv, target: kind, ignore: [id]", epochs=30)
 
 
 def test_the_test_set_gives_the_error_that_the_report_shows(numbers, predict):

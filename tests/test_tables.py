@@ -13,7 +13,6 @@ import hptune
 from hptune import tables
 from hptune.config import study_file, yaml_tree
 from hptune.errors import RunDamagedError, StorageError, UsageError
-from hptune.replacing import replace_file
 from hptune.store import database
 from hptune.wording import defused
 
@@ -285,43 +284,6 @@ def test_a_database_without_a_study_file_is_damaged(tmp_path):
     database.create(made.folder)
     with pytest.raises(RunDamagedError, match='facts: "config" is missing'):
         tables.load(made.path).config  # noqa: B018
-
-
-def test_what_is_no_regular_file_is_written_into_and_a_link_stays(tmp_path):
-    (tmp_path / "real.csv").write_text("old")
-    (tmp_path / "link.csv").symlink_to("real.csv")
-    replace_file(tmp_path / "link.csv", "new")
-    assert (tmp_path / "link.csv").is_symlink()
-    assert (tmp_path / "real.csv").read_text() == "new"
-    replace_file(Path("/dev/null"), "gone")
-    assert Path("/dev/null").is_char_device()
-    assert {path.name for path in tmp_path.iterdir()} == {"real.csv", "link.csv"}
-
-
-def test_drafts_of_killed_writers_are_swept_up(tmp_path):
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    (tmp_path / f".a.csv.{dead.pid}").write_text("half")
-    (tmp_path / f".a.csv.{os.getppid()}").write_text("somebody is at it")
-    replace_file(tmp_path / "a.csv", "whole")
-    assert {path.name for path in tmp_path.iterdir()} == {"a.csv", f".a.csv.{os.getppid()}"}
-
-
-def test_files_that_only_begin_like_a_draft_stay(tmp_path):
-    others = (".a.csv.swp", ".a.csv.bak", ".b.csv.12345678", f".a.csv.{'9' * 30}", ".a.csv.-1", ".bashrc.old")
-    for name in others:
-        (tmp_path / name).write_text("mine")
-    (tmp_path / ".a.csv.7777777").mkdir()
-    for name in ("a.csv", "*"):
-        replace_file(tmp_path / name, "whole")
-    assert {path.name for path in tmp_path.iterdir()} == {"a.csv", "*", ".a.csv.7777777", *others}
-
-
-def test_links_that_lead_to_each_other_cannot_be_written(tmp_path):
-    (tmp_path / "a").symlink_to("b")
-    (tmp_path / "b").symlink_to("a")
-    with pytest.raises(StorageError, match="cannot be written"):
-        replace_file(tmp_path / "a", "lost")
 
 
 def test_pandas_is_loaded_only_for_tables():

@@ -21,6 +21,7 @@ from hptune.cli.options import (
     write_table,
 )
 from hptune.errors import HptuneError, RunDamagedError, UsageError
+from hptune.rights import exists
 from hptune.wording import amount, counted, defused
 
 if TYPE_CHECKING:
@@ -53,11 +54,11 @@ def predict(
     set_up_blas()
     from hptune.data import unseen
     from hptune.nn.prediction import predict as predicted
-    from hptune.replacing import replace_file
+    from hptune.replacing import write_output
     from hptune.runs import find
 
     *run, data = run_and_data
-    if not run and not Path(data).exists() and (runs / data / "run.db").exists():
+    if not run and not exists(Path(data)) and exists(runs / data / "run.db"):
         raise UsageError(f"{data} is a run: which file is to be predicted? hptune predict {data} DATA")
     folder = find(runs, run[0] if run else None)
     model = _model(folder)
@@ -71,7 +72,7 @@ def predict(
     if found.errors is not None:
         tell(_score(model, found), err=True)
     if output is not None and str(output) != "-":
-        replace_file(output, "".join(_csv(model, found)))
+        write_output(output, "".join(_csv(model, found)))
         return
     for piece in _csv(model, found):
         write_table(piece)
@@ -83,7 +84,7 @@ def _model(folder: RunFolder) -> Model:
     from hptune.nn.model_file import load
     from hptune.store import read
 
-    if folder.best_npz.exists():
+    if exists(folder.best_npz):
         return load(folder.best_npz)
     if any(result.score is not None for result in read(folder).results):
         why = "the best trial was trained by an hptune that kept no weights, or the file was deleted"

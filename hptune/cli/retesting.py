@@ -97,7 +97,7 @@ def _data(
             raise UsageError("--set goes with --data: the run's own data stay as they are")
         return study.same_data(config, snapshot), None
     config = other_data.config_on(config, data, changes)
-    dataset = study_data.load(config)
+    dataset = study.normalised_as(snapshot.facts["data"], study_data.load(config))
     facts = {"settings": config.data.to_json(), **study.data_facts(dataset)}
     is_own = facts["fingerprint"] == snapshot.facts["data"]["fingerprint"]
     return dataset, None if is_own else facts

@@ -88,7 +88,7 @@ def search(
     console = lasting_console()
     for note in dataset.notes:
         say(console, f"Note: {note}", "yellow")
-    _say_if_small(console, loaded, workers)
+    _say_before(console, loaded, workers)
     if is_open_to_all(runs):
         text = f"Note: anybody can write into {runs}, and you are root: chmod o-w {shlex.quote(str(runs))}"
         say(console, text, "yellow")
@@ -245,16 +245,18 @@ def _headline(config: StudyConfig, data: dict[str, Any], store: Store) -> str:
     return f"{store.folder.path}: {plan} on {config.data.name} ({counts}), {recipe}"
 
 
-def _say_if_small(console: Console, config: StudyConfig, workers: int | Literal["auto"] | None) -> None:
-    """What of a search has no room in its budget, its space or this machine."""
+def _say_before(console: Console, config: StudyConfig, workers: int | Literal["auto"] | None) -> None:
+    """Say what was probably meant otherwise, and what has no room in the budget, the space or this machine."""
     from hptune import agenda
+    from hptune.analysis.meant import meant_otherwise
     from hptune.analysis.study_advice import budget_notes, worker_notes
     from hptune.report.safe_text import say
     from hptune.workers.cores import n_workers, usable_cores
 
     plan = agenda.first_stage(config).plan
     assert isinstance(plan, SearchPlan)
-    for text in (*budget_notes(config, plan), *worker_notes(n_workers(config, workers), usable_cores())):
+    notes = (*meant_otherwise(config), *budget_notes(config, plan))
+    for text in (*notes, *worker_notes(n_workers(config, workers), usable_cores())):
         say(console, f"Note: {text}", "yellow")
 
 
@@ -269,7 +271,7 @@ def say_if_elsewhere(console: Console, snapshot: Snapshot) -> None:
 def _print_dry_run(console: Console, config: StudyConfig, workers: int | Literal["auto"] | None) -> None:
     from hptune import agenda
 
-    _say_if_small(console, config, workers)
+    _say_before(console, config, workers)
     _print_specs(console, agenda.first_stage(config), config)
 
 

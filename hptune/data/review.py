@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import pairwise
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hptune.data.dataset import Dataset, Normalisation, Subset, TargetScale
+from hptune.data.dataset import Dataset, Normalisation, Subset, TargetScale, is_binary, row_blocks
 from hptune.data.drift import Drift, LabelDrift, compare
 from hptune.data.problems import listed, quoted
 from hptune.data.split import NAMES
@@ -78,7 +79,7 @@ def review(dataset: Dataset) -> Review:
 def _repeats(subsets: tuple[Subset, ...], names: tuple[str, ...]) -> tuple[Repeats, ...]:
     normalisation = Normalisation.fit(subsets[0].x)
     exact = [_digests(subset.x) for subset in subsets]
-    near = [_digests(np.round(normalisation.apply(subset.x, np.float64), NEAR)) for subset in subsets]
+    near = [_digests(subset.x, lambda x: np.round(normalisation.apply(x, np.float64), NEAR)) for subset in subsets]
     known, nearly_known = set(exact[0]), set(near[0])
     return tuple(
         Repeats(
@@ -92,10 +93,10 @@ def _repeats(subsets: tuple[Subset, ...], names: tuple[str, ...]) -> tuple[Repea
     )
 
 
-def _digests(x: NDArray[Any]) -> list[bytes]:
-    """A short text for each row, equal for equal rows."""
-    rows = np.ascontiguousarray(x, np.float64) + 0.0  # -0.0 becomes 0.0
-    return [blake2b(row.tobytes(), digest_size=16).digest() for row in rows]
+def _digests(x: NDArray[Any], made: Callable[[NDArray[Any]], NDArray[Any]] = np.asarray) -> list[bytes]:
+    """A short text for each row of what is made of x, equal for equal rows."""
+    blocks = (np.ascontiguousarray(made(x[rows]), np.float64) + 0.0 for rows in row_blocks(x))  # -0.0 becomes 0.0
+    return [blake2b(row.tobytes(), digest_size=16).digest() for block in blocks for row in block]
 
 
 def advice(found: Review) -> tuple[str, ...]:
@@ -106,6 +107,7 @@ def advice(found: Review) -> tuple[str, ...]:
         *_about_sizes(found),
         *_about_absent_classes(found),
         *_about_unknown_categories(found),
+        *_about_binary_columns(found),
         *_about_far_targets(found),
         *_about_constant_columns(found),
     )
@@ -203,6 +205,20 @@ def _about_unknown_categories(found: Review) -> list[str]:
                 texts.append(
                     f"{what} that is not in train, {known}: they count as none of them. Is it spelt otherwise?"
                 )
+    return texts
+
+
+def _about_binary_columns(found: Review) -> list[str]:
+    """Columns that stay as they are for what they hold in train, and hold something else elsewhere."""
+    is_left = is_binary(found.dataset.train.x)
+    texts = []
+    for name, subset in zip(found.names[1:], found.dataset.subsets()[1:], strict=True):
+        blocks = (subset.x[rows] for rows in row_blocks(subset.x))
+        holds_others = np.any([((x != 0) & (x != 1)).any(axis=0) for x in blocks], axis=0)
+        if columns := [found.dataset.features[c] for c in np.flatnonzero(is_left & holds_others)]:
+            what = f"{counted(len(columns), 'column')} of nothing but 0 and 1 in train"
+            which = f"{what} with other numbers in {name}: {listed(columns)}"
+            texts.append(f"{which}. What they mean cannot be learned. Are they coded otherwise there?")
     return texts
 
 

@@ -10,7 +10,7 @@ from hptune.analysis import leaderboard as leaders
 from hptune.analysis.leaderboard import TOP, Leaderboard, Row
 from hptune.domains import show
 from hptune.report.columns import MISSING, Column, Group, print_differing
-from hptune.report.safe_text import heading
+from hptune.report.safe_text import heading, say
 from hptune.report.sparkline import sparkline
 from hptune.tables import Run, complement
 from hptune.trial import Origin, Value
@@ -35,6 +35,9 @@ def print_leaderboard(console: Console, board: Leaderboard) -> None:
     if board.sort is not None and board.sort not in shown:
         groups.insert(0, (_column(board, board.sort, lambda row: _optional(row.sort_value)),))
     print_differing(console, (rank, trial), trial, groups)
+    if board.answer is not None and board.sort is None:
+        how = f"confirmed trials stand by their mean of fresh seeds, others by {board.metric}"
+        say(console, f"Rank 1 is the answer; {how}.")
 
 
 def _title(board: Leaderboard) -> str:
@@ -64,7 +67,10 @@ def _results(board: Leaderboard) -> list[Group]:
     names = dict.fromkeys([board.metric, "dev_error", "train_error"])
     epoch = _column(board, "epoch", lambda row: f"{_optional(row.best_epoch)}/{_optional(row.epochs)}", always=True)
     are_alike = board.sort is None and not any(row.rank is None for row in board.rows)
-    columns = [stage, origin, *([] if are_alike else [status]), *(_metric(board, name) for name in names), epoch]
+    confirmed = [_column(board, "confirmed", lambda row: _optional(row.mean), always=True)]
+    means = confirmed if any(row.mean is not None for row in board.rows) else []
+    metrics = [_metric(board, name) for name in names]
+    columns = [stage, origin, *([] if are_alike else [status]), *means, *metrics, epoch]
     return [(column,) for column in columns]
 
 

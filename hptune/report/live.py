@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import FrameType
 from typing import Any, Self
 
@@ -41,6 +41,7 @@ from hptune.report.safe_text import say
 from hptune.search.plan import CONFIRM_SHARE, REPLICATES, Budget, SearchPlan
 from hptune.search.ranking import ranked
 from hptune.store import Snapshot
+from hptune.store.answer import means, standings
 from hptune.trial import EpochMetrics, Kind, Origin, Status, TrialResult, TrialSpec
 from hptune.wording import counted, duration
 
@@ -96,7 +97,7 @@ class Progress:
             done=len(results),
             stopped=sum(result.status is Status.STOPPED for result in results),
             failed=sum(result.score is None for result in results),
-            best=next((best for best in ranked(snapshot.found)[:1] if best.status is Status.COMPLETED), None),
+            best=_best(snapshot),
             budget=plan.budget if plan else Budget(),
             confirms=bool(plan and plan.confirm),
             spent_epochs=sum(result.epochs for result in ended),
@@ -235,6 +236,14 @@ class Progress:
                     Text(f"  trial {number}", style="dim"), epoch, Text(f"{self.metric} {value}", style="dim")
                 )
         return [table]
+
+
+def _best(snapshot: Snapshot) -> TrialResult | None:
+    """The best trial so far; where it was confirmed, with its mean, which others have to beat."""
+    best = next(iter(standings(snapshot)), None)
+    if best is None or best.status is not Status.COMPLETED:
+        return None
+    return replace(best, score=means(snapshot).get(best.number, best.score))
 
 
 class _Careful(Live):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from hptune import rights
 from hptune.analysis.advice import cut_text, is_unconfirmed, last_cut_short, limits_in
 from hptune.analysis.breakage import Breakage, breakage
 from hptune.analysis.progress import faults
@@ -56,7 +57,7 @@ def print_outcome(console: Console, outcome: Outcome, runs: Path) -> None:
         if cut := last_cut_short(outcome.run.snapshot):
             say(console, f"Its confirmation was {cut_text(cut)}.", "yellow")
     files = ["trials.csv", "curves.csv", *(["best.yaml"] if outcome.n_completed else [])]
-    files += [folder.best_npz.name] if folder.best_npz.exists() else []
+    files += [folder.best_npz.name] if rights.exists(folder.best_npz) else []
     say(console, f"In {folder.path}{os.sep}: {', '.join(files)}, config.yaml, run.db")
     snapshot = outcome.run.snapshot
     if found := faults_text(faults(snapshot)):

@@ -96,7 +96,7 @@ def test_the_whole_report(run):
         "lost     3 attempts lost (3 x its worker died)\n",
         "learning_rate   0.0001 .. 1 (log)      0.1 .. 1 (log)",
         "Best trial: 8 (zoom-1)",
-        "errors, dropout off: train 0.01, dev 0.05, test 0.12, Bayes 0",
+        "errors, dropout off:",
         "diagnosis: high variance",
         "- more training data",
         "overfitted to the dev set",
@@ -107,6 +107,8 @@ def test_the_whole_report(run):
         assert expected in text
     for row in (
         "stage trials stopped failed epochs best what",
+        "train dev test dev loss",
+        "best network 0.01 0.05 0.12 0.15",
         "search 5/6 0 3 8 0.1 (trial 0) random, whole space",
         "zoom-1 2/4 0 1 4 0.05 (trial 8) random, zoom around trial 0",
     ):
