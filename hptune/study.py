@@ -84,7 +84,7 @@ def create(config: StudyConfig, folder: Path, data: dict[str, Any]) -> Store:
     """A new run below folder, open for writing."""
     facts = {
         "data": data,
-        "created": wording.now(),
+        "created": wording.moment(),
         "environment": environment(),
     }
     return Store.new(folder, config.name, config.to_yaml(), facts, agenda.first_stage(config))

@@ -83,14 +83,14 @@ def search(
     loaded, dataset = study_data.load_study(config, overrides(settings, options))
     loaded = with_parallel(loaded, workers)
     data = study.data_facts(dataset)
-    suspected = tuple(suspects.advice(dataset, loaded.data))
+    about_data = (*dataset.notes, *suspects.advice(dataset, loaded.data))
     if dry_run:
         console = new_console()
-        _say_before(console, loaded, workers, suspected)
+        _say_before(console, loaded, workers, about_data)
         _print_specs(console, agenda.first_stage(loaded), loaded)
         return
     console = lasting_console()
-    _say_before(console, loaded, workers, suspected)
+    _say_before(console, loaded, workers, about_data)
     if is_open_to_all(runs):
         text = f"Note: anybody can write into {runs}, and you are root: chmod o-w {shlex.quote(str(runs))}"
         say(console, text, "yellow")
@@ -252,7 +252,7 @@ def _headline(config: StudyConfig, data: dict[str, Any], store: Store) -> str:
 
 
 def _say_before(
-    console: Console, config: StudyConfig, workers: int | Literal["auto"] | None, suspected: Sequence[str]
+    console: Console, config: StudyConfig, workers: int | Literal["auto"] | None, about_data: Sequence[str]
 ) -> None:
     """Say what was probably meant otherwise, and what has no room in the budget, the space or this machine."""
     from hptune import agenda
@@ -263,7 +263,7 @@ def _say_before(
 
     plan = agenda.first_stage(config).plan
     assert isinstance(plan, SearchPlan)
-    notes = (*meant_otherwise(config), *suspected, *budget_notes(config, plan))
+    notes = (*about_data, *meant_otherwise(config), *budget_notes(config, plan))
     for text in (*notes, *worker_notes(n_workers(config, workers), usable_cores())):
         say(console, f"Note: {text}", "yellow")
 
