@@ -9,6 +9,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from hptune.config import study_file
@@ -18,12 +19,12 @@ from hptune.errors import UsageError
 from hptune.search import confirmation
 from hptune.search.known import Key, Known, key_of, known_of
 from hptune.search.plan import PARALLEL_PER_WORKER, Budget, ConfirmPlan, SearchPlan, search_plan
-from hptune.search.ranking import ranked
 from hptune.search.stage_search import Past, StageSearch
 from hptune.space import SearchSpace
 from hptune.stage_trials import Again, Confirmations, SearchAndConfirmation, Trials
 from hptune.store import Snapshot, Stage, StoredTrial
-from hptune.store.answer import contenders, uncompared, whole
+from hptune.store.answer import contenders, standings, uncompared, whole
+from hptune.store.answer import means as means_of
 from hptune.trial import Kind, Status, TrialResult, TrialSpec, Value
 from hptune.wording import counted
 
@@ -97,7 +98,7 @@ def _best_to_retest(snapshot: Snapshot) -> list[int]:
     compared = contenders(snapshot)
     held = [one.trial for one in compared if math.isfinite(one.mean)]
     failed = [one.trial for one in compared if not math.isfinite(one.mean)]
-    completed = [result.number for result in ranked(snapshot.found) if result.status is Status.COMPLETED]
+    completed = [result.number for result in standings(snapshot) if result.status is Status.COMPLETED]
     others = [number for number in completed if number not in failed]
     keys = {trial.number: key_of(trial.hyperparameters) for trial in snapshot.trials}
     seen: dict[Key, int] = {}
@@ -157,14 +158,21 @@ def certain_specs(stage: Stage, config: StudyConfig) -> list[TrialSpec]:
     return specs
 
 
-def trials_of(snapshot: Snapshot, stage: Stage, config: StudyConfig, scores: Scores, epoch_cost: EpochCost) -> Trials:
-    """What hands out the trials of a stage, as far along as it was stored."""
+def trials_of(
+    snapshot: Snapshot,
+    stage: Stage,
+    config: StudyConfig,
+    scores: Scores,
+    epoch_cost: EpochCost,
+    ties: Scores = MappingProxyType({}),
+) -> Trials:
+    """What hands out the trials of a stage, as far along as it was stored; ties are what breaks those of scores."""
     is_again_alone = snapshot.n_to_go == len(taken_back(snapshot))  # nothing else is left
     if is_again_alone or stage.number != _current(snapshot).number:
         return Again(t for t in taken_back(snapshot) if _search_of(snapshot, t.stage).number == stage.number)
     seed, stored = config.search.seed, snapshot.trials_of(stage)
     if isinstance(stage.plan, ConfirmPlan):
-        known = {trial.number: trial for trial in _searched(snapshot, scores)}
+        known = {trial.number: trial for trial in _searched(snapshot, scores, ties)}
         specs = confirmation.specs(
             [known[number] for number in stage.plan.trials],
             stage.plan.replicates,
@@ -175,7 +183,7 @@ def trials_of(snapshot: Snapshot, stage: Stage, config: StudyConfig, scores: Sco
         return Confirmations(stage.number, specs, stored)
     space = study_file.stage_space(stage.space)
     before = replace(snapshot, stages=snapshot.stages[: stage.number])
-    earlier = _searched(before, scores)
+    earlier = _searched(before, scores, ties)
     search = StageSearch(
         stage.plan,
         space,
@@ -185,13 +193,15 @@ def trials_of(snapshot: Snapshot, stage: Stage, config: StudyConfig, scores: Sco
         first_trial=stage.first_trial,
         epoch_cost=epoch_cost,
         earlier=earlier,
-        past=[Past(trial.spec, trial.result, scores.get(trial.number, ())) for trial in stored],
+        past=[
+            Past(trial.spec, trial.result, scores.get(trial.number, ()), ties.get(trial.number, ())) for trial in stored
+        ],
     )
     if not stage.plan.confirm:
         return search
     number = stage.number + 1
     stored = [trial for trial in snapshot.trials if trial.stage == number]
-    known = {one.number: one for one in _searched(snapshot, scores)}
+    known = {one.number: one for one in _searched(snapshot, scores, ties)}
     plans = [later.plan for later in snapshot.stages[number:]]
     chosen = [known[trial] for plan in plans if isinstance(plan, ConfirmPlan) for trial in plan.trials]
     return SearchAndConfirmation(
@@ -199,21 +209,28 @@ def trials_of(snapshot: Snapshot, stage: Stage, config: StudyConfig, scores: Sco
     )
 
 
-def _searched(snapshot: Snapshot, scores: Scores) -> list[Known]:
+def _searched(snapshot: Snapshot, scores: Scores, ties: Scores) -> list[Known]:
     """The trials of searches that have ended."""
+    means = means_of(snapshot)
     return [
-        known_of(trial.hyperparameters, trial.result, scores.get(trial.number, ()))
+        known_of(
+            trial.hyperparameters,
+            trial.result,
+            scores.get(trial.number, ()),
+            ties.get(trial.number, ()),
+            means.get(trial.number),
+        )
         for trial in snapshot.trials
         if trial.result is not None and trial.stage < len(snapshot.stages) and snapshot.stages[trial.stage].is_search
     ]
 
 
 def _confirmed(snapshot: Snapshot) -> set[Key]:
-    """The configurations that searches have had confirmed, from all replicates."""
+    """The configurations that were confirmed, or tested again, on the run's own data; a single seed tells nothing."""
     configurations = {trial.number: trial.hyperparameters for trial in snapshot.trials}
     return {
         key_of(configurations[one.trial])
         for stage in snapshot.stages
-        if isinstance(stage.plan, ConfirmPlan) and stage.plan.follows is not None
+        if isinstance(stage.plan, ConfirmPlan) and stage.has_own_data and len(stage.plan.replicates) > 1
         for one in whole(snapshot, stage)
     }

@@ -11,9 +11,8 @@ import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 
-from hptune import agenda
+from hptune import agenda, wording
 from hptune.agenda import EpochCost
 from hptune.breaker import Breaker
 from hptune.config.study_file import StudyConfig
@@ -33,7 +32,7 @@ from hptune.failpoints import reach
 from hptune.search.plan import SearchPlan
 from hptune.stage_trials import Trials
 from hptune.store import Sitting, Snapshot, Stage, Store
-from hptune.trial import MetricName, Status, TrialResult, TrialSpec
+from hptune.trial import TIE_BREAKER, MetricName, Status, TrialResult, TrialSpec
 from hptune.workers import Workers
 
 ATTEMPTS = 3  # of a trial whose worker dies
@@ -112,7 +111,8 @@ def run(
         if stage is None:
             return
         metric = config.search.metric
-        trials = agenda.trials_of(snapshot, stage, config, store.scores(metric), epoch_cost)
+        scores, ties = store.standings(metric)
+        trials = agenda.trials_of(snapshot, stage, config, scores, epoch_cost, ties)
         reach("stage.opened")
         watch = _Watch(snapshot, stage)
         with stop.held():
@@ -156,7 +156,8 @@ class _Queue:
         """Something has happened; what follows from it."""
         match event:
             case EpochEnded(number, metrics):
-                self.trials.see_epoch(number, metrics.epoch, float(getattr(metrics, metric)))
+                score, tie = metrics.standing(metric)
+                self.trials.see_epoch(number, metrics.epoch, score, tie if metric in TIE_BREAKER else None)
             case TrialEnded(result):
                 self.trials.see_result(result)
             case AttemptLost(spec, reason):
@@ -177,9 +178,8 @@ class _Watch:
         self.is_limited = isinstance(stage.plan, SearchPlan) and stage.plan.budget.time_s is not None
         self._before_s = sum(sitting.elapsed_s for sitting in snapshot.sittings if sitting.stage == stage.number)
         self._since = time.monotonic()
-        started = datetime.now(UTC).isoformat(timespec="seconds")
         machine = json.dumps(environment())
-        self._sitting = Sitting(len(snapshot.sittings), stage.number, started, 0.0, 0.0, 0.0, machine)
+        self._sitting = Sitting(len(snapshot.sittings), stage.number, wording.moment(), 0.0, 0.0, 0.0, machine)
         self._available_s: float | None = None  # of the workers before this stage
 
     @property

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 
+from hptune import rights
 from hptune.nn import model_file
 from hptune.store import Snapshot
 from hptune.store.answer import answer_of
@@ -25,7 +26,7 @@ def lost(snapshot: Snapshot) -> TrialSpec | None:
     """
     answer = answer_of(snapshot)
     best_npz = snapshot.folder.best_npz
-    if answer is None or not snapshot.is_finished or not best_npz.exists():
+    if answer is None or not snapshot.is_finished or not rights.exists(best_npz):
         return None
     if model_file.load(best_npz).trial == answer.weights:
         return None

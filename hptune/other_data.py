@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hptune import rights
 from hptune.config import study_file, yaml_tree
 from hptune.config.study_file import Override, StudyConfig, to_yaml
 from hptune.data.settings import LABELS, SOURCES
@@ -32,7 +33,7 @@ def config_on(config: StudyConfig, data: str, overrides: Sequence[Override]) -> 
     """
     plain: dict[str, Any] = config.plain()
     section = plain["data"]
-    if data in SOURCES and not Path(data).exists():
+    if data in SOURCES and not rights.exists(Path(data)):
         kept = {key: section[key] for key in ("split", "seed") if key in section}
         kept |= {key: section[key] for key in OF_SETS if key in section} if section.get("source") == data else {}
         plain["data"] = {**kept, "source": data}

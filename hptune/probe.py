@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 
+from hptune import rights
 from hptune.errors import StorageError
 from hptune.runs import RunFolder
 from hptune.wording import size
@@ -25,7 +26,7 @@ def probe(folder: RunFolder, needed: int) -> None:
     then = f"then: hptune resume {folder.path}"
     try:
         free = shutil.disk_usage(folder.path).free
-        for place in filter(os.path.isdir, (folder.path, folder.weights)):
+        for place in (folder.path, *filter(rights.is_own_folder, (folder.weights,))):
             with tempfile.TemporaryFile(dir=place) as file:
                 file.write(SAMPLE)
                 file.flush()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import json
 import os
 import re
 import secrets
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from hptune import rights, wording
 from hptune.errors import RunDamagedError, StorageError, UsageError, did_you_mean
 from hptune.failpoints import reach
 
@@ -148,7 +150,7 @@ def _require_room_for_runs(runs: Path) -> None:
 
 def _what_else(runs: Path) -> str:
     """What is there that is no folder; empty where there is one or nothing."""
-    if not os.path.lexists(runs) or os.path.isdir(runs):  # noqa: PTH112  (it raises nothing for links in a circle)
+    if not os.path.lexists(runs) or rights.is_folder(runs):
         return ""
     return "a link that leads nowhere" if runs.is_symlink() else "a file, not a folder"
 
@@ -156,12 +158,12 @@ def _what_else(runs: Path) -> str:
 def _run_around(runs: Path) -> Path | None:
     """The run in whose folder this one is or lies."""
     place = Path(os.path.abspath(runs))  # noqa: PTH100  (it raises nothing for links in a circle)
-    return next((folder for folder in (place, *place.parents) if os.path.exists(folder / "run.db")), None)  # noqa: PTH110
+    return next((folder for folder in (place, *place.parents) if rights.exists(folder / "run.db")), None)
 
 
 def is_open_to_all(runs: Path) -> bool:
     """Whether anybody may put files into the folder, or take the place of those in it, of a run that root starts."""
-    if os.geteuid() != 0 or not runs.is_dir():
+    if os.geteuid() != 0 or not rights.is_folder(runs):
         return False
     mode = runs.stat().st_mode
     return bool(mode & stat.S_IWOTH) and not mode & stat.S_ISVTX
@@ -214,50 +216,79 @@ def _number(path: Path, name: str) -> int:
 
 
 def find_all(runs: Path) -> list[RunFolder]:
-    """The runs below a folder, oldest first; none where there is no folder.
+    """The runs below a folder, oldest first; none where there is no folder. What we may not enter is left out.
 
     Raises:
         UsageError: it is a file.
+        StorageError: we may not look into it.
 
     """
-    if other := _what_else(runs):
-        raise UsageError(f"{runs}: is {other}: say where the runs are with --runs DIR")
-    folders = [RunFolder(path) for path in _subfolders(runs) if (path / "run.db").is_file()]
+    folders = [RunFolder(path) for path in _subfolders(runs) if rights.is_file(path / "run.db")]
     return sorted(folders, key=_age)
 
 
-def _subfolders(runs: Path) -> Iterator[Path]:
+def closed(runs: Path) -> list[Path]:
+    """The folders below a folder that we may not enter, and that may be runs."""
+    return sorted(path for path in _subfolders(runs) if rights.is_closed(path))
+
+
+def _subfolders(runs: Path) -> list[Path]:
+    if other := _what_else(runs):
+        raise UsageError(f"{runs}: is {other}: say where the runs are with --runs DIR")
     try:
-        yield from (path for path in runs.iterdir() if path.is_dir() and not path.name.startswith("."))
+        return [path for path in runs.iterdir() if rights.is_folder(path) and not path.name.startswith(".")]
+    except PermissionError as error:
+        raise StorageError(f"{runs}: no right to look into it{rights.owner(runs)}") from error
     except OSError:
-        return
+        return []
 
 
-def _age(folder: RunFolder) -> tuple[int, str]:
-    # config.yaml is written once, when the run is created, and never touched again
-    config = folder.config if folder.config.exists() else folder.database
-    return config.stat().st_mtime_ns, folder.name
+def _age(folder: RunFolder) -> tuple[str, int, str]:
+    """When a run was started: as it says itself, since its files may have been touched, edited or copied."""
+    touched = 0
+    for path in (folder.database, folder.config):
+        with contextlib.suppress(OSError):
+            touched = path.stat().st_mtime_ns
+    return _created(folder) or wording.moment(touched // 10**9), touched, folder.name
+
+
+def _created(folder: RunFolder) -> str:
+    """What its database says, read past all locks, which leaves nothing there: it was written once, before all else."""
+    import sqlite3  # noqa: PLC0415  (workers load this module)
+
+    address = f"{folder.database.absolute().as_uri()}?immutable=1"
+    with (
+        contextlib.suppress(sqlite3.Error, ValueError, TypeError),
+        contextlib.closing(sqlite3.connect(address, uri=True)) as connection,
+    ):
+        (value,) = connection.execute("SELECT value FROM facts WHERE name = 'created'").fetchone()
+        return str(json.loads(value))
+    return ""
 
 
 def find(runs: Path, run: str | None = None) -> RunFolder:
-    """The run of that name below runs, or at that path; without one, the newest.
+    """The run of that name below runs, or at that path; without one, the newest that we may read.
 
     Raises:
         UsageError: there is no such run, or where runs should lie is a file.
         RunDamagedError: the folder has no database.
+        StorageError: we may not look into it.
 
     """
     if run is None:
         folders = find_all(runs)
+        folders = [folder for folder in folders if os.access(folder.database, os.R_OK)] or folders
         if not folders:
             raise UsageError(
                 f"No runs in {runs}{os.sep}. Start one with: hptune search CONFIG (or say where with --runs DIR)"
             )
         return folders[-1]
     for path in (runs / run, Path(run)):
-        if (path / "run.db").is_file():
+        if rights.is_file(path / "run.db"):
             return RunFolder(path)
-        if path.is_dir() and (path / "config.yaml").is_file():
+        if rights.is_closed(path):
+            raise StorageError(f"{path}: no right to look into it{rights.owner(path)}")
+        if rights.is_file(path / "config.yaml"):
             raise RunDamagedError(
                 f"{path}: has no run.db. The search was stopped while it was being set up, or the file was deleted. "
                 f"Start anew with: hptune search {path / 'config.yaml'}"

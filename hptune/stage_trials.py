@@ -37,8 +37,8 @@ class Trials(Protocol):
     def next_spec(self) -> TrialSpec | None:
         """What to train next; None where it is over, or cannot say before it is told more."""
 
-    def see_epoch(self, number: int, epoch: int, score: float) -> None:
-        """A trial has a metric after an epoch, from 1."""
+    def see_epoch(self, number: int, epoch: int, score: float, tie: float | None = None) -> None:
+        """A trial has a metric after an epoch, from 1, and what breaks ties of it where something does."""
 
     def see_result(self, result: TrialResult) -> None:
         """A trial has ended."""
@@ -52,7 +52,7 @@ class _Independent:
 
     space = confirmation = None
 
-    def see_epoch(self, number: int, epoch: int, score: float) -> None:
+    def see_epoch(self, number: int, epoch: int, score: float, tie: float | None = None) -> None:
         pass
 
     def see_result(self, result: TrialResult) -> None:
@@ -137,8 +137,8 @@ class SearchAndConfirmation:
     ) -> None:
         """The search of a stage, and its confirmation as stage number.
 
-        confirmed are the configurations that need not be confirmed again, stored is what an earlier sitting has trained
-        of the confirmation, and chosen are the trials whose configurations it has chosen for it.
+        confirmed are the configurations that need not be confirmed again and take no places, stored is what an earlier
+        sitting has trained of the confirmation, and chosen are the trials whose configurations it has chosen for it.
         """
         assert isinstance(stage.plan, SearchPlan)
         self._search, self._stage, self._number, self._seed = search, stage, number, seed
@@ -159,7 +159,8 @@ class SearchAndConfirmation:
         if not self._search.is_over:
             return None
         trials = tuple(known.number for known in self._chosen)
-        plan = ConfirmPlan(trials, tuple(range(REPLICATES)), follows=self._stage.number)
+        costs = tuple(self._search.training_cost(known.configuration) for known in self._chosen)
+        plan = ConfirmPlan(trials, tuple(range(REPLICATES)), follows=self._stage.number, costs=costs)
         origin = f"the best {self._n}, {REPLICATES} fresh seeds each"
         n_trials = self._confirmations.n_handed_out if self.is_over else self._n * REPLICATES
         name = f"confirm-{self._number}"
@@ -180,9 +181,9 @@ class SearchAndConfirmation:
         self._choose()
         return self._confirmations.next_spec()
 
-    def see_epoch(self, number: int, epoch: int, score: float) -> None:
+    def see_epoch(self, number: int, epoch: int, score: float, tie: float | None = None) -> None:
         if number < self._first:
-            self._search.see_epoch(number, epoch, score)
+            self._search.see_epoch(number, epoch, score, tie)
 
     def see_result(self, result: TrialResult) -> None:
         if result.number < self._first:
@@ -209,8 +210,8 @@ class SearchAndConfirmation:
             if n_to_come >= (self._n if self._time_s is None else 1) or len(known) == self._n_looked_at:
                 continue
             self._n_looked_at = len(known)
-            completed = [trial for trial in best_first(known) if trial.status is Status.COMPLETED]
-            surely = confirmation.distinct(completed)[: max(self._n - n_to_come, 0)]
+            new = [trial for trial in best_first(known) if self._may_be_confirmed(trial)]
+            surely = confirmation.distinct(new)[: max(self._n - n_to_come, 0)]
             new = [one for one in surely if not self._is_chosen(one)]
             self._chosen.extend(new[: self._n - len(self._chosen)])
             self._add()
@@ -223,7 +224,11 @@ class SearchAndConfirmation:
         self._confirmations.add(confirmation.specs(new, range(REPLICATES), seed=seed, stage=stage, first_trial=first))
         self._n_added = len(self._chosen)
 
+    def _may_be_confirmed(self, one: Known) -> bool:
+        """Whether it has completed, and its configuration was not confirmed before: that one has its mean."""
+        return one.status is Status.COMPLETED and key_of(one.configuration) not in self._confirmed
+
     def _is_chosen(self, one: Known) -> bool:
-        """Whether its configuration is or has been confirmed."""
+        """Whether its configuration is being confirmed."""
         key = key_of(one.configuration)
-        return key in self._confirmed or any(key == key_of(other.configuration) for other in self._chosen)
+        return any(key == key_of(other.configuration) for other in self._chosen)

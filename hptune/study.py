@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hptune import agenda, probe, study_data
+from hptune import agenda, probe, study_data, wording
 from hptune.config import study_file
 from hptune.config.study_file import StudyConfig
-from hptune.data import prepared
+from hptune.data import baseline, prepared
 from hptune.data.dataset import Dataset, TargetScale
 from hptune.data.settings import DataSettings
 from hptune.environment import changes, environment
@@ -22,9 +21,8 @@ from hptune.replacing import remove_folder, why
 from hptune.runs import RunFolder
 from hptune.search import zoom
 from hptune.search.plan import ConfirmPlan
-from hptune.search.ranking import ranked
 from hptune.store import Snapshot, Stage, Store
-from hptune.store.answer import answer_of
+from hptune.store.answer import standings
 from hptune.trainers.network import TRAINER
 from hptune.trial import Job, Kind, TrialResult
 
@@ -75,7 +73,9 @@ def data_facts(dataset: Dataset) -> dict[str, Any]:
         "test": 0 if dataset.test is None else len(dataset.test),
         "features": dataset.train.x.shape[1],
         "classes": len(dataset.classes),  # 0 in regression
-        "baseline_error": dataset.baseline_error(),
+        "class_names": list(dataset.classes),
+        "baseline": baseline.measure(dataset).to_json(),
+        "leaves_binary": dataset.leaves_binary,
         **({} if target is None else {"target_deviation": target.deviation}),  # in its own unit; that of an error of 1
     }
 
@@ -84,7 +84,7 @@ def create(config: StudyConfig, folder: Path, data: dict[str, Any]) -> Store:
     """A new run below folder, open for writing."""
     facts = {
         "data": data,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "created": wording.moment(),
         "environment": environment(),
     }
     return Store.new(folder, config.name, config.to_yaml(), facts, agenda.first_stage(config))
@@ -123,9 +123,16 @@ def data_to_go_on(config: StudyConfig, snapshot: Snapshot) -> Dataset:
 
 def _same(config: StudyConfig, facts: Mapping[str, Any], started: str) -> Dataset:
     dataset = study_data.load(config)
+    if dataset.is_regression and dataset.fingerprint() != facts["fingerprint"]:  # perhaps split as it was once
+        dataset = study_data.load(config, by_target=False)
     if dataset.fingerprint() != facts["fingerprint"]:
         raise DataError(f"{config.data.path or config.data.source}: not the data that {started}")
-    return dataset
+    return normalised_as(facts, dataset)
+
+
+def normalised_as(facts: Mapping[str, Any], dataset: Dataset) -> Dataset:
+    """A data set to be normalised as that of a run is: one that does not say how had columns of 0 and 1 normalised."""
+    return replace(dataset, leaves_binary=bool(facts.get("leaves_binary", False)))
 
 
 def add_stage(store: Store, stage: Stage) -> None:
@@ -144,7 +151,7 @@ def plan_zoom(snapshot: Snapshot, config: StudyConfig, around: zoom.Around, fact
 
     It narrows the space that the trial was drawn from or, where that has been done before, the result of that.
     """
-    order = ranked(snapshot.found)
+    order = standings(snapshot)
     if not order:
         raise UsageError(f"{snapshot.folder.path}: no trial has completed, so there is nothing to zoom in on")
     configurations = {trial.number: trial.hyperparameters for trial in snapshot.trials}
@@ -177,8 +184,7 @@ def plan_zoom(snapshot: Snapshot, config: StudyConfig, around: zoom.Around, fact
 
 def _centre(snapshot: Snapshot, around: zoom.Around, order: list[TrialResult]) -> int:
     if around.number is None:
-        answer = answer_of(snapshot)
-        return order[0].number if answer is None else answer.trial
+        return order[0].number  # the answer
     if any(result.number == around.number for result in order):
         return around.number
     for trial in snapshot.trials:

@@ -74,7 +74,9 @@ class Best:
     epochs: int  # that it ran: fewer than it was given where its patience ended
     train_error: float | None  # of the weights of the best epoch on the whole set, dropout off
     dev_error: float  # likewise
+    dev_loss: float  # likewise
     test_error: float | None  # likewise; None until nothing is left to be trained
+    trainings: tuple[int, ...]  # the trials that confirm it; itself where none do
 
 
 @final
@@ -117,7 +119,7 @@ class Run:
     def trials(self) -> pd.DataFrame:
         """One row a trial that was started."""
         columns = {**RESULT_COLUMNS, **self._hyperparameter_columns(), "seconds": REAL}
-        metrics = self._at_best_epoch
+        metrics = self.at_best_epoch
         return _frame(
             [self._trial_row(trial, metrics.get(trial.number, {})) for trial in self.snapshot.trials], columns
         )
@@ -155,8 +157,10 @@ class Run:
             best_epoch=result.best_epoch,
             epochs=result.epochs,
             train_error=result.final.train_error,
-            dev_error=self._at_best_epoch[result.number]["dev_error"],
+            dev_error=self.at_best_epoch[result.number]["dev_error"],
+            dev_loss=self.at_best_epoch[result.number]["dev_loss"],
             test_error=trained.test_error,
+            trainings=(answer.trial,) if confirmed is None else confirmed.trainings,
         )
 
     def _hyperparameter_columns(self) -> dict[str, str]:
@@ -172,7 +176,7 @@ class Run:
         return dtypes
 
     @cached_property
-    def _at_best_epoch(self) -> dict[int, dict[str, float]]:
+    def at_best_epoch(self) -> dict[int, dict[str, float]]:
         """The four metrics of every trial that has completed or was stopped at a bar."""
         best = np.zeros(self.snapshot.next_number)
         for result in self.snapshot.results:
@@ -262,7 +266,7 @@ def _best_yaml(best: Best, folder: RunFolder) -> str:
     trained = f"at epoch {best.best_epoch} of {best.epochs}{test}"
     found = f"{best.metric} {show(best.found_score)} {trained}"
     if best.n_seeds:
-        spread = "" if best.standard_error is None else f", standard error {show(best.standard_error)}"
+        spread = "" if best.standard_error is None else f", standard error over seeds {show(best.standard_error)}"
         found = f"{best.metric} {show(best.score)}, mean of {counted(best.n_seeds, 'fresh seed')}{spread}"
         found += f" ({show(best.found_score)} in the search)"
         found += f"\n# best.npz is of trial {best.weights}: dev error {show(best.dev_error)} {trained}"

@@ -6,6 +6,7 @@ shortest repr), so that a result is the same whether it came from this process o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -17,6 +18,12 @@ Value = float | int | str | bool
 MetricName = Literal["train_loss", "train_error", "dev_loss", "dev_error"]
 METRICS: tuple[MetricName, ...] = get_args(MetricName)
 """What is measured after every epoch; of each, less is better."""
+
+TIE_BREAKER: Mapping[MetricName, MetricName] = {"train_error": "train_loss", "dev_error": "dev_loss"}
+"""What decides between equal values of a metric, less being better; of the others equal ones are equal.
+
+An error is a share of a few examples, and equal often; always where no network gets past the commonest class.
+"""
 
 
 class Status(StrEnum):
@@ -82,6 +89,9 @@ class Origin:
 Bar = tuple[int, float]
 """(epoch, score): a trial whose lowest metric after so many epochs is above the score goes no further."""
 
+Standing = tuple[float, float]
+"""(metric, what breaks ties of it) of a trial after an epoch; the lower is better, the second 0 where nothing does."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrialSpec:
@@ -94,6 +104,7 @@ class TrialSpec:
     origin: Origin = Origin(Kind.COARSE)
     bars: tuple[Bar, ...] = ()  # by epoch
     replicate: int | None = None  # of a confirmation: configurations with the same one share all random streams
+    bar_ties: tuple[float, ...] = ()  # for each bar, what breaks a tie with it; empty: one that ties goes on
 
     @property
     def stream(self) -> int:
@@ -109,13 +120,22 @@ class TrialSpec:
             "origin": [self.origin.kind.value, self.origin.parent, self.origin.side],
             "bars": [list(bar) for bar in self.bars],
             "replicate": self.replicate,
+            **({"bar_ties": list(self.bar_ties)} if self.bar_ties else {}),
         }
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> TrialSpec:
         kind, parent, side = record["origin"]
         bars = tuple((epoch, score) for epoch, score in record["bars"])
-        return cls(**{**record, "origin": Origin(Kind(kind), parent, side), "bars": bars})
+        ties = tuple(record.get("bar_ties", ()))
+        return cls(**{**record, "origin": Origin(Kind(kind), parent, side), "bars": bars, "bar_ties": ties})
+
+    def is_above_bar(self, epoch: int, standing: Standing) -> bool:
+        """Whether a trial whose lowest standing after so many epochs is this goes no further."""
+        for place, (at, score) in enumerate(self.bars):
+            if at == epoch:
+                return standing > (score, self.bar_ties[place] if self.bar_ties else math.inf)
+        return False
 
 
 FIRST_REPLICATE = 2**32
@@ -137,6 +157,11 @@ class EpochMetrics:
     dev_error: float
     learning_rate: float  # of this epoch
     seconds: float  # since the trial's start
+
+    def standing(self, metric: MetricName) -> Standing:
+        """By which epochs and trials are compared."""
+        breaker = TIE_BREAKER.get(metric)
+        return float(getattr(self, metric)), 0.0 if breaker is None else float(getattr(self, breaker))
 
     def to_json(self) -> list[float]:
         return [
@@ -169,10 +194,11 @@ class TrialResult:
     status: Status
     reason: str = ""  # empty when completed
     epochs: int = 0  # epochs in its curve
-    best_epoch: int | None = None  # the first with the lowest metric; None unless completed or stopped
+    best_epoch: int | None = None  # the first with the lowest standing; None unless completed or stopped
     score: float | None = None  # the metric at best_epoch
     final: FinalCheck = FinalCheck()
     seconds: float = 0.0  # of training, on the attempt that counts
+    tie: float | None = None  # what breaks ties of its score, at best_epoch; None where nothing does
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -182,6 +208,7 @@ class TrialResult:
             "epochs": self.epochs,
             "best_epoch": self.best_epoch,
             "score": self.score,
+            "tie": self.tie,
             "train_error": self.final.train_error,
             "seconds": self.seconds,
         }

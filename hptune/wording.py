@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import re
+import time
+
+
+def moment(seconds: float | None = None) -> str:
+    """Tell a moment of the wall clock, or now, as 2026-03-04T05:06:07+00:00; in years that datetime has not, too."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(seconds))
 
 
 def counted(number: int, noun: str) -> str:

@@ -61,11 +61,11 @@ def zoomed(number, first_trial, n_trials, parent=0, text=STUDY, **narrowed):
 class FabricatedRun:
     """A run folder that grows by trials made up."""
 
-    def __init__(self, path, text=STUDY, n_trials=6, data=DATA):
+    def __init__(self, path, text=STUDY, n_trials=6, data=DATA, created="2026-03-04T05:06:07+00:00"):
         path.mkdir(parents=True, exist_ok=True)
         self.folder = RunFolder(path)
         config = parsed(text).to_yaml()
-        facts = {"data": data, "created": "2026-03-04T05:06:07+00:00"}
+        facts = {"data": data, "created": created}
         facts["environment"] = {"hptune": "0.1.0"}
         set_up(self.folder, config, facts, searched(n_trials, text))
 

@@ -13,7 +13,7 @@ from made import FAILED, Made
 from hptune import agenda
 from hptune.search.confirmation import Confirmed
 from hptune.search.plan import ConfirmPlan
-from hptune.store.answer import Answer, answer_of, contenders, uncompared, whole
+from hptune.store.answer import Answer, answer_of, contenders, means, standings, uncompared, whole
 from hptune.trial import Kind, Origin, Status
 
 
@@ -160,6 +160,26 @@ def test_better_scores_of_later_searches_that_nothing_has_confirmed_are_told():
     made.retest((2, 3), {6: [0.9, 0.9], 0: [0.5, 0.5]})
     assert made.answer.trial == 0
     assert uncompared(made.snapshot) == []
+
+
+def test_a_confirmed_configuration_competes_with_its_mean_everywhere():
+    """Trial 1 leads with 0.1, and fresh seeds give it 0.4; trial 2 has not been confirmed."""
+    made = Made().search(0.2, 0.1, 0.35, FAILED).confirm((0, 1), {1: [0.3, 0.5], 0: [0.25, 0.35]})
+    assert means(made.snapshot) == pytest.approx({0: 0.3, 1: 0.4, 4: 0.4, 5: 0.4, 6: 0.3, 7: 0.3})
+    assert [result.number for result in standings(made.snapshot)] == [0, 2, 1]
+    made.search(0.29)  # a better score than the mean of the answer, which fresh seeds may refute
+    assert [result.number for result in standings(made.snapshot)] == [0, 8, 2, 1]
+    made.confirm((0, 1), {8: [0.5, FAILED]})
+    assert [result.number for result in standings(made.snapshot)] == [0, 2, 1, 8]
+
+
+def test_seeds_of_a_retest_count_for_those_that_are_compared_no_more():
+    made = Made().search(0.2, 0.1).confirm((0, 1), {1: [0.3, 0.5], 0: [0.6, 0.6]})
+    made.retest((2, 3), {1: [0.9, 0.9], 0: [0.2, 0.2]})  # which makes 0 the answer, and 1 is compared with it
+    assert means(made.snapshot)[0] == pytest.approx(0.2)
+    assert means(made.snapshot)[1] == pytest.approx(0.9)
+    made.retest((4,), {0: [0.3]})
+    assert means(made.snapshot)[0] == pytest.approx(0.2)  # as the answer is compared
 
 
 def test_other_data_change_no_answer():

@@ -155,7 +155,7 @@ def test_a_worker_leaves_the_weights_of_the_lower_score_and_of_equals_of_the_low
 
     def scripted(*arguments, number, **options):
         trained = yield from train(*arguments, number=number, **options)
-        return trained._replace(score=scores[number])
+        return trained._replace(standing=(scores[number], 0.0))
 
     monkeypatch.setattr(weights_driver.network, "train", scripted)
     left = []

@@ -12,7 +12,7 @@ from made import DATA, FAILED, Made
 from rich.console import Console
 
 from hptune import tables
-from hptune.analysis.confirmation import confirmation, retests
+from hptune.analysis.confirmation import Order, confirmation, retests
 from hptune.data.settings import DataSettings
 from hptune.report.as_json import to_json
 from hptune.report.confirmation import print_confirmation, print_retest
@@ -62,13 +62,13 @@ def test_the_score_of_the_search_was_too_good_by_the_mean_less_the_score():
     assert found.gap == pytest.approx(0.2)
     text = shown(print_confirmation, analysed(four()))
     assert "Trial 0 led the search with dev_error 0.1; from fresh seeds it has 0.3 on average" in text
-    assert "0.2 too good: the best of 4 trials is in part the luckiest" in text
+    assert "0.2 too good: the best of 4 completed trials is in part the luckiest" in text
 
 
-def test_a_lead_that_fresh_seeds_bear_out_owes_nothing_to_luck():
+def test_a_lead_that_fresh_seeds_bear_out_is_said_to_show_no_luck():
     made = Made().search(0.3, 0.4).confirm((0, 1), {0: [0.2, 0.2], 1: [0.5, 0.5]})
     assert analysed(made).optimism.gap == pytest.approx(-0.1)
-    assert "owed nothing to luck" in shown(print_confirmation, analysed(made))
+    assert "fresh seeds show no luck in its lead" in shown(print_confirmation, analysed(made))
 
 
 def test_no_word_of_luck_where_the_leader_is_not_among_the_confirmed():
@@ -86,18 +86,33 @@ def test_luck_is_that_of_the_searches_whose_best_are_shown_not_of_those_since():
 
 
 def test_the_cheapest_within_one_standard_error():
-    """0.25 + 0.0173 leaves 1 alone; with a seed more apart trial 2 comes in, and 0 (fewest units) stays out at 0.3.
+    """Of seeds 0.0173 above 0.25, of 400 dev examples sqrt(p (1 - p) / 404) = 0.0216 with p = 102 / 404: 0.2716.
 
     Trials have one more hidden unit than their number, so a lower number is cheaper by the epoch.
     """
-    assert analysed(four()).cheapest == 1
+    found = analysed(four())
+    assert found.limit == pytest.approx(0.25 + math.sqrt(102 / 404 * 302 / 404 / 404))
+    assert found.cheapest == 1
+    assert "within one standard error (of the dev set, the larger one: up to 0.2716)" in shown(
+        print_confirmation, found
+    )
     scores = {2: [0.2, 0.25, 0.3], 1: [0.27, 0.27, 0.27], 0: [0.3, 0.3, 0.3]}  # 0.25 + 0.0289 = 0.2789
     found = analysed(Made().search(0.1, 0.1, 0.1).confirm((0, 1, 2), scores))
     assert (found.answer, found.cheapest) == (2, 1)
     text = shown(print_confirmation, found)
-    assert "Trial 1 is as good within one standard error" in text
+    assert "Trial 1 is as good within one standard error (over seeds: up to 0.2789)" in text
     assert "by estimate, a training takes about" in text
     assert analysed(Made().search(0.1, 0.2).confirm((0,), {0: [0.3], 1: [0.4]})).cheapest is None
+
+
+def test_seeds_that_come_out_equal_are_no_certainty():
+    made = Made().search(0.1, 0.1).confirm((0, 1, 2), {1: [0.2, 0.2, 0.2], 0: [0.21, 0.21, 0.21]})
+    found = analysed(made)
+    assert found.candidates[0].standard_error == 0
+    assert found.cheapest == 0  # within the 0.02 of 400 dev examples
+    text = shown(print_confirmation, found)
+    assert "one of 0 says that the seeds came out equal, not that the mean is certain" in text
+    assert "through the choice of dev examples the answer's has one of 0.02" in text
 
 
 def test_cost_is_that_of_the_epochs_which_the_trainings_ran():
@@ -139,8 +154,8 @@ def test_a_retest_counts_the_pairs_that_kept_their_order():
         (3, 4, 3),
         (0, 3, 4),
     ]
-    assert (found.n_pairs, found.n_pairs_kept) == (6, 4)
-    assert found.tau == pytest.approx(2 / 6)
+    assert (found.order.n_pairs, found.order.n_kept, found.order.n_reversed) == (6, 4, 2)
+    assert found.order.tau == pytest.approx(2 / 6)
     assert [one.old_mean for one in found.standings] == pytest.approx([0.27, 0.25, 0.4, 0.3])
     assert found.gap == pytest.approx(0.05)  # of 1 above 2: 0.1 and 0
     assert found.gap_standard_error == pytest.approx(0.05)  # deviation 0.0707, by the root of 2
@@ -148,7 +163,8 @@ def test_a_retest_counts_the_pairs_that_kept_their_order():
     text = shown(print_retest, found)
     assert "4 of 6 pairs" in text
     assert (found.rival, found.old_answer, found.answer) == (2, 1, 1)
-    assert "behind trial 2 (seed by seed, standard error 0.05): no more than chance explains." in text
+    assert "behind trial 2 (seed by seed; standard error over seeds 0.05, through the choice" in text
+    assert "0.02945): no more than chance explains." in text
     assert "Trial 1 stays the answer, with the mean and the weights that it had." in text
 
 
@@ -177,7 +193,8 @@ def test_a_retest_says_what_the_answer_is_now():
         return shown(print_retest, found)
 
     ahead = text({1: [0.9, 0.5, 0.11], 2: [0.8, 0.4, 0.0]})
-    assert "behind trial 2 (seed by seed, standard error 0.003333): more than one standard error." in ahead
+    assert "behind trial 2 (seed by seed; standard error over seeds 0.003333," in ahead
+    assert "): more than one standard error over seeds." in ahead
     assert "The answer is trial 2 now." in ahead
     # the best mean, of trial 0, is not surely ahead, and that of trial 2 is
     another = text({1: [0.3, 0.3, 0.3], 2: [0.2, 0.2, 0.2], 0: [0.0, 0.05, 0.5]})
@@ -210,7 +227,7 @@ def test_the_best_again_and_a_single_seed_and_a_failure():
     assert failed.gap is None
     assert "Trial 1, the best before, did not complete from every seed" in shown(print_retest, failed)
     (alone,) = retested(four().retest((3,), {1: [0.2]}))
-    assert alone.tau is None
+    assert alone.order.tau is None
 
 
 def test_a_retest_that_goes_on_says_so():
@@ -218,6 +235,51 @@ def test_a_retest_that_goes_on_says_so():
     assert found.n_to_go == 2
     assert "2 configurations not trained from every seed" in shown(print_retest, found)
     assert retested(four().retest((3, 4), {1: [0.2], 2: []})) == ()
+
+
+def test_ties_are_no_order():
+    """Found X3: all old scores are equal, so that SciPy's kendalltau gives nan."""
+    (found,) = retested(Made().search(0.0, 0.0, 0.0).retest((0, 1), {0: [0.1, 0.1], 1: [0.0, 0.0], 2: [0.2, 0.2]}))
+    assert [(one.trial, one.old_rank, one.rank) for one in found.standings] == [(1, 1, 1), (0, 1, 2), (2, 1, 3)]
+    assert (found.order.n_tied_before, found.order.tau) == (3, None)
+    text = shown(print_retest, found)
+    assert "All were equal before: there is no ranking that could hold." in text
+    assert "Trial 0, the first of 3 equals before, is 0.1 behind trial 1" in text
+    (found,) = retested(Made().search(0.1, 0.2, 0.2).retest((0, 1), {0: [0.3, 0.3], 1: [0.3, 0.3], 2: [0.4, 0.4]}))
+    # scipy.stats.kendalltau([1, 2, 2], [0.3, 0.3, 0.4]) = 0.5
+    assert found.order.tau == pytest.approx(0.5)
+    assert [one.rank for one in found.standings] == [1, 1, 3]
+    text = shown(print_retest, found)
+    assert "1 of 1 pair of configurations are in the same order as before of 3 pairs in all" in text
+    assert "(1 was equal before, 1 was equal now)" in text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "tau"),
+    [  # scipy.stats.kendalltau(old, new).statistic, variant b
+        ([1, 2, 3, 4, 4], [3, 1, 2, 5, 4], 0.5270462766947299),
+        ([1, 1, 3, 3, 5, 6], [1, 2, 2, 2, 9, 0], 0.08006407690254358),
+        ([1, 2, 3], [3, 2, 1], -1.0),
+    ],
+)
+def test_tau_is_that_of_scipy(old, new, tau):
+    assert Order.of(old, new).tau == pytest.approx(tau)
+
+
+def test_on_other_data_the_larger_standard_error_decides():
+    """Found F6: two of 24 dev examples, seeds all alike, are no reason to start anew."""
+    small = {**OTHER, "dev": 24}
+    scores = {1: [2 / 24, 2 / 24, 2 / 24], 2: [0.0, 0.0, 0.0]}
+    (found,) = retested(four().retest((3, 4, 5), scores, data=small))
+    assert (found.gap_standard_error, found.gap) == (0, pytest.approx(2 / 24))
+    # by hand: p = 4/28 and 2/28, sqrt((p1 (1 - p1) + p2 (1 - p2)) / 28) = 0.0821
+    assert found.gap_dev_error == pytest.approx(
+        math.hypot(math.sqrt(4 / 28 * 24 / 28 / 28), math.sqrt(2 / 28 * 26 / 28 / 28))
+    )
+    text = shown(print_retest, found)
+    assert "The dev set of moons has only 24 examples" in text
+    (same,) = retested(four().retest((3, 4, 5), scores))
+    assert "all seeds agree, which so few can do by chance" in shown(print_retest, same)
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])
@@ -241,6 +303,6 @@ def test_best_of_tables_is_the_answer():
     text = tables._best_yaml(best, made.snapshot.folder)
     first, second, _ = text.split("\n", 2)
     assert first == (
-        "# run, trial 1: dev_error 0.25, mean of 3 fresh seeds, standard error 0.01732 (0.2 in the search)"
+        "# run, trial 1: dev_error 0.25, mean of 3 fresh seeds, standard error over seeds 0.01732 (0.2 in the search)"
     )
     assert second == "# best.npz is of trial 7: dev error 0.22 at epoch 1 of 3"

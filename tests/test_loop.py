@@ -280,6 +280,29 @@ def test_a_zoom_knows_the_earlier_trials_that_lie_in_its_space(tmp_path):
     assert len(set(configurations)) == len(configurations)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_all_places_of_a_zooms_confirmation_go_to_the_best_that_were_not_confirmed(seed, tmp_path):
+    config = driver.parsed(STUDY.replace("SEARCH", f"trials: 40, parallel: 4, seed: {seed}"))
+    with driver.open_store(tmp_path, config) as opened:
+        sitting(opened, config, 2)
+        zoom(opened, config)
+        sitting(opened, config, 2)
+        snapshot = opened.snapshot()
+    first, second = (stage.plan for stage in snapshot.stages if not stage.is_search)
+    assert [len(plan.trials) for plan in (first, second)] == [2, 2]
+    configurations = {trial.number: trial.hyperparameters for trial in snapshot.trials}
+    before = [configurations[number] for number in first.trials]
+    new = [
+        result.number
+        for result in ranked(snapshot.found)
+        if result.status is Status.COMPLETED and configurations[result.number] not in before
+    ]
+    assert sorted(second.trials) == sorted(new[:2])
+    assert [stage.n_trials for stage in snapshot.stages] == [34, 6, 34, 6]
+    # costs of a training: nine epochs of the estimate
+    assert second.costs == tuple(9 * epoch_cost(configurations[number]) for number in second.trials)
+
+
 def test_a_zoom_may_be_plain_sampling(tmp_path):
     config = parsed("trials: 10")
     with driver.open_store(tmp_path, config) as opened:

@@ -18,7 +18,7 @@ from made import FAILED, Made
 from rich.console import Console
 
 from hptune import agenda, store
-from hptune.analysis.confirmation import Retest, Standing
+from hptune.analysis.confirmation import Order, Retest, Standing
 from hptune.cli import main, retesting, training
 from hptune.errors import UsageError
 from hptune.nn import model_file
@@ -291,11 +291,13 @@ def test_it_says_where_nothing_was_learned_on_other_data():
         differences=(),
         baseline=0.8,
         standings=(only,),
-        n_pairs=0,
-        n_pairs_kept=0,
+        old_best=3,
+        order=Order.of([1], [0.8]),
         rival=3,
         gap=0.0,
         gap_standard_error=None,
+        gap_dev_error=None,
+        n_dev=400,
         old_answer=None,
         answer=None,
     )

@@ -10,7 +10,8 @@ from pathlib import Path
 import driver
 import pytest
 
-from hptune import loop, runs, store, study, tables
+from hptune import loop, runs, store, study, study_data, tables
+from hptune.data.dataset import normalise
 from hptune.errors import DataError, RunInUseError, UsageError
 from hptune.events import EpochEnded, Stopping, TrialEnded
 from hptune.search.zoom import Around
@@ -23,6 +24,17 @@ def table_texts(folder):
     """Both tables without times."""
     loaded = tables.load(runs.find_all(Path(folder))[-1].path)
     return [table.drop(columns="seconds").to_csv(index=False) for table in (loaded.trials, loaded.curves)]
+
+
+def test_a_run_goes_on_with_columns_of_0_and_1_normalised_where_it_was_begun_so(tmp_path):
+    config = driver.parsed("data: {source: digits}\nspace: {l2: {low: 0, high: 1}}\n")
+    facts = study.data_facts(study_data.load(config))
+    of_old = {key: value for key, value in facts.items() if key != "leaves_binary"}
+    for place, written, left in (("new", facts, 3), ("old", of_old, 0)):  # three pixels are 0 or 1 in train
+        with study.create(config, tmp_path / place, written) as opened:
+            dataset = study.same_data(config, opened.snapshot())
+        assert normalise(dataset).normalisation.as_they_are.sum() == left
+        assert study.data_facts(dataset)["leaves_binary"] == bool(left)
 
 
 @pytest.fixture(scope="module")

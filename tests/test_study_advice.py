@@ -47,12 +47,15 @@ L2 = "l2: {scale: log, low: 1e-4, high: 1}"
         "l2: {low: 0.011, high: 1}",
         "hidden_units: {low: 4, high: 128}",
         "beta1: {scale: 1-beta, low: 0.9, high: 0.999}",
-        "learning_rate: {low: 0.5, high: 0.9}",  # 1 is nothing special to it
+        "init_scale: {low: 0.5, high: 0.9}",  # 1 is nothing special to it
         "dropout: {low: 0, high: 0.5}",
         "optimizer: {choices: [adam, momentum]}",
         "optimizer: adam, " + L2,
         "batch_size: {choices: [32, 600, full]}",
         "patience: {choices: [0, 5, 29]}",
+        "init: {choices: [auto, zeros, large]}",  # an experiment
+        "activation: {choices: [relu, sigmoid]}, hidden_layers: {low: 1, high: 30}",
+        "learning_rate: {scale: log, low: 0.003, high: 0.01}",
         "optimizer: {choices: [momentum, adam]}, momentum: {choices: [0.9], when: {optimizer: momentum}}",
     ],
 )
@@ -112,6 +115,20 @@ def test_no_shipped_study_needs_advice(path):
             "under train."),
         ),
         (
+            "learning_rate: {low: 0.01, high: 0.02}",
+            "",
+            ("space.learning_rate: linear from 0.01 to 0.02 is narrow: unless the best is known to lie there, write "
+            "{scale: log, low: 0.0001, high: 1}."),
+        ),
+        (L2, "init: zeros", "train.init: zeros keeps all units of a layer alike"),
+        ("init: {choices: [zeros]}, " + L2, "", "space.init: zeros keeps all units of a layer alike"),
+        (L2, "init: large", "train.init: large begins with weights that saturate the units"),
+        (
+            L2,
+            "activation: sigmoid, hidden_layers: 30",
+            "train.activation: sigmoid in 30 hidden layers, but each sigmoid passes on a quarter",
+        ),
+        (
             L2,
             "patience: 30",
             "train.patience: 30 ends no training, for a trial has 30 epochs at most: write less than 30.",
@@ -146,6 +163,18 @@ def test_no_shipped_study_needs_advice(path):
 def test_what_could_be_better_is_named_with_what_to_write(space, train, said):
     (text,) = [text for text in advice(space, train) if said in text]
     assert text.endswith(".")
+
+
+@pytest.mark.parametrize(
+    "train",
+    [
+        "init: zeros, hidden_layers: 0",
+        "activation: sigmoid, hidden_layers: 3",
+        "batch_norm: true, hidden_layers: 30, activation: sigmoid",
+    ],
+)
+def test_first_weights_and_depths_that_can_learn_need_no_advice(train):
+    assert advice(L2, train) == ()
 
 
 def test_what_is_hardly_ever_drawn_is_named():

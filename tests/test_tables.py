@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -7,14 +8,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from fabricate import ADAM, MOMENTUM, STUDY, FabricatedRun, mixed, parsed
+from fabricate import ADAM, MOMENTUM, STUDY, FabricatedRun, mixed, parsed, zoomed
 
 import hptune
 from hptune import tables
 from hptune.config import study_file, yaml_tree
 from hptune.errors import RunDamagedError, StorageError, UsageError
-from hptune.replacing import replace_file
-from hptune.store import database
+from hptune.runs import find, find_all
+from hptune.store import Store, database
 from hptune.wording import defused
 
 HYPERPARAMETERS = ["learning_rate", "optimizer", "beta1", "1-beta1", "hidden_units", "hidden_layers", "batch_size"]
@@ -279,49 +280,34 @@ def test_load_by_name_by_path_and_the_newest(tmp_path):
         hptune.load("a-002", runs)
 
 
+def test_the_newest_run_is_the_one_that_was_started_last_whatever_befell_its_files(tmp_path):
+    """Touched, copied without its times, its study file edited or deleted, a writer at work, its database damaged."""
+    names = [f"run-{year}" for year in (1970, 2026, 2040)]
+    for age, name in enumerate(names):
+        made = FabricatedRun(tmp_path / name, created=f"{name[4:]}-01-01T00:00:00+00:00")
+        os.utime(made.folder.config, (100 - age, 100 - age))
+    made.folder.config.unlink()
+    (tmp_path / names[0] / "config.yaml").write_text("name: edited\n")
+    shutil.copytree(tmp_path / names[0], tmp_path / "copy", copy_function=shutil.copy)
+    with Store(made.folder) as store:
+        store.add_stage(zoomed(1, 6, 3))
+        assert database.beside(made.folder.database, "-wal").stat().st_size
+        before = {path.name for path in tmp_path.rglob("*")}
+        assert [folder.name for folder in find_all(tmp_path)] == [names[0], "copy", *names[1:]]
+        assert {path.name for path in tmp_path.rglob("*")} == before
+    (tmp_path / names[1] / "run.db").write_bytes(b"no database")
+    os.utime(tmp_path / names[1] / "config.yaml", (2e9, 2e9))  # in 2033, which is all that there is to go by
+    assert find(tmp_path).name == names[2]
+    shutil.rmtree(tmp_path / names[2])
+    assert find(tmp_path).name == names[1]
+
+
 def test_a_database_without_a_study_file_is_damaged(tmp_path):
     made = FabricatedRun(tmp_path / "run")
     made.folder.database.unlink()
     database.create(made.folder)
     with pytest.raises(RunDamagedError, match='facts: "config" is missing'):
         tables.load(made.path).config  # noqa: B018
-
-
-def test_what_is_no_regular_file_is_written_into_and_a_link_stays(tmp_path):
-    (tmp_path / "real.csv").write_text("old")
-    (tmp_path / "link.csv").symlink_to("real.csv")
-    replace_file(tmp_path / "link.csv", "new")
-    assert (tmp_path / "link.csv").is_symlink()
-    assert (tmp_path / "real.csv").read_text() == "new"
-    replace_file(Path("/dev/null"), "gone")
-    assert Path("/dev/null").is_char_device()
-    assert {path.name for path in tmp_path.iterdir()} == {"real.csv", "link.csv"}
-
-
-def test_drafts_of_killed_writers_are_swept_up(tmp_path):
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    (tmp_path / f".a.csv.{dead.pid}").write_text("half")
-    (tmp_path / f".a.csv.{os.getppid()}").write_text("somebody is at it")
-    replace_file(tmp_path / "a.csv", "whole")
-    assert {path.name for path in tmp_path.iterdir()} == {"a.csv", f".a.csv.{os.getppid()}"}
-
-
-def test_files_that_only_begin_like_a_draft_stay(tmp_path):
-    others = (".a.csv.swp", ".a.csv.bak", ".b.csv.12345678", f".a.csv.{'9' * 30}", ".a.csv.-1", ".bashrc.old")
-    for name in others:
-        (tmp_path / name).write_text("mine")
-    (tmp_path / ".a.csv.7777777").mkdir()
-    for name in ("a.csv", "*"):
-        replace_file(tmp_path / name, "whole")
-    assert {path.name for path in tmp_path.iterdir()} == {"a.csv", "*", ".a.csv.7777777", *others}
-
-
-def test_links_that_lead_to_each_other_cannot_be_written(tmp_path):
-    (tmp_path / "a").symlink_to("b")
-    (tmp_path / "b").symlink_to("a")
-    with pytest.raises(StorageError, match="cannot be written"):
-        replace_file(tmp_path / "a", "lost")
 
 
 def test_pandas_is_loaded_only_for_tables():

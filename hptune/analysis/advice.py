@@ -18,7 +18,7 @@ from hptune.search.known import Known, known_of
 from hptune.search.ranking import ranked
 from hptune.space import SearchSpace
 from hptune.store import Snapshot, Stage
-from hptune.store.answer import CutShort, cut_short, uncompared
+from hptune.store.answer import CutShort, cut_short, standings, uncompared
 from hptune.trial import Status, Value
 from hptune.wording import counted
 
@@ -173,8 +173,8 @@ def _end(hit: BorderHit) -> str:
 
 
 def _zooms_without_gain(snapshot: Snapshot) -> int:
-    """How many stages have passed since the one that found the best trial."""
-    best = ranked(snapshot.found)[0].number
+    """How many searches have passed since the one that found the answer."""
+    best = standings(snapshot)[0].number
     found_in = next(trial.stage for trial in snapshot.trials if trial.number == best)
     return sum(stage.is_search for stage in snapshot.stages[found_in + 1 :])
 

@@ -10,14 +10,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hptune import stored_config
+from hptune.analysis.diagnosis import of_root_mean_square, of_share
+from hptune.analysis.usefulness import is_rare
 from hptune.data.settings import DataSettings
+from hptune.measured import baseline_of
 from hptune.search.confirmation import Confirmed, paired
 from hptune.search.plan import ConfirmPlan
 from hptune.search.ranking import ranked
 from hptune.store import Snapshot, Stage
 from hptune.store.answer import ahead_of, answer_of, contenders, whole
 from hptune.tables import Run
-from hptune.trial import TrialResult, Value
+from hptune.trial import Status, TrialResult, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,8 @@ class Candidate:
     found_score: float  # with which
     scores: tuple[float, ...]  # by seed; infinite where a training did not complete
     mean: float
-    standard_error: float | None  # of the mean
+    standard_error: float | None  # of the mean, over the seeds
+    dev_standard_error: float | None  # of the mean through the choice of dev examples; None where it is not known
     cost: float  # estimated seconds of a training on one core; only ratios mean anything
 
 
@@ -39,7 +43,7 @@ class Optimism:
     trial: int
     found_score: float
     mean: float
-    n_trials: int  # that have a score, of which its was the best
+    n_trials: int  # that have completed, of which its score was the best
 
     @property
     def gap(self) -> float:
@@ -54,6 +58,7 @@ class Confirmation:
     candidates: tuple[Candidate, ...]
     answer: int  # a trial; the leader of the search where no configuration has completed from every seed
     cheapest: int | None  # the least costly trial within a standard error of the answer; None without one
+    limit: float | None  # the mean up to which that goes: the larger of the two standard errors above the answer's
     optimism: Optimism | None  # None where the leader of the search is not among them
 
 
@@ -62,14 +67,40 @@ class Standing:
     """A configuration before and after it was trained again."""
 
     trial: int
-    old_rank: int  # among these, from 1
+    old_rank: int  # among these, from 1; equals share the first of theirs
     old_mean: float | None  # confirmed before; None: only found
     old_standard_error: float | None
     found_score: float
-    rank: int
+    rank: int  # likewise
     scores: tuple[float, ...]
     mean: float
     standard_error: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """How far two rankings of the same agree, pair by pair."""
+
+    n_pairs: int  # all of them
+    n_kept: int  # in the same order in both
+    n_reversed: int
+    n_tied_before: int  # equal in the old ranking, whatever the new one
+    n_tied_now: int  # equal in the new one
+    tau: float | None  # Kendall's tau-b (1945): 1 for the same order, -1 for the reverse; None where all are equal
+
+    @classmethod
+    def of(cls, old: Sequence[float], new: Sequence[float]) -> Order:
+        """The order of ranks or scores before and now."""
+        pairs = [(_sign(old[i], old[j]), _sign(new[i], new[j])) for i, j in itertools.combinations(range(len(old)), 2)]
+        n_kept = sum(before * now > 0 for before, now in pairs)
+        n_reversed = sum(before * now < 0 for before, now in pairs)
+        n_before, n_now = sum(before != 0 for before, _ in pairs), sum(now != 0 for _, now in pairs)
+        tau = (n_kept - n_reversed) / math.sqrt(n_before * n_now) if n_before and n_now else None
+        return cls(len(pairs), n_kept, n_reversed, len(pairs) - n_before, len(pairs) - n_now, tau)
+
+
+def _sign(one: float, other: float) -> int:
+    return (one > other) - (one < other)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +115,15 @@ class Retest:
     differences: tuple[str, ...]  # of the other data from the run's own
     baseline: float | None  # what always the same answer reaches on other data, where the metric is the dev error
     standings: tuple[Standing, ...]  # in the new order
-    n_pairs: int  # of configurations with different means
-    n_pairs_kept: int  # that are in the same order as before
+    old_best: int  # the trial that was ahead: the answer, or the first by its score
+    order: Order
     rival: int  # the trial that the old best is compared with: ahead of it beyond chance, or the new best
     gap: float | None  # by how much the old best is above it, seed by seed; None if one did not complete
-    gap_standard_error: float | None  # of that; None of a single seed
+    gap_standard_error: float | None  # of that, over the seeds; None of a single seed
+    gap_dev_error: float | None  # of that, through the choice of dev examples, as if each had its own; None: not known
+    n_dev: int  # examples of the dev set; 0 where that is not known
     old_answer: int | None  # confirmed, on the run's own data, before this; None: nothing was
     answer: int | None  # the same with this
-
-    @property
-    def tau(self) -> float | None:
-        """Kendall's rank correlation (Kendall 1938): 1 for the same order, -1 for the reverse one."""
-        return (2 * self.n_pairs_kept - self.n_pairs) / self.n_pairs if self.n_pairs else None
 
     @property
     def is_useless(self) -> bool:
@@ -103,21 +131,24 @@ class Retest:
         return self.baseline is not None and self.new_best.mean >= self.baseline
 
     @property
-    def old_best(self) -> Standing:
-        return min(self.standings, key=lambda one: one.old_rank)
-
-    @property
     def new_best(self) -> Standing:
         return self.standings[0]
 
     @property
+    def chance(self) -> float | None:
+        """The standard error that the gap is judged by: on other data the larger of that over seeds and of dev."""
+        if self.gap_standard_error is None or self.data is None:
+            return self.gap_standard_error
+        return max(self.gap_standard_error, self.gap_dev_error or 0.0)
+
+    @property
     def holds(self) -> bool | None:
         """Whether none is ahead of the old best by more than a standard error; None where it cannot be told."""
-        if self.old_best is self.new_best:
+        if self.old_best == self.new_best.trial:
             return True
         if self.n_seeds < 2:
             return None
-        return self.gap is not None and self.gap_standard_error is not None and self.gap <= self.gap_standard_error
+        return self.gap is not None and self.chance is not None and self.gap <= self.chance
 
 
 def confirmation(run: Run) -> Confirmation | None:
@@ -128,12 +159,19 @@ def confirmation(run: Run) -> Confirmation | None:
         return None
     found = _found_scores(snapshot)
     cost = _training_cost(run)
+    of_dev = dev_error_of(run, snapshot.facts["data"])
     candidates = tuple(
-        Candidate(one.trial, found[one.trial], one.scores, one.mean, one.standard_error, cost(one)) for one in compared
+        Candidate(one.trial, found[one.trial], one.scores, one.mean, one.standard_error, of_dev(one.mean), cost(one))
+        for one in compared
     )
-    optimism = _optimism(_searched_before(snapshot, compared), candidates)
+    limit = _limit(candidates, answer.trial)
     return Confirmation(
-        run.config.search.metric, candidates, answer.trial, _cheapest(candidates, answer.trial), optimism
+        metric=run.config.search.metric,
+        candidates=candidates,
+        answer=answer.trial,
+        cheapest=None if limit is None else _cheapest(candidates, limit),
+        limit=limit,
+        optimism=_optimism(_searched_before(snapshot, compared), candidates),
     )
 
 
@@ -147,15 +185,29 @@ def _optimism(found: Sequence[TrialResult], candidates: Sequence[Candidate]) -> 
     leader = next((one for one in candidates if one.trial == found[0].number), None)
     if leader is None or math.isinf(leader.mean):
         return None
-    return Optimism(leader.trial, leader.found_score, leader.mean, len(found))
+    n_completed = sum(result.status is Status.COMPLETED for result in found)
+    return Optimism(leader.trial, leader.found_score, leader.mean, n_completed)
 
 
-def _cheapest(candidates: Sequence[Candidate], answer: int) -> int | None:
+def _limit(candidates: Sequence[Candidate], answer: int) -> float | None:
+    """The answer's mean and a standard error of it: over seeds or of the dev set, whichever is larger."""
     best = next((one for one in candidates if one.trial == answer), None)
     if best is None or best.standard_error is None:
         return None
-    near = [one for one in candidates if one.mean <= best.mean + best.standard_error]
-    return min(near, key=lambda one: (one.cost, one.mean)).trial
+    return best.mean + max(best.standard_error, best.dev_standard_error or 0.0)
+
+
+def _cheapest(candidates: Sequence[Candidate], limit: float) -> int:
+    return min((one for one in candidates if one.mean <= limit), key=lambda one: (one.cost, one.mean)).trial
+
+
+def dev_error_of(run: Run, data: Mapping[str, Any]) -> Callable[[float], float | None]:
+    """The standard error of a score through the choice of dev examples, where the metric is the dev error."""
+    n = data.get("dev", 0)
+    if run.config.search.metric != "dev_error" or not n:
+        return lambda _: None
+    of = of_root_mean_square if run.config.data.is_regression else of_share
+    return lambda score: of(score, n) if math.isfinite(score) else None
 
 
 def retests(run: Run) -> tuple[Retest, ...]:
@@ -173,13 +225,14 @@ def retest(run: Run, stage: Stage) -> Retest | None:
     if not new:
         return None
     old_answer = _confirmed_answer(snapshot, stage.number)
-    standings = _standings(snapshot, stage, sorted(plan.trials, key=lambda trial: trial != old_answer), new)
-    pairs = [
-        (one.old_rank < other.old_rank) for one, other in itertools.combinations(standings, 2) if one.mean != other.mean
-    ]
-    old_best = min(standings, key=lambda one: one.old_rank).trial
+    order = sorted(plan.trials, key=lambda trial: trial != old_answer)
+    standings = _standings(snapshot, stage, order, new)
+    old_best = next(trial for trial in order if trial in {one.trial for one in new})
     rival = next(iter(ahead_of(old_best, new)), new[0])
-    gap, gap_standard_error = paired(next(one for one in new if one.trial == old_best), rival)
+    one = next(one for one in new if one.trial == old_best)
+    gap, gap_standard_error = paired(one, rival)
+    facts = snapshot.facts["data"] if plan.data is None else plan.data
+    errors = [dev_error_of(run, facts)(each.mean) for each in (one, rival)]
     return Retest(
         stage=stage.name,
         metric=run.config.search.metric,
@@ -187,16 +240,27 @@ def retest(run: Run, stage: Stage) -> Retest | None:
         n_to_go=len(plan.trials) - len(new),
         data=None if plan.data is None else DataSettings.from_json(plan.data["settings"]).name,
         differences=() if plan.data is None else _differences(snapshot.facts["data"], plan.data),
-        baseline=plan.data.get("baseline_error") if plan.data and run.config.search.metric == "dev_error" else None,
+        baseline=_baseline(run, plan),
         standings=standings,
-        n_pairs=len(pairs),
-        n_pairs_kept=sum(pairs),
+        old_best=old_best,
+        order=Order.of([one.old_rank for one in standings], [one.mean for one in standings]),
         rival=rival.trial,
         gap=gap,
         gap_standard_error=gap_standard_error,
+        gap_dev_error=None if None in errors else math.hypot(*(error for error in errors if error is not None)),
+        n_dev=facts.get("dev", 0),
         old_answer=old_answer,
         answer=_confirmed_answer(snapshot, stage.number + 1),
     )
+
+
+def _baseline(run: Run, plan: ConfirmPlan) -> float | None:
+    """What always the same answer reaches on the other data of a retest, by the metric, where that says anything."""
+    found = None if plan.data is None else baseline_of(plan.data)
+    if found is None or (run.config.search.metric == "dev_error" and is_rare(found)):
+        return None
+    levels = {"dev_error": found.error, "dev_loss": found.loss}.get(run.config.search.metric, {})
+    return levels.get("dev")
 
 
 def _standings(
@@ -206,10 +270,12 @@ def _standings(
     old = {one.trial: one for one in contenders(_first_stages(snapshot, stage.number))}
     found = _found_scores(snapshot)
     present = [trial for trial in order if trial in {one.trial for one in new}]
+    before = [old[trial].mean if trial in old else found[trial] for trial in present]
+    old_ranks, ranks = dict(zip(present, _ranks(before), strict=True)), _ranks([one.mean for one in new])
     return tuple(
         Standing(
             trial=one.trial,
-            old_rank=present.index(one.trial) + 1,
+            old_rank=old_ranks[one.trial],
             old_mean=old[one.trial].mean if one.trial in old else None,
             old_standard_error=old[one.trial].standard_error if one.trial in old else None,
             found_score=found[one.trial],
@@ -218,8 +284,16 @@ def _standings(
             mean=one.mean,
             standard_error=one.standard_error,
         )
-        for rank, one in enumerate(new, 1)
+        for rank, one in zip(ranks, new, strict=True)
     )
+
+
+def _ranks(scores: Sequence[float]) -> list[int]:
+    """The ranks, from 1, of what stands in order: neighbours that are equal share the first of theirs."""
+    ranks: list[int] = []
+    for place, score in enumerate(scores):
+        ranks.append(ranks[-1] if place and score == scores[place - 1] else place + 1)
+    return ranks
 
 
 def _first_stages(snapshot: Snapshot, n: int) -> Snapshot:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from hptune.errors import UsageError, did_you_mean
-from hptune.search.ranking import ranked
+from hptune.store.answer import means as means_of
+from hptune.store.answer import standings
 from hptune.tables import Run
 from hptune.trial import METRICS, Origin, Status, Value
 
@@ -24,6 +25,7 @@ class Row:
     stage: str
     origin: Origin
     status: str
+    mean: float | None  # of fresh seeds, with which it competes; None where it was not confirmed
     best_epoch: int | None
     epochs: int | None
     metrics: Mapping[str, float]  # at best_epoch; empty unless completed or stopped
@@ -43,13 +45,14 @@ class Leaderboard:
     sort: str | None  # the column they are sorted by; None: by rank
     searched: tuple[str, ...]  # hyperparameters that can differ, in the order of the study file
     near_one: frozenset[str]  # those on a 1-beta scale
+    answer: int | None  # the trial of the answer, where fresh seeds have confirmed it: it has rank 1
 
 
 def leaderboard(run: Run, top: int = TOP, sort: str | None = None) -> Leaderboard:
     """The first trials of a run in the order of `sort` (see ordered)."""
     searched = tuple(dict.fromkeys(name for space in run.spaces for name in space.searched))
     table = ordered(run, sort)
-    completed = [result for result in ranked(run.snapshot.found) if result.status is Status.COMPLETED]
+    completed = [result for result in standings(run.snapshot) if result.status is Status.COMPLETED]
     ranks = {result.number: rank for rank, result in enumerate(completed, 1)}
     numbers: list[int] = table["trial"].head(top).tolist()
     return Leaderboard(
@@ -60,11 +63,12 @@ def leaderboard(run: Run, top: int = TOP, sort: str | None = None) -> Leaderboar
         sort=sort,
         searched=searched,
         near_one=run.near_one,
+        answer=run.best.trial if run.best is not None and run.best.n_seeds else None,
     )
 
 
 def ordered(run: Run, sort: str | None = None) -> pd.DataFrame:
-    """The trials of searches in the order of ranked: completed ones, best first, then stopped ones.
+    """The trials of searches in the order of standings: the answer, other completed ones, then stopped ones.
 
     Or all trials by a column of the table, missing values last.
 
@@ -74,7 +78,7 @@ def ordered(run: Run, sort: str | None = None) -> pd.DataFrame:
     """
     table = run.trials
     if sort is None:
-        order = [result.number for result in ranked(run.snapshot.found)]
+        order = [result.number for result in standings(run.snapshot)]
         return table.set_index("trial", drop=False).loc[order].reset_index(drop=True)
     if sort not in table.columns:
         columns = list(map(str, table.columns))
@@ -90,6 +94,7 @@ def _rows(
     chosen = run.curves[run.curves["trial"].isin(numbers)]
     curves = {number: tuple(curve.tolist()) for number, curve in chosen.groupby("trial")[run.config.search.metric]}
     trials = {trial.number: trial for trial in run.snapshot.trials}
+    means = means_of(run.snapshot)
     records = {record["trial"]: record for record in run.trials[run.trials["trial"].isin(numbers)].to_dict("records")}
 
     def row(number: int) -> Row:
@@ -101,6 +106,7 @@ def _rows(
             stage=record["stage"],
             origin=trial.spec.origin,
             status=record["status"],
+            mean=None if trial.spec.replicate is not None else means.get(number),
             best_epoch=result.best_epoch if result else None,
             epochs=result.epochs if result else None,
             metrics={name: record[name] for name in METRICS} if result and result.score is not None else {},

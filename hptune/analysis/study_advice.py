@@ -6,30 +6,32 @@ Nothing here is wrong, and nothing is refused for it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from hptune.analysis.expectation import Expectation
+from hptune.analysis.meant import AVERAGES, meant_otherwise
 from hptune.analysis.preview import Preview
+from hptune.analysis.written import Range, rewritten, scale_of, values_of
 from hptune.config.study_file import StudyConfig
-from hptune.domains import LINEAR, LOG, ONE_MINUS, Choice, Real, is_number, show
+from hptune.data.problems import quoted
+from hptune.domains import LINEAR, LOG, ONE_MINUS, Choice, is_number, show
 from hptune.effects import origin
-from hptune.levels import Grid, LogInteger
 from hptune.machine import Machine
-from hptune.notations import FACTORS
+from hptune.measured import is_unbalanced
+from hptune.notations import FACTORS, WIDTHS
 from hptune.search.bars import rungs
 from hptune.search.plan import SearchPlan
-from hptune.space import Parameter
 from hptune.trial import Value
 from hptune.wording import counted, rounded, size, span
 
 DECADES = 100  # high over low, from which on a linear scale is as good as never right
+NARROW = 3.0  # high over low of learning rates: half a decade
+ORDINARY_RATES = (1e-4, 1.0)
+DEEP_FOR_SIGMOIDS = 8  # hidden layers: the gradient of the first is then 1/65,536 of that of the last, or less
 TRIALS_EACH = 10
 """Trials for each hyperparameter that is searched: the rule of ten runs a dimension (Loeppky, Sacks & Welch 2009,
 Choosing the sample size of a computer experiment), and of Google's tuning playbook, which below ten trials tunes the
 learning rate alone."""
-
-AVERAGES = ("momentum", "beta1", "beta2", "batch_norm_momentum")
-"""Those whose distance from 1 says over how many steps they average."""
 
 RARE = 0.05  # share of the trials that have a hyperparameter, below which little is learned about it
 EPOCHS_AFTER_THE_FIRST = ("learning_rate_decay", "decay_factor", "decay_epochs", "patience")
@@ -40,7 +42,9 @@ def study_advice(
 ) -> tuple[str, ...]:
     """What to look at in a study before it is searched; n_train are the examples of its training part."""
     return (
-        *_about_scales(config),
+        *(meant := tuple(meant_otherwise(config))),
+        *_about_scales(config, {text.partition(":")[0].partition(".")[2] for text in meant}),
+        *_about_first_weights(config),
         *_about_what_is_not_searched(config, previews),
         *_about_epochs(config, plan),
         *_about_batches(config, n_train),
@@ -63,6 +67,18 @@ def budget_notes(config: StudyConfig, plan: SearchPlan) -> Iterator[str]:
             yield f"{only}; {counted(trials, 'trial')} repeat some."
         else:
             yield f"{only}; the search ends when all have been tried."
+
+
+def metric_advice(config: StudyConfig, classes: Sequence[str], counts: Sequence[int]) -> Iterator[str]:
+    """Advise on the metric where a class is rare; counts are the examples of each class in train."""
+    if not counts or config.search.metric != "dev_error":
+        return
+    n, rarest = sum(counts), min(range(len(counts)), key=counts.__getitem__)
+    if is_unbalanced(counts[rarest] / n, max(counts) / n):
+        share = f"{quoted(classes[rarest])} is {counts[rarest] / n:.1%} of train"
+        baseline = f"and always answering {quoted(classes[counts.index(max(counts))])} has an error of"
+        why = f"{share}, {baseline} {1 - max(counts) / n:.1%}, so that networks that know more often have no less"
+        yield f"search.metric: dev_error hardly tells networks apart here: {why}. Write dev_loss."
 
 
 def worker_notes(n_workers: int, cores: int) -> Iterator[str]:
@@ -102,42 +118,46 @@ def limits_advice(config: StudyConfig, expected: Expectation, machine: Machine) 
         yield f"search.worker_memory: {size(most)}, but {takes}: its trial would fail. Allow more, or search smaller."
 
 
-def _about_scales(config: StudyConfig) -> Iterator[str]:
+def _about_scales(config: StudyConfig, meant: Collection[str]) -> Iterator[str]:
+    """Advise on scales and widths of ranges; of those in `meant` it is said that other values were meant."""
     for parameter in config.space.parameters:
         name, domain = parameter.name, parameter.domain
-        if not isinstance(domain, Real | Grid | LogInteger):
+        if not isinstance(domain, Range) or name in meant:
             continue
-        low, high, scale = domain.low, domain.high, _scale(domain)
+        low, high, scale = domain.low, domain.high, scale_of(domain)
         found = f"space.{name}: {scale} from {show(low)} to {show(high)}"
-        ends_below_1 = parameter.legal.high == 1 and high < 1
-        if ends_below_1 and scale != ONE_MINUS.name and (low >= 0.5 or name in AVERAGES):
+        is_near_1 = high < 1 and (name in AVERAGES or (name == "decay_factor" and low >= 0.5))
+        if is_near_1 and scale != ONE_MINUS.name:
             reason = "but near 1 it is the distance from 1 that counts"
             steps = f" (an average over {_steps(low)} at one end, over {_steps(high)} at the other)"
-            yield f"{found}, {reason}{steps if name in AVERAGES else ''}: write {_rescaled(parameter, ONE_MINUS.name)}."
+            yield f"{found}, {reason}{steps if name in AVERAGES else ''}: write {rewritten(parameter, ONE_MINUS.name)}."
         elif scale == LINEAR.name and low > 0 and high >= DECADES * low:
             tenth = high // 10 if isinstance(low, int) else high / 10
-            yield f"{found} puts nine draws in ten above {show(tenth)}: write {_rescaled(parameter, LOG.name)}."
+            yield f"{found} puts nine draws in ten above {show(tenth)}: write {rewritten(parameter, LOG.name)}."
+        if name == "learning_rate" and high < NARROW * low:
+            wide = rewritten(parameter, LOG.name, ORDINARY_RATES)
+            yield f"{found} is narrow: unless the best is known to lie there, write {wide}."
 
 
-def _rescaled(parameter: Parameter, scale: str) -> str:
-    """A range on another scale, as it is written in a study file; other scales have no steps."""
-    domain = parameter.domain
-    assert isinstance(domain, Real | Grid | LogInteger)
-    kind = "type: int, " if isinstance(domain.low, int) else ""
-    conditions = ", ".join(f"{name}: {_one_of(values)}" for name, values in parameter.when)
-    when = f", when: {{{conditions}}}" if conditions else ""
-    return f"{{{kind}scale: {scale}, low: {show(domain.low)}, high: {show(domain.high)}{when}}}"
-
-
-def _one_of(values: Sequence[Value]) -> str:
-    return show(values[0]) if len(values) == 1 else f"[{', '.join(map(show, values))}]"
-
-
-def _scale(domain: Real | Grid | LogInteger) -> str:
-    """The name of the scale of a range."""
-    if isinstance(domain, Real):
-        return domain.scale.name
-    return LOG.name if isinstance(domain, LogInteger) else LINEAR.name
+def _about_first_weights(config: StudyConfig) -> Iterator[str]:
+    """Advise on networks of which none can learn: weights all 0 or far too large, gradients that vanish."""
+    _, depths = values_of(config, "hidden_layers")
+    _, widths = values_of(config, "widths")
+    layers = [int(depth) for depth in depths] + [len(WIDTHS.parse(text)) for text in widths if text != "same"]
+    key, inits = values_of(config, "init")
+    if set(inits) == {"zeros"} and min(layers, default=0) > 0:
+        what = "zeros keeps all units of a layer alike, so that nothing is learned but the shares of the classes"
+        yield f"{key}: {what}: write auto."
+    elif set(inits) <= {"zeros", "large"} and "large" in inits:
+        what = "begins with weights that saturate the units or make the loss infinite"
+        yield f"{key}: {_said(key, inits)} {what}: write auto."
+    key, activations = values_of(config, "activation")
+    _, norms = values_of(config, "batch_norm")
+    deepest = max(layers, default=0)
+    if set(activations) == {"sigmoid"} and deepest >= DEEP_FOR_SIGMOIDS and not any(norms):
+        shrinks = "each sigmoid passes on a quarter of the gradient at most"
+        what = f"sigmoid in {counted(deepest, 'hidden layer')}, but {shrinks}, so that the first layers hardly learn"
+        yield f"{key}: {what}: write relu, or batch_norm: true under train."
 
 
 def _steps(beta: float) -> str:
@@ -159,26 +179,16 @@ def _about_what_is_not_searched(config: StudyConfig, previews: Sequence[Preview]
             yield f"{what}: little can be learned about it. Give that fewer other values, or remove it."
 
 
-def _values(config: StudyConfig, name: str) -> tuple[str, tuple[Value, ...]]:
-    """The key of a hyperparameter and the values that it can have, of a range its ends; none where it has no effect."""
-    for parameter in config.space.parameters:
-        if parameter.name == name:
-            domain = parameter.domain
-            ends = (domain.from_unit(0), domain.from_unit(1))
-            return f"space.{name}", domain.values if isinstance(domain, Choice) else ends
-    return f"train.{name}", (config.train[name],) if name in config.train else ()
-
-
 def _about_epochs(config: StudyConfig, plan: SearchPlan) -> Iterator[str]:
     """What needs more epochs to do anything than a trial has."""
     most = config.space.most_epochs(config.train)
     never = f"a trial has {counted(most, 'epoch')} at most"
     does = {"patience": "ends no training", "decay_epochs": "never halves the learning rate"}
     for name, effect in does.items():
-        key, values = _values(config, name)
+        key, values = values_of(config, name)
         if late := [value for value in values if is_number(value) and value >= most and most > 1]:
             yield f"{key}: {_said(key, late)} {effect}, for {never}: write less than {most}."
-    key, values = _values(config, "learning_rate_factors")
+    key, values = values_of(config, "learning_rate_factors")
     epochs = [epoch for text in values for epoch, _ in FACTORS.parse(text) if epoch >= most]
     if epochs:
         yield f"{key}: a factor from epoch {min(epochs)} on is never reached, for {never}, counted from 0."
@@ -192,7 +202,7 @@ def _about_epochs(config: StudyConfig, plan: SearchPlan) -> Iterator[str]:
 
 
 def _about_batches(config: StudyConfig, n_train: int) -> Iterator[str]:
-    key, values = _values(config, "batch_size")
+    key, values = values_of(config, "batch_size")
     if large := [value for value in values if is_number(value) and value > n_train]:
         there = f"more than the {counted(n_train, 'example')} of train"
         yield f"{key}: {_said(key, large)} is {there}, and means all of them: write less, or full."

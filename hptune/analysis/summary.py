@@ -5,13 +5,16 @@ Everything is made from a tables.Run; hptune.report only draws what stands here.
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hptune.analysis import advice, confirmation, diagnosis
+from hptune import rights
+from hptune.analysis import advice, confirmation, diagnosis, usefulness
 from hptune.analysis.advice import BorderHit, Step
 from hptune.analysis.confirmation import Confirmation, Retest
 from hptune.analysis.diagnosis import Diagnosis, Errors
+from hptune.analysis.divergence import Divergence, divergence
 from hptune.analysis.leaderboard import TOP, Leaderboard, leaderboard
 from hptune.analysis.progress import (
     Failure,
@@ -23,9 +26,32 @@ from hptune.analysis.progress import (
     faults,
     stage_summary,
 )
+from hptune.analysis.usefulness import Usefulness
+from hptune.measured import Baseline, Measured, baseline_of, measured_in
 from hptune.search.ranking import ranked
 from hptune.tables import Best, Run
-from hptune.trial import Value
+from hptune.trial import TrialResult, Value
+
+
+@dataclass(frozen=True, slots=True)
+class MeanErrors:
+    """The errors of an answer over its fresh seeds."""
+
+    train_error: float | None  # whole set, dropout off
+    dev_error: float
+    dev_loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class ByClass:
+    """What a network finds of a class in a set."""
+
+    name: str
+    n_true: int
+    n_answered: int
+    n_right: int
+    recall: float | None  # None where the set has none
+    precision: float | None  # None where it is never answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +62,8 @@ class BestTrial:
     stage: str  # in which
     metric: str
     score: float  # mean of the trials that confirm it; its own where none do
-    standard_error: float | None  # of that mean
+    standard_error: float | None  # of that mean, over the seeds
+    dev_standard_error: float | None  # of the score through the choice of dev examples, where that is known
     n_seeds: int  # fresh ones; 0 where it has not been confirmed
     found_score: float  # with which it was found
     weights_trial: int  # the trial whose weights are kept; what follows is of them
@@ -45,11 +72,18 @@ class BestTrial:
     train_error: float | None  # whole set, dropout off
     dev_error: float
     test_error: float | None
+    dev_loss: float
+    test_loss: float | None
+    mean_errors: MeanErrors | None  # over the fresh seeds; None where it has not been confirmed
+    baseline: Baseline | None  # of always the same answer
+    by_class: Mapping[str, tuple[ByClass, ...]]  # on dev and on test, once it has met the test set
     to_test: bool  # whether there is a test set that is still to be met
+    n_tested: int  # networks of this run that have met the test set
     target_deviation: float | None  # regression: what an error of 1 is in the target's own unit
     ties: tuple[int, ...]  # other trials with the same score; the one with the lowest number leads
     bayes_error: float
     diagnosis: Diagnosis | None  # None without a train error
+    notes: tuple[str, ...]  # on whether it has learned anything
     borders: tuple[BorderHit, ...]
     hyperparameters: Mapping[str, Value]  # all of them
     weights: str | None  # the file that holds them, where there is one
@@ -75,6 +109,7 @@ class Report:
     confirmation: Confirmation | None  # None where nothing has been confirmed
     retests: tuple[Retest, ...]
     failures: tuple[Failure, ...]
+    divergence: Divergence | None  # None where no trial of a search has diverged
     next_steps: tuple[Step, ...]
 
 
@@ -101,6 +136,7 @@ def summarize(run: Run, *, top: int = TOP, sort: str | None = None, bayes_error:
         confirmation=confirmation.confirmation(run),
         retests=confirmation.retests(run),
         failures=failed,
+        divergence=divergence(snapshot, [name for space in run.spaces for name in space.searched]),
         next_steps=advice.next_steps(
             snapshot, best.borders if best else (), [(group.status, group.reason) for group in failed]
         ),
@@ -111,27 +147,18 @@ def _best(run: Run, bayes_error: float) -> BestTrial | None:
     best = run.best
     if best is None:
         return None
-    trial = next(trial for trial in run.snapshot.trials if trial.number == best.trial)
-    data = run.snapshot.facts.get("data", {})
-    found = None
-    if best.train_error is not None:
-        errors = Errors(
-            best.train_error,
-            best.dev_error,
-            best.test_error,
-            bayes_error,
-            data.get("dev", 0),
-            data.get("test", 0),
-            is_regression=run.config.data.is_regression,
-            baseline=data.get("baseline_error"),
-        )
-        found = diagnosis.diagnose(errors)
+    snapshot = run.snapshot
+    trial = next(trial for trial in snapshot.trials if trial.number == best.trial)
+    data = snapshot.facts.get("data", {})
+    errors = _errors(run, best, bayes_error)
+    measured = {} if best.test_error is None else measured_in(snapshot.facts, best.weights)
     return BestTrial(
         trial=best.trial,
-        stage=run.snapshot.stages[trial.stage].name,
+        stage=snapshot.stages[trial.stage].name,
         metric=best.metric,
         score=best.score,
         standard_error=best.standard_error,
+        dev_standard_error=confirmation.dev_error_of(run, data)(best.score),
         n_seeds=best.n_seeds,
         found_score=best.found_score,
         weights_trial=best.weights,
@@ -140,17 +167,89 @@ def _best(run: Run, bayes_error: float) -> BestTrial | None:
         train_error=best.train_error,
         dev_error=best.dev_error,
         test_error=best.test_error,
+        dev_loss=best.dev_loss,
+        test_loss=measured["test"].loss if "test" in measured else None,
+        mean_errors=_mean_errors(run, best) if best.n_seeds else None,
+        baseline=baseline_of(data),
+        by_class=_by_class(run, measured),
         to_test=best.test_error is None and bool(data.get("test")),
+        n_tested=sum(one.test_error is not None for one in snapshot.trials),
         target_deviation=data.get("target_deviation"),
         ties=_ties(run, best),
         bayes_error=bayes_error,
-        diagnosis=found,
+        diagnosis=None if errors is None else diagnosis.diagnose(errors),
+        notes=_notes(run, best, errors, measured.get("test")),
         borders=advice.borders(
-            run.snapshot, run.spaces[run.snapshot.stage_to_narrow((best.trial,)).number], trial.hyperparameters
+            snapshot, run.spaces[snapshot.stage_to_narrow((best.trial,)).number], trial.hyperparameters
         ),
         hyperparameters=best.hyperparameters,
-        weights=str(weights) if (weights := run.snapshot.folder.best_npz).exists() else None,
+        weights=str(weights) if rights.exists(weights := snapshot.folder.best_npz) else None,
     )
+
+
+def _errors(run: Run, best: Best, bayes_error: float) -> Errors | None:
+    """The errors of a configuration: those of all its fresh seeds, where it has been confirmed."""
+    results = _trained(run, best)
+    trains = [result.final.train_error for result in results if result.final.train_error is not None]
+    if not trains or len(trains) < len(results):
+        return None
+    devs = [run.at_best_epoch[result.number]["dev_error"] for result in results]
+    data, settings = run.snapshot.facts.get("data", {}), run.config.data
+    return Errors(
+        train=statistics.fmean(trains),
+        dev=statistics.fmean(devs),
+        test=best.test_error,
+        bayes=bayes_error,
+        n_train=data.get("train", 0),
+        n_dev=data.get("dev", 0),
+        n_test=data.get("test", 0),
+        is_regression=settings.is_regression,
+        n_seeds=len(results),
+        train_deviation=statistics.stdev(trains) if len(trains) > 1 else 0.0,
+        dev_deviation=statistics.stdev(devs) if len(devs) > 1 else 0.0,
+        is_rare=usefulness.is_rare(baseline_of(data)),
+        is_split_here=settings.dev is None and settings.test is None,
+        still_improves=any(4 * (result.best_epoch or 0) > 3 * result.epochs for result in results),
+    )
+
+
+def _trained(run: Run, best: Best) -> list[TrialResult]:
+    """The trainings of a configuration that count: from fresh seeds, where there are any."""
+    return [result for result in run.snapshot.results if result.number in best.trainings]
+
+
+def _mean_errors(run: Run, best: Best) -> MeanErrors:
+    results = _trained(run, best)
+    trains = [result.final.train_error for result in results if result.final.train_error is not None]
+    at_best = [run.at_best_epoch[result.number] for result in results]
+    return MeanErrors(
+        train_error=statistics.fmean(trains) if len(trains) == len(results) else None,
+        dev_error=statistics.fmean(one["dev_error"] for one in at_best),
+        dev_loss=statistics.fmean(one["dev_loss"] for one in at_best),
+    )
+
+
+def _notes(run: Run, best: Best, errors: Errors | None, measured: Measured | None) -> tuple[str, ...]:
+    """Whether it has learned anything."""
+    baseline = baseline_of(run.snapshot.facts.get("data", {}))
+    if errors is None or baseline is None:
+        return ()
+    means = _mean_errors(run, best)
+    classes = tuple(run.snapshot.facts["data"].get("class_names", ()))
+    return usefulness.notes(Usefulness(best.metric, errors, means.dev_loss, baseline, measured, classes))
+
+
+def _by_class(run: Run, measured: Mapping[str, Measured]) -> Mapping[str, tuple[ByClass, ...]]:
+    """What the network of the answer finds of each class, by set."""
+    names = run.snapshot.facts.get("data", {}).get("class_names", ())
+    return {
+        found_on: tuple(
+            ByClass(name, *count, count.recall, count.precision)
+            for name, count in zip(names, one.by_class, strict=False)
+        )
+        for found_on, one in measured.items()
+        if one.by_class
+    }
 
 
 def _ties(run: Run, best: Best) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import click
 
+from hptune import rights
 from hptune.errors import UsageError
 from hptune.replacing import is_regular
 from hptune.wording import visible
@@ -57,9 +58,9 @@ def refuse_to_overwrite(name: str, output: Path | None, inputs: Iterable[Path], 
 
     What is no regular file, such as a pipe, is written into, and so is what /dev/stdout stands for.
     """
-    if output is None or str(output) == "-" or not output.exists():
+    if output is None or str(output) == "-" or not rights.exists(output):
         return
-    if any(path.exists() and output.samefile(path) for path in inputs):
+    if any(rights.exists(path) and output.samefile(path) for path in inputs):
         raise UsageError(f"{name} {output}: that is the file to be predicted from: name another one")
     if output.resolve().parent == run.resolve():
         raise UsageError(f"{name} {output}: that file is the run's own: name another one")

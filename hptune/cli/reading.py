@@ -55,7 +55,7 @@ def report(
 
     from hptune import tables
     from hptune.analysis import leaderboard, summary
-    from hptune.replacing import replace_file
+    from hptune.replacing import write_output
 
     if as_json and str(csv_file) == "-":
         raise UsageError("--json and --csv - both write to standard output: give --csv a file")
@@ -66,7 +66,7 @@ def report(
         if str(csv_file) == "-":
             write_table(text)
         else:
-            replace_file(csv_file, text)
+            write_output(csv_file, text)
             tell(f"Wrote {csv_file}", err=True)
         if not as_json:
             sys.exit(_code(loaded))
@@ -92,12 +92,15 @@ def _code(loaded: Run) -> int:
 def list_runs(runs: Path) -> None:
     """Show the runs, oldest first."""
     from hptune.report.run_list import runs_table
-    from hptune.runs import find_all
+    from hptune.rights import owner
+    from hptune.runs import closed, find_all
 
     if folders := find_all(runs):
         runs_table(new_console(), folders)
     else:
         tell(f"No runs in {runs}{os.sep}. Start one with: hptune search CONFIG")
+    for path in closed(runs):
+        tell(f"Left out, for there is no right to look into it: {path.name}{owner(path)}")
 
 
 @click.command(short_help="Write the tables of a run as CSV files.")

@@ -66,6 +66,8 @@ def retest(
         loaded = config_of(snapshot)
         agenda.retest_stage(snapshot, top, seeds)  # before the data are read, which may take a while
         dataset, facts = _data(loaded, snapshot, data, settings)
+        for note in () if data is None else dataset.notes:
+            say(console, f"Note: {note}", "yellow")
         say_if_elsewhere(console, snapshot)
         stage = agenda.retest_stage(snapshot, top, seeds, facts)
         with session.sitting(folder, loaded, dataset):
@@ -95,7 +97,7 @@ def _data(
             raise UsageError("--set goes with --data: the run's own data stay as they are")
         return study.same_data(config, snapshot), None
     config = other_data.config_on(config, data, changes)
-    dataset = study_data.load(config)
+    dataset = study.normalised_as(snapshot.facts["data"], study_data.load(config))
     facts = {"settings": config.data.to_json(), **study.data_facts(dataset)}
     is_own = facts["fingerprint"] == snapshot.facts["data"]["fingerprint"]
     return dataset, None if is_own else facts

@@ -74,21 +74,21 @@ class Reader:
         self.problem(node, key, f"expected a list, as [a, b], found {found(node)}")
         return ()
 
-    def text(self, node: Node | None, key: str) -> str | None:
+    def text(self, node: Node | None, key: str, *, or_empty: bool = False) -> str | None:
         if node is None:
             return None
-        if isinstance(node.value, str) and node.value:
+        if isinstance(node.value, str) and (node.value or or_empty):
             return node.value
         hint = "; put it in quotes" if isinstance(node.value, int | float) else ""
         self.problem(node, key, f"expected text, found {found(node) if node.value != '' else 'an empty text'}{hint}")
         return None
 
-    def texts(self, node: Node | None, key: str) -> list[str]:
+    def texts(self, node: Node | None, key: str, *, or_empty: bool = False) -> list[str]:
         """A list of texts, or a single one."""
         if node is None:
             return []
         items = [node] if isinstance(node.value, str) else self.items(node, key)
-        return [text for item in items if (text := self.text(item, key)) is not None]
+        return [text for item in items if (text := self.text(item, key, or_empty=or_empty)) is not None]
 
     def one_of(self, node: Node | None, key: str, allowed: Sequence[str], why: str = "") -> str | None:
         if node is None:

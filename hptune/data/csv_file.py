@@ -11,28 +11,23 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections import Counter
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
+from itertools import compress, islice
 from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hptune.data import csv_form
+from hptune.data.csv_form import Lengths, Row
 from hptune.data.files import excess, read_bytes
-from hptune.data.kinds import kind
-from hptune.data.numbers import finite_numbers, parse_number
-from hptune.data.problems import FileProblems, listed, quoted
-from hptune.wording import counted
-
-SEPARATORS = {",": "a comma", ";": '";"', "\t": "a tab", "|": '"|"'}
-
-Row = tuple[int, list[str]]  # the line in the file where it begins, its fields
-
+from hptune.data.missing import Missing, plain, quotes_marked
+from hptune.data.problems import FileProblems
 
 CHUNK = 1000  # rows whose cells are made numbers together
+LONGEST_HEADER = 2**20  # bytes looked at for its separator
 
 
 @dataclass(frozen=True)
@@ -43,7 +38,13 @@ class TextTable:
     header_line: int
     cells: tuple[Sequence[str], ...]  # by column, then by row; none of columns that are ignored or in numbers
     lines: Sequence[int]  # of each row
-    numbers: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)  # columns of finite numbers, by name
+    numbers: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)  # columns of numbers, by name
+
+    def rows(self, some: NDArray[np.bool_]) -> TextTable:
+        """The table with some of its rows."""
+        cells = tuple(tuple(compress(column, some)) for column in self.cells)
+        numbers = {name: values[some] for name, values in self.numbers.items()}
+        return TextTable(self.header, self.header_line, cells, tuple(compress(self.lines, some)), numbers)
 
     @cached_property
     def places(self) -> Mapping[str, int]:
@@ -63,72 +64,71 @@ class _Columns:
     numbers: dict[int, NDArray[np.float64]]
 
 
-def read_csv(path: str, ignored: Container[str], as_text: Container[str], problems: FileProblems) -> TextTable | None:
+def read_csv(
+    path: str, ignored: Container[str], as_text: Container[str], missing: Missing, problems: FileProblems
+) -> TextTable | None:
     """The table, or None where nothing in it can be checked further; either way problems may have grown.
 
     Columns in as_text stay texts, whatever is in them. Numbers are made of some rows at a time, for as texts all
     cells would need many times the memory; a column that turns out to be none of numbers is read once more.
     """
+    separator = csv_form.separator_of(path)
     content = read_bytes(path)
-    if not _is_text(content, problems):
+    if not csv_form.is_text(content, problems):
         return None
-    separator = "\t" if kind(path) == "tsv" else ","
-    rows = _rows(content, separator, problems)
-    header_line, fields = next(rows, (0, []))
-    if not fields:
-        if not problems.found:
-            problems.add("nothing in it: expected a header line and rows")
+    content = quotes_marked(content, separator)
+    begun = _begun(content, separator, ignored, problems)
+    if begun is None:
         return None
-    header = tuple(field.strip() for field in fields)
-    if not _check_header(header, header_line, separator, problems):
-        return None
+    header_line, header, rows = begun
     wanted = [number for number, name in enumerate(header) if name not in ignored]
     at_most = max(content.count(b"\n"), content.count(b"\r")) + 1
-    if too_much := excess(2 * 8 * at_most * len(wanted)):  # once as read, once as X
+    if too_much := excess(8 * at_most * len(wanted)):
         problems.add(f"up to {at_most:,} rows of {len(wanted):,} columns: {too_much}; use fewer rows or columns")
         return None
     maybe_numbers = [number for number in wanted if header[number] not in as_text]
     certain = [number for number in wanted if header[number] in as_text]
-    found = _read_columns(_of_length(len(header), rows, separator, problems), certain, maybe_numbers)
+    lengths = Lengths(len(header), separator)
+    found = _read_columns(lengths.good(rows), certain, maybe_numbers, missing)
+    is_fit = lengths.report(header, header_line, problems)
     if not found.lines and not problems.found:
         problems.add("a header and no rows", header_line)
-    if not found.lines:
+    if not found.lines or not is_fit:
         return None
     texts, rest = found.texts, [number for number in maybe_numbers if number not in found.numbers]
     if rest:
-        again = _rows(content, separator, unsaid := FileProblems(path))
+        again = _rows(content, separator, FileProblems(path))
         next(again)  # the header
-        texts = texts | _read_columns(_of_length(len(header), again, separator, unsaid), rest, ()).texts
+        texts = texts | _read_columns(Lengths(len(header), separator).good(again), rest, (), missing).texts
     cells = tuple(texts.get(number, ()) for number in range(len(header)))
     numbers = {header[number]: values for number, values in found.numbers.items()}
     return TextTable(header, header_line, cells, found.lines, numbers)
 
 
-def _is_text(content: bytes, problems: FileProblems) -> bool:
-    """Whether it is UTF-8; if not, a problem says where."""
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        problems.add("UTF-16, expected UTF-8 text: save as UTF-8")
-        return False
-    if b"\0" in content:
-        at = content.index(b"\0")
-        line = content.count(b"\n", 0, at) + 1
-        problems.add(f"not a text file: NUL at byte {at:,} (from 0); expected CSV, saved as UTF-8", line)
-        return False
-    start = len(codecs.BOM_UTF8) if content.startswith(codecs.BOM_UTF8) else 0
-    try:
-        content[start:].decode("utf-8")
-    except UnicodeDecodeError as error:
-        at = start + error.start
-        line = content.count(b"\n", 0, at) + 1
-        problems.add(f"not UTF-8 text: byte 0x{content[at]:02x} at byte {at:,} (from 0): save as UTF-8", line)
-        return False
-    return True
+def _begun(
+    content: bytes, separator: str, ignored: Container[str], problems: FileProblems
+) -> tuple[int, tuple[str, ...], Iterator[Row]] | None:
+    """The header, its line and the rows after it; None where one of these cannot be made out."""
+    line, first = _first_line(content)
+    if not csv_form.has_sound_quotes(content, separator, problems):
+        return None
+    if not csv_form.has_separator(first, separator, line, problems):
+        return None
+    rows = _rows(content, separator, problems)
+    header_line, fields = next(rows, (0, []))
+    if not fields and not problems.found:
+        problems.add("nothing in it: expected a header line and rows")
+    header = tuple(map(plain, fields))
+    if not fields or not csv_form.check_header(header, header_line, ignored, problems):
+        return None
+    return header_line, header, rows
 
 
 def _rows(content: bytes, separator: str, problems: FileProblems) -> Iterator[Row]:
     """All rows but blank lines, up to the first place where quotes go wrong."""
     lines = io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline="")  # newline="": a lone CR ends a line, too
-    reader = csv.reader(lines, delimiter=separator, strict=True)
+    # a quote is one, too, behind the space of ", "
+    reader = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True)
     line = 1
     try:
         for fields in reader:
@@ -136,59 +136,18 @@ def _rows(content: bytes, separator: str, problems: FileProblems) -> Iterator[Ro
                 yield line, fields
             line = reader.line_num + 1
     except csv.Error as error:
-        problems.add(_quote_problem(str(error)), line)
+        where = content.splitlines()[reader.line_num - 1 : reader.line_num]
+        problems.add(csv_form.quote_problem(str(error), b"".join(where), separator), line)
 
 
-def _quote_problem(message: str) -> str:
-    if "unexpected end of data" in message:
-        return "a quote opened in this row is never closed: close it, or write a quote in a value as two"
-    if "field limit" in message:
-        limit = csv.field_size_limit()
-        return f"a field of more than {limit:,} characters begins in this row: is a quote not closed?"
-    return f"quotes that do not match ({message}): quote the whole value, and write a quote in it as two"
+def _first_line(content: bytes) -> tuple[int, bytes]:
+    """The first line with something in it, and its number."""
+    lines = content[:LONGEST_HEADER].removeprefix(codecs.BOM_UTF8).splitlines()
+    return next(((number, line) for number, line in enumerate(lines, start=1) if line.strip()), (0, b""))
 
 
-def _check_header(header: tuple[str, ...], line: int, separator: str, problems: FileProblems) -> bool:
-    """Whether columns can be told apart by their names."""
-    other = next((sign for sign in SEPARATORS if len(header) == 1 and sign in header[0]), None)
-    if other:
-        what = f"the header is one field, {quoted(header[0])}: the separator looks like {SEPARATORS[other]}"
-        problems.add(f"{what}, expected {SEPARATORS[separator]}; {_how_to_separate(separator, other)}", line)
-        return False
-    if all(parse_number(name) is not None for name in header):
-        what = f"the header looks like data ({listed(header, 5)})"
-        problems.add(f"{what}: add a first line with the names of the columns", line)
-        return False
-    empty = [str(number) for number, name in enumerate(header, start=1) if not name]
-    if empty:
-        hint = "name it (a first one without a name is often an index: save without it)"
-        problems.add(f"no name for column {', '.join(empty)} of the header: {hint}", line)
-    twice = [name for name, count in Counter(header).items() if count > 1 and name]
-    if twice:
-        problems.add(f"duplicate column names: {listed(twice)}: rename or remove one of each", line)
-    return not empty and not twice
-
-
-def _how_to_separate(expected: str, found: str) -> str:
-    if {expected, found} == {",", "\t"}:
-        return f"name it .{'tsv' if found == chr(9) else 'csv'}, or save it with {SEPARATORS[expected]} between fields"
-    return "save the file with " + ("commas" if expected == "," else "tabs")
-
-
-def _of_length(expected: int, rows: Iterable[Row], separator: str, problems: FileProblems) -> Iterator[Row]:
-    """The rows that have as many fields as the header."""
-    for line, row in rows:
-        if len(row) == expected:
-            yield line, row
-        else:
-            what = f"expected {counted(expected, 'field')} as in the header, found {len(row):,}"
-            few = "fill in what is missing or remove the line"
-            many = f"put a value that contains {SEPARATORS[separator]} in quotes"
-            problems.add(f"{what}: {few if len(row) < expected else many}", line)
-
-
-def _read_columns(rows: Iterator[Row], as_text: Collection[int], others: Collection[int]) -> _Columns:
-    """The cells of some columns as text, and those of others where they are nothing but finite numbers."""
+def _read_columns(rows: Iterator[Row], as_text: Collection[int], others: Collection[int], missing: Missing) -> _Columns:
+    """The cells of some columns as text, and those of others where they are nothing but numbers."""
     lines: list[int] = []
     texts: dict[int, list[str]] = {number: [] for number in as_text}
     found: dict[int, list[NDArray[np.float64]]] = {number: [] for number in others}
@@ -198,7 +157,7 @@ def _read_columns(rows: Iterator[Row], as_text: Collection[int], others: Collect
             texts[number] += (fields[number] for _, fields in chunk)
         block = _block([fields for _, fields in chunk], tuple(found))
         for number in tuple(found):
-            values = block[number] if block is not None else finite_numbers([fields[number] for _, fields in chunk])
+            values = block[number] if block is not None else missing.as_numbers([fields[number] for _, fields in chunk])
             if values is None:
                 del found[number]
             else:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 # In deviations of the training set. None of n training examples is more than sqrt(n) off, so this bounds only
 # absurd values of dev and test, which would be infinite in float32 or in the first layer.
 FARTHEST = 1e6
-
+BLOCK = 2**21  # numbers of x that are copied at once
 
 ImageShape = tuple[int, int, int]
 """Height, width and channels of images of which each is a row, its pixels row by row, the channels innermost."""
@@ -39,6 +41,7 @@ class Examples:
     classes: tuple[str, ...]  # none in regression
     features: tuple[str, ...]
     image: ImageShape | None = None
+    notes: tuple[str, ...] = ()  # what their owner should know of how they were read
 
     def subset(self, indices: NDArray[np.int64] | None = None) -> Subset:
         """Some of the examples, or all of them."""
@@ -69,6 +72,8 @@ class Dataset:
     normalisation: Normalisation | None = None  # by which x has been normalised, None where it has not
     target: TargetScale | None = None  # by which y has been normalised, None where it has not
     schema: str = ""  # JSON of table.TableSchema: how other files become examples of this kind
+    notes: tuple[str, ...] = ()  # what their owner should know of how they were read
+    leaves_binary: bool = True  # whether columns of only 0 and 1 are not normalised; in runs begun long ago they are
 
     @property
     def is_regression(self) -> bool:
@@ -78,20 +83,13 @@ class Dataset:
         """Train, dev and, where there is one, test."""
         return (self.train, self.dev) if self.test is None else (self.train, self.dev, self.test)
 
-    def baseline_error(self) -> float:
-        """The dev error of whoever always answers the commonest class of train or, in regression, the mean."""
-        if not self.is_regression:
-            return float(np.mean(self.dev.y != np.bincount(self.train.y).argmax()))
-        target = TargetScale.fit(self.train.y)
-        return 0.0 if target is None else float(np.sqrt(np.mean(np.square(target.apply(self.dev.y)))))
-
     def fingerprint(self) -> str:
         """A hash of every value and label: equal for equal data, split alike."""
         digest = hashlib.sha256()
         for subset in self.subsets():
             digest.update(repr((subset.x.shape, subset.x.dtype.str)).encode())
-            digest.update(np.ascontiguousarray(subset.x).tobytes())
-            digest.update(np.ascontiguousarray(subset.y).tobytes())
+            for array in (subset.x, subset.y):
+                digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
         digest.update(repr((self.classes, self.features)).encode())
         return digest.hexdigest()
 
@@ -104,35 +102,82 @@ class Normalisation:
     scale: NDArray[np.float64]  # (features,): 1 / deviation, and 0 for a column that is constant
 
     @property
-    def deviation(self) -> NDArray[np.float64]:
-        """(features,): that of each column, and 0 for one that is constant."""
+    def unit(self) -> NDArray[np.float64]:
+        """(features,): what 1 stands for in each column, and 0 for one that is constant."""
         return np.where(self.scale == 0, 0.0, 1 / np.where(self.scale == 0, 1.0, self.scale))
 
+    @property
+    def as_they_are(self) -> NDArray[np.bool_]:
+        """(features,): whether a column is what it was."""
+        return np.equal(self.mean, 0) & np.equal(self.scale, 1)
+
     @classmethod
-    def fit(cls, x: NDArray[Any]) -> Normalisation:
+    def fit(cls, x: NDArray[Any], *, leave_binary: bool = True) -> Normalisation:
         """Mean and deviation of x (examples, features), which must be the training set and nothing else.
 
-        A column constant in training carries nothing to learn from: it becomes 0 everywhere, so that
-        another value of it in dev or test cannot explode. Halved values, taken from the first one and
-        relative to the largest, keep the sums from overflowing near 1e308 and exact far from 0.
+        A column of only 0 and 1, as those that texts become, stays as it is: in deviations, a text of one row in 900
+        would stand 30 from 0 and drown all else (docs/study_file.md has the figures). A column constant in training
+        carries nothing to learn from: it becomes 0 everywhere, so that another value of it in dev or test cannot
+        explode.
         """
-        halves = np.asarray(x, np.float64) / 2
-        shifted = halves - halves[0]
-        largest = abs(shifted).max(axis=0)
-        relative = shifted / np.where(largest == 0, 1.0, largest)
-        mean = 2 * np.clip(halves[0] + relative.mean(axis=0) * largest, halves.min(axis=0), halves.max(axis=0))
-        deviation = 2 * relative.std(axis=0) * largest
-        constant = deviation < 4 / np.finfo(np.float64).max  # or so small that its inverse is infinite
-        return cls(mean, np.where(constant, 0.0, 1 / np.where(constant, 1.0, deviation)))
+        mean, deviation = mean_and_deviation(x)
+        scale = np.where(deviation == 0, 0.0, 1 / np.where(deviation == 0, 1.0, deviation))
+        if leave_binary:
+            left = is_binary(x)
+            mean[left], scale[left] = 0.0, 1.0
+        return cls(mean, scale)
 
     def apply(self, x: NDArray[Any], dtype: type[np.floating[Any]] = np.float32) -> NDArray[Any]:
         """X normalised in float64, then stored as dtype, C-contiguous and finite."""
-        normalised = np.asarray(x, np.float64) / 2  # half of it: a difference of two numbers near 1e308 overflows
-        normalised -= self.mean / 2
-        with np.errstate(over="ignore"):  # an infinity is clipped
-            normalised *= 2 * self.scale
-        np.clip(normalised, -FARTHEST, FARTHEST, out=normalised)
-        return np.ascontiguousarray(normalised.astype(dtype))
+        done = np.empty(x.shape, dtype)
+        for rows in row_blocks(x):
+            normalised = np.asarray(x[rows], np.float64) / 2  # half of it: a difference of two near 1e308 overflows
+            normalised -= self.mean / 2
+            with np.errstate(over="ignore"):  # an infinity is clipped
+                normalised *= 2 * self.scale
+            done[rows] = np.clip(normalised, -FARTHEST, FARTHEST, out=normalised)
+        return done
+
+
+def mean_and_deviation(x: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of each column of x (examples, features); a deviation is 0 where its inverse would be infinite.
+
+    Halved values, taken from the first one and relative to the largest, keep the sums from overflowing near 1e308 and
+    exact far from 0.
+    """
+    means, deviations = np.empty((2, x.shape[1]))
+    for columns in _column_blocks(x):
+        halves = np.asarray(x[:, columns], np.float64) / 2
+        shifted = halves - halves[0]
+        largest = abs(shifted).max(axis=0)
+        relative = shifted / np.where(largest == 0, 1.0, largest)
+        mean = np.clip(halves[0] + relative.mean(axis=0) * largest, halves.min(axis=0), halves.max(axis=0))
+        deviation = 2 * relative.std(axis=0) * largest
+        means[columns] = 2 * mean
+        deviations[columns] = np.where(deviation < 4 / np.finfo(np.float64).max, 0.0, deviation)
+    return means, deviations
+
+
+def is_binary(x: NDArray[Any]) -> NDArray[np.bool_]:
+    """(features,): whether a column of x (examples, features) holds 0 and 1, both, and nothing else."""
+    found = np.empty(x.shape[1], np.bool_)
+    for columns in _column_blocks(x):
+        ones = x[:, columns] == 1
+        found[columns] = ones.any(axis=0) & ~ones.all(axis=0) & (ones | (x[:, columns] == 0)).all(axis=0)
+    return found
+
+
+def row_blocks(x: NDArray[Any]) -> Iterator[slice]:
+    """All rows of x (examples, features), some at a time: what is made of them needs little memory."""
+    step = max(1, BLOCK // max(1, x.shape[1]))
+    return (slice(start, start + step) for start in range(0, len(x), step))
+
+
+def _column_blocks(x: NDArray[Any]) -> Iterator[slice]:
+    """The same by columns, never one alone but where there is only one, which NumPy adds up in another order."""
+    step = max(2, BLOCK // len(x))
+    borders = [*range(0, max(1, x.shape[1] - 1), step), x.shape[1]]
+    return (slice(start, stop) for start, stop in pairwise(borders))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +190,8 @@ class TargetScale:
     @classmethod
     def fit(cls, y: NDArray[np.float64]) -> TargetScale | None:
         """Mean and deviation of y (examples,), which must be that of the training set; None where it is constant."""
-        found = Normalisation.fit(y[:, None])
-        return None if found.scale[0] == 0 else cls(float(found.mean[0]), float(found.deviation[0]))
+        mean, deviation = mean_and_deviation(y[:, None])
+        return None if deviation[0] == 0 else cls(float(mean[0]), float(deviation[0]))
 
     def apply(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
         """The targets (examples,) in deviations from the mean, at most FARTHEST from 0."""
@@ -162,7 +207,7 @@ def normalise(dataset: Dataset, dtype: type[np.floating[Any]] = np.float32, *, i
 
     The inputs are normalised as well or, with inputs False, left as they are.
     """
-    normalisation = Normalisation.fit(dataset.train.x) if inputs else None
+    normalisation = Normalisation.fit(dataset.train.x, leave_binary=dataset.leaves_binary) if inputs else None
     target = TargetScale.fit(dataset.train.y) if dataset.is_regression else None
     train, dev, *test = (
         Subset(network_inputs(s.x, normalisation, dtype), s.y if target is None else target.apply(s.y))
@@ -179,4 +224,7 @@ def network_inputs(
     if normalisation is not None:
         return normalisation.apply(x, dtype)
     largest = np.finfo(dtype).max
-    return np.ascontiguousarray(np.clip(x, -largest, largest).astype(dtype))
+    done = np.empty(x.shape, dtype)
+    for rows in row_blocks(x):
+        done[rows] = np.clip(x[rows], -largest, largest)
+    return done

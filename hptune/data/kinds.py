@@ -38,7 +38,7 @@ def problem_of_kind(path: str) -> str:
     if os.path.isdir(path):  # noqa: PTH112  (never raises, as that of Path does)
         return "is a directory: name a file in it"
     suffix = Path(path).suffix.lower()
-    if kind(path) or (not suffix and not Path(path).is_file()):
+    if kind(path) or (not suffix and not os.path.isfile(path)):  # noqa: PTH113
         return ""
     known = f"hptune reads {', '.join(KINDS)} and IDX files"
     return f"{known}, this one ends in {suffix or 'nothing'}"

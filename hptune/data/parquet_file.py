@@ -11,6 +11,7 @@ from typing import Any
 
 from hptune.data.csv_file import TextTable
 from hptune.data.files import excess
+from hptune.data.missing import marked
 from hptune.data.problems import FileProblems, listed, quoted
 
 PYARROW_MISSING = "Parquet files are read with pyarrow, which is not installed: pip install pyarrow"
@@ -46,11 +47,11 @@ def read_parquet(path: str, ignored: Container[str], problems: FileProblems) -> 
 def _check_columns(schema: Any, ignored: Container[str], problems: FileProblems) -> bool:
     """Whether columns have names of their own and types that can be read."""
     found = len(problems.found)
-    twice = [name for name, count in Counter(schema.names).items() if count > 1]
+    twice = [name for name, count in Counter(schema.names).items() if count > 1 and name not in ignored]
     if twice:
         problems.add(f"duplicate column names: {listed(twice)}: rename or remove one of each")
-    if "" in schema.names:
-        problems.add(f"no name for column {schema.names.index('') + 1}: name it")
+    if "" in schema.names and "" not in ignored:
+        problems.add(f"no name for column {schema.names.index('') + 1}: name it, or write data.ignore: ['']")
     for field in schema:
         if field.name not in ignored and not _is_readable(field.type):
             problems.add(f"column {quoted(field.name)} holds {field.type}, {EXPECTED}")
@@ -86,7 +87,10 @@ def _is_readable(kind: Any) -> bool:
 
 
 def _texts(column: Any) -> tuple[str, ...]:
-    """The cells as text, an empty one for a missing value; each distinct value is converted once."""
+    """The cells as text, an empty one for a missing value; each distinct value is converted once.
+
+    A text that would stand for a missing value in a CSV file is a text here, where there are nulls.
+    """
     from pyarrow import float32, types
 
     if types.is_null(column.type):
@@ -98,7 +102,8 @@ def _texts(column: Any) -> tuple[str, ...]:
         encoded = chunk.dictionary_encode()
         values = encoded.dictionary.to_pylist()
         distinct: dict[int | None, str] = {
-            code: "" if value is None else str(value) for code, value in enumerate(values)
+            code: "" if value is None or value != value else marked(str(value))  # noqa: PLR0124  (NaN)
+            for code, value in enumerate(values)
         }
         distinct[None] = ""
         texts += [distinct[code] for code in encoded.indices.to_pylist()]

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hptune import rights
 from hptune.data.dataset import Dataset, Normalisation, Subset, TargetScale, normalise
 from hptune.errors import DataError
 from hptune.failpoints import reach
@@ -36,7 +37,8 @@ def write(folder: Path, dataset: Dataset, *, normalized: bool) -> None:
     }
     if ready.target is not None:
         description["target"] = [ready.target.mean, ready.target.deviation]
-    folder.mkdir(parents=True)
+    rights.make_folder(folder.parent)
+    rights.make_folder(folder, new=True)
     reach("data.folder")
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array, allow_pickle=False)

@@ -14,7 +14,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from hptune.data.dataset import Dataset, ImageShape, Normalisation
+from hptune.data.dataset import Dataset, ImageShape, Normalisation, mean_and_deviation
 from hptune.nn.hyperparameters import Hyperparameters
 
 Change = Callable[[NDArray[Any]], None]
@@ -137,7 +137,7 @@ class ImageMoves:
     """Normalised images -> the same, moved as their pixels were before the normalisation.
 
     A pixel that is nearly always dark has a large scale, so that what is moved there can be far off: in the built-in
-    digits, where training has no value beyond 33 deviations, up to 526. So no value leaves the range that its column
+    digits, where training has no value beyond 31 deviations, up to 153. So no value leaves the range that its column
     has in the training set (docs/augmentation.md has the figures), and columns that are constant there stay 0.
     """
 
@@ -155,11 +155,11 @@ class ImageMoves:
         features = x.shape[1]
         mean = np.zeros(features) if normalisation is None else normalisation.mean
         scale = np.ones(features) if normalisation is None else normalisation.scale
-        # Pixels are counted from the mean of all columns in units of the largest deviation: a move mixes pixels with
+        # Pixels are counted from the mean of all columns in the largest of their units: a move mixes pixels with
         # weights that add up to 1, so it is the same in any unit, and in this one float32 has digits enough.
-        deviation = np.ones(features) if normalisation is None else normalisation.deviation
-        unit = deviation.max() or 1.0
-        self._deviation = (deviation / unit).astype(x.dtype)
+        units = np.ones(features) if normalisation is None else normalisation.unit
+        unit = units.max() or 1.0
+        self._unit = (units / unit).astype(x.dtype)
         self._mean = ((mean - mean.mean()) / unit).astype(x.dtype)
         self._scale = np.minimum(scale * unit, np.finfo(x.dtype).max).astype(x.dtype)
         self._low, self._high = x.min(axis=0), x.max(axis=0)
@@ -174,7 +174,7 @@ class ImageMoves:
         """The same for some rows and their numbers (rows, 4) in [0, 1)."""
         down, right = ((2 * self._shift + 1) * uniform[:, :2]).astype(np.intp).T - self._shift
         mirrored = uniform[:, 2] < 0.5 if self._flip else np.zeros(len(x), np.bool_)
-        np.multiply(x, self._deviation, out=x)
+        np.multiply(x, self._unit, out=x)
         np.add(x, self._mean, out=x)
         if self._rotation:
             moved = turned(x, self._image, self._rotation * (2 * uniform[:, 3] - 1), down, right, mirrored)
@@ -188,15 +188,17 @@ class ImageMoves:
 
 @final
 class InputNoise:
-    """Gaussian noise of so many deviations of each column, and none on a column that is constant in training."""
+    """Gaussian noise of so many deviations of each column, as it is in training: none where it is constant there."""
 
     def __init__(
         self, deviations: float, normalisation: Normalisation | None, x: NDArray[Any], rng: np.random.Generator
     ) -> None:
         if normalisation is None:
-            deviation = Normalisation.fit(x).deviation
+            deviation = mean_and_deviation(x)[1]
         else:
             deviation = (normalisation.scale != 0).astype(np.float64)
+            left = normalisation.as_they_are
+            deviation[left] = mean_and_deviation(x[:, left])[1]
         with np.errstate(over="ignore"):  # an infinity shows in the loss
             self._deviation = (deviations * deviation).astype(np.float32)
         self._rng = rng

@@ -33,7 +33,7 @@ class Hyperparameters:
     """One configuration of the network and its training."""
 
     normalize_inputs: bool = _legal(
-        True, "inputs by mean and deviation of the training set, or as they are", Legal("bool")
+        True, "numbers among the inputs by mean and deviation of the training set, or as they are", Legal("bool")
     )
     epochs: int = _legal(30, "passes over the training set", Legal("int", low=1, high=10**9))
     patience: int = _legal(

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from hptune import rights
 from hptune.data.dataset import ImageShape, Normalisation, TargetScale
 from hptune.data.npy_header import DAMAGE, load_array
 from hptune.data.problems import listed, quoted
@@ -72,7 +73,7 @@ def load(path: Path) -> Model:
 
     """
     try:
-        if not path.is_file():
+        if not rights.is_file(path):
             raise ValueError("no regular file")
         arrays = _read_arrays(path.read_bytes())
         about = json.loads(str(arrays[ABOUT]))

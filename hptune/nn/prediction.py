@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hptune.data.dataset import network_inputs
+from hptune.measured import ClassCount
 from hptune.nn.model_file import Model
 from hptune.nn.network import ForwardBuffers
 from hptune.nn.training import CHUNK
@@ -22,6 +23,12 @@ class Predictions:
     probabilities: NDArray[Any]  # (examples, classes)
     errors: float | None = None  # how many are wrong; in regression the sum of squares, in deviations of the target
     loss: float | None = None  # mean, without penalties
+
+    def by_class(self, labels: NDArray[Any], n_classes: int) -> tuple[ClassCount, ...]:
+        """How often each class is there, is answered, and is answered rightly."""
+        groups = (labels, self.values, labels[labels == self.values])
+        found = (np.bincount(numbers, minlength=n_classes).tolist() for numbers in groups)
+        return tuple(ClassCount(*counts) for counts in zip(*found, strict=True))
 
 
 def predict(model: Model, x: NDArray[np.float64], y: NDArray[Any] | None = None) -> Predictions:

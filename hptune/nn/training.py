@@ -23,7 +23,7 @@ from hptune.nn.optimizers import Optimizer
 from hptune.nn.underflow import steps_between_looks
 from hptune.notations import RATES
 from hptune.randomness import Purpose, generator
-from hptune.trial import DivergedError, EpochMetrics, FinalCheck, MetricName
+from hptune.trial import DivergedError, EpochMetrics, FinalCheck, MetricName, Standing
 
 CHUNK = 1024
 """Rows of a forward pass in evaluation."""
@@ -34,7 +34,7 @@ class Trained(NamedTuple):
 
     network: Network
     final: FinalCheck
-    score: float  # the metric at the best epoch
+    standing: Standing  # at the best epoch
 
 
 class _Examples(NamedTuple):
@@ -63,9 +63,10 @@ def train(
 ) -> Generator[EpochMetrics, None, Trained]:
     """Train on a normalised data set: yield every epoch, return the network as it was at the best one.
 
-    The best epoch is the first with the lowest metric. Training stops early when the metric has been no
-    lower for `patience` epochs (Prechelt 1998, Early Stopping - But When?). DivergedError is raised as soon as
-    a loss is no longer finite.
+    The best epoch is the first with the lowest metric and, of equal errors, the lowest loss: it is the better trained
+    network, and where nearly all examples are of one class errors are equal from the first epoch on. Training stops
+    early when the metric has been no lower for `patience` epochs (Prechelt 1998, Early Stopping - But When?).
+    DivergedError is raised as soon as a loss is no longer finite.
     """
     started = time.perf_counter()
     h = hyperparameters
@@ -75,7 +76,8 @@ def train(
     train_epoch = _trainer(network, train_set, h, seed, number, changes)
     dev_chunks = _chunks(_examples(dataset.dev, dataset, network), network)
     schedule = schedules.build(h)
-    best_score, best_epoch, best_state = math.inf, 0, [array.copy() for array in network.state]
+    best, best_state = (math.inf, math.inf), [array.copy() for array in network.state]
+    lowest, lowest_at = math.inf, 0  # the metric, for patience
     for epoch in range(h.epochs):
         learning_rate = schedule(epoch)
         train_loss, train_error = train_epoch(epoch, learning_rate)
@@ -83,14 +85,16 @@ def train(
         _require_finite("dev_loss", dev_loss, epoch)
         seconds = time.perf_counter() - started
         metrics = EpochMetrics(epoch + 1, train_loss, train_error, dev_loss, dev_error, learning_rate, seconds)
-        if (score := getattr(metrics, metric)) < best_score:
-            best_score, best_epoch = score, epoch
+        if (standing := metrics.standing(metric)) < best:
+            best = standing
             _copy(network.state, best_state)
+        if standing[0] < lowest:
+            lowest, lowest_at = standing[0], epoch
         yield metrics
-        if h.patience and epoch - best_epoch >= h.patience:
+        if h.patience and epoch - lowest_at >= h.patience:
             break
     _copy(best_state, network.state)
-    return Trained(network, FinalCheck(_error(network, train_set)), best_score)
+    return Trained(network, FinalCheck(_error(network, train_set)), best)
 
 
 def first_batch(

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from hptune.analysis.confirmation import Candidate, Confirmation, Optimism, Retest, Standing
+from hptune.analysis.confirmation import Candidate, Confirmation, Optimism, Order, Retest, Standing
+from hptune.analysis.diagnosis import FEW_EXAMPLES
 from hptune.domains import show
 from hptune.report.columns import MISSING, Column, Group, print_columns
 from hptune.report.safe_text import heading, say
@@ -25,13 +26,14 @@ def print_confirmation(console: Console, found: Confirmation) -> None:
     searched = Column("in the search", tuple(show(one.found_score) for one in found.candidates))
     print_columns(console, (trial, searched), trial, _score_columns(found.candidates))
     _explain_failures(console, found.candidates)
+    _explain_errors(console, found)
     by_trial = {one.trial: one for one in found.candidates}
     best = by_trial.get(found.answer)
     if best is None or math.isinf(best.mean):
         say(console, f"No configuration completed from every seed, so trial {found.answer} is the answer unconfirmed.")
         return
-    if found.cheapest is not None:
-        say(console, _cheapest_text(by_trial[found.cheapest], best))
+    if found.cheapest is not None and found.limit is not None:
+        say(console, _cheapest_text(by_trial[found.cheapest], best, found.limit))
     if found.optimism is not None:
         say(console, _optimism_text(found.optimism, found.metric))
 
@@ -69,14 +71,30 @@ def _explain_failures(console: Console, rows: Sequence[Candidate | Standing]) ->
         say(console, text[0].upper() + text[1:], "yellow")
 
 
-def _cheapest_text(cheapest: Candidate, best: Candidate) -> str:
-    assert best.standard_error is not None
-    limit = f"{show(best.mean)} + {show(best.standard_error)}"
+def _explain_errors(console: Console, found: Confirmation) -> None:
+    """What the standard errors in the table are of, and what they are not."""
+    n_seeds = len(found.candidates[0].scores)
+    best = next((one for one in found.candidates if one.trial == found.answer), None)
+    if n_seeds < 2 or best is None or best.standard_error is None:
+        return
+    text = f"The standard errors are over {counted(n_seeds, 'seed')}, so they are rough"
+    if any(one.standard_error == 0 for one in found.candidates):
+        text += "; one of 0 says that the seeds came out equal, not that the mean is certain"
+    if best.dev_standard_error is not None:
+        of_dev = f"through the choice of dev examples the answer's has one of {show(best.dev_standard_error)} besides"
+        text += f"; {of_dev}, most of it common to all that are compared here"
+    say(console, f"{text}.")
+
+
+def _cheapest_text(cheapest: Candidate, best: Candidate, limit: float) -> str:
+    is_of_seeds = (best.dev_standard_error or 0.0) <= (best.standard_error or 0.0)
+    larger = "over seeds" if is_of_seeds else "of the dev set, the larger one"
+    within = f"within one standard error ({larger}: up to {show(limit)})"
     if cheapest.trial == best.trial:
-        return f"Trial {best.trial} is also the cheapest to train of all within one standard error of it (to {limit})."
+        return f"Trial {best.trial} is also the cheapest to train of all {within}."
     share = f"{100 * cheapest.cost / best.cost:.0f} %"
     return (
-        f"Trial {cheapest.trial} is as good within one standard error (up to {limit}) and the cheapest of those: "
+        f"Trial {cheapest.trial} is as good {within} and the cheapest of those: "
         f"by estimate, a training takes about {share} of the time."
     )
 
@@ -84,10 +102,10 @@ def _cheapest_text(cheapest: Candidate, best: Candidate) -> str:
 def _optimism_text(found: Optimism, metric: str) -> str:
     start = f"Trial {found.trial} led the search with {metric} {show(found.found_score)}; from fresh seeds it has"
     if found.gap <= 0:
-        return f"{start} {show(found.mean)} on average, so its lead owed nothing to luck."
+        return f"{start} {show(found.mean)} on average: fresh seeds show no luck in its lead."
     return (
         f"{start} {show(found.mean)} on average. The search's score was {show(found.gap)} too good: the best of "
-        f"{counted(found.n_trials, 'trial')} is in part the luckiest."
+        f"{counted(found.n_trials, 'completed trial')} is in part the luckiest."
     )
 
 
@@ -108,6 +126,9 @@ def print_retest(console: Console, found: Retest) -> None:
         say(console, f"{counted(found.n_to_go, 'configuration')} not trained from every seed.", "yellow")
     for line in _verdict(found):
         say(console, line)
+    if 0 < found.n_dev < FEW_EXAMPLES:
+        whose = "The dev set" if found.data is None else f"The dev set of {found.data}"
+        say(console, f"{whose} has only {counted(found.n_dev, 'example')}: close ranks mean little.", "yellow")
 
 
 def _old_score(row: Standing) -> str:
@@ -115,22 +136,19 @@ def _old_score(row: Standing) -> str:
 
 
 def _verdict(found: Retest) -> list[str]:
-    lines = []
-    if found.tau is not None:
-        pairs = f"{found.n_pairs_kept} of {counted(found.n_pairs, 'pair')} of configurations"
-        tau = f"Kendall's tau {found.tau:.2g}; 1 is the same order, 0 none, -1 the reverse"
-        lines.append(f"{pairs} are in the same order as before ({tau}).")
-    if found.data is None and found.old_answer not in (None, found.old_best.trial):
+    lines = [_order_text(found.order)] if found.order.n_pairs else []
+    if found.data is None and found.old_answer not in (None, found.old_best):
         lines.append(f"Trial {found.old_answer}, the answer, has not ended from every seed, so it stays the answer.")
         return lines
     if found.is_useless:
         baseline = f"always the same answer has {show(found.baseline or 0.0)} on {found.data}"
         lines.append(f"None of them has learned anything: {baseline}. Start a new search there.")
         return lines
-    if found.old_best is found.new_best:
-        lines.append(f"Trial {found.old_best.trial}, the best before, is the best again. Nothing to do.")
+    before = _before(found)
+    if found.old_best == found.new_best.trial:
+        lines.append(f"Trial {found.old_best}, {before}, is the best again. Nothing to do.")
         return lines
-    lines.append(f"Trial {found.old_best.trial}, the best before, {_gap_text(found)}")
+    lines.append(f"Trial {found.old_best}, {before}, {_gap_text(found)}")
     if found.data is None:
         lines.append(_answer_text(found))
     elif found.holds:
@@ -143,18 +161,64 @@ def _verdict(found: Retest) -> list[str]:
     return lines
 
 
+def _order_text(order: Order) -> str:
+    """How many pairs have kept their order."""
+    n = order.n_kept + order.n_reversed
+    ties = [
+        f"{n_tied} {'was' if n_tied == 1 else 'were'} equal {when}"
+        for n_tied, when in ((order.n_tied_before, "before"), (order.n_tied_now, "now"))
+        if n_tied
+    ]
+    left_out = f" ({', '.join(ties)})" if ties else ""
+    if not n:
+        whole = "All were equal before" if order.n_tied_before == order.n_pairs else "All are equal now"
+        told = whole if order.n_pairs in (order.n_tied_before, order.n_tied_now) else "No pair has an order in both"
+        return f"{told}{left_out if told.startswith('No') else ''}: there is no ranking that could hold."
+    tau = "" if order.tau is None else f" Kendall's tau-b {order.tau:.2g}; 1 is the same order, 0 none, -1 the reverse."
+    beside = f" of {counted(order.n_pairs, 'pair')} in all{left_out}" if ties else ""
+    return f"{order.n_kept} of {counted(n, 'pair')} of configurations are in the same order as before{beside}.{tau}"
+
+
+def _before(found: Retest) -> str:
+    """What the old best was."""
+    rank = next(one.old_rank for one in found.standings if one.trial == found.old_best)
+    n_equal = sum(one.old_rank == rank for one in found.standings)
+    if n_equal == 1:
+        return "the best before"
+    return (
+        f"the answer before, with {n_equal - 1} as good"
+        if found.old_answer is not None
+        else f"the first of {n_equal} equals before"
+    )
+
+
 def _gap_text(found: Retest) -> str:
     """By how much the old best is behind, and whether that is chance."""
     if found.gap is None:
         gap = "did not complete from every seed"
+    elif found.gap == 0:
+        return f"has the same mean as trial {found.rival}."
     else:
-        error = "" if found.gap_standard_error is None else f", standard error {show(found.gap_standard_error)}"
-        gap = f"is {show(found.gap)} behind trial {found.rival} (seed by seed{error})"
+        gap = f"is {show(found.gap)} behind trial {found.rival} (seed by seed{_gap_errors(found)})"
     if found.holds is None:
         return f"{gap}: a single seed cannot tell whether that is luck. Try --seeds 3."
     if found.holds:
         return f"{gap}: no more than chance explains."
-    return f"{gap}." if found.gap is None else f"{gap}: more than one standard error."
+    if found.gap is None:
+        return f"{gap}."
+    if not found.gap_standard_error:
+        return f"{gap}: all seeds agree, which so few can do by chance."
+    return f"{gap}: more than one standard error{'' if found.data else ' over seeds'}."
+
+
+def _gap_errors(found: Retest) -> str:
+    """The standard errors of the gap."""
+    errors = []
+    if found.gap_standard_error is not None:
+        errors.append(f"over seeds {show(found.gap_standard_error)}")
+    if found.gap_dev_error is not None:
+        errors.append(f"through the choice of dev examples at most some {show(found.gap_dev_error)}")
+    return f"; standard error {', '.join(errors)}" if errors else ""
 
 
 def _answer_text(found: Retest) -> str:

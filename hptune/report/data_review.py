@@ -12,7 +12,7 @@ from hptune.analysis.preview import Preview
 from hptune.analysis.study_check import StudyCheck
 from hptune.config.study_file import StudyConfig
 from hptune.data.columns import Column as TextColumn
-from hptune.data.dataset import Normalisation, pixels
+from hptune.data.dataset import mean_and_deviation, pixels
 from hptune.data.drift import LEVEL, LabelDrift, TargetDrift
 from hptune.data.problems import quoted
 from hptune.data.review import Comparison, Review
@@ -65,6 +65,8 @@ def _print_study(console: Console, config: StudyConfig, found: Review, plan: Pla
     say(console, f"data    {source}: {sizes}; {features}, {task}")
     if texts := columns_of_text(found.dataset):
         say(console, f"texts   {_texts(texts)}")
+    for note in found.dataset.notes:
+        say(console, f"note    {note}")
     repeats = "; ".join(f"of {r.subset} {r.exact:,} exactly, {r.near:,} nearly" for r in found.repeats)
     say(console, f"rows    also in train: {repeats}")
     searched = counted(len(config.space.searched), "hyperparameter")
@@ -110,11 +112,11 @@ def _print_classes(console: Console, found: Review) -> None:
 def _print_targets(console: Console, found: Review) -> None:
     heading(console, "Targets")
     targets = [subset.y for subset in found.dataset.subsets()]
-    scales = [Normalisation.fit(y[:, None]) for y in targets]  # whose sums do not overflow
+    means, deviations = zip(*(mean_and_deviation(y[:, None]) for y in targets), strict=True)
     label = Column("", found.names, "left")
     columns = (
-        Column("mean", tuple(amount(float(scale.mean[0])) for scale in scales), always=True),
-        Column("deviation", tuple(amount(float(scale.deviation[0])) for scale in scales), always=True),
+        Column("mean", tuple(amount(float(mean[0])) for mean in means), always=True),
+        Column("deviation", tuple(amount(float(deviation[0])) for deviation in deviations), always=True),
         Column("lowest", tuple(amount(float(y.min())) for y in targets), always=True),
         Column("highest", tuple(amount(float(y.max())) for y in targets), always=True),
     )
@@ -178,8 +180,9 @@ def _needs(name: str, searched: Collection[str]) -> Iterator[str]:
 def _print_comparison(console: Console, comparison: Comparison, features: Sequence[str]) -> None:
     drift = comparison.drift
     heading(console, f"{comparison.one} and {comparison.other}")
+    alike = "They look alike" if not drift.alarms and not drift.labels_differ else "They do not look alike"
     alarms = f"{len(drift.alarms):,} with a corrected p below {LEVEL:g}"
-    say(console, f"{counted(len(drift.columns), 'column')} compared, {alarms}; the farthest:")
+    say(console, f"{alike}: {counted(len(drift.columns), 'column')} compared, {alarms}; the least alike:")
     worst = drift.columns[:WORST]
     name = Column("column", tuple(features[column.column] for column in worst), "left")
     numbers = (

@@ -11,7 +11,7 @@ from bisect import insort
 from collections.abc import Iterable
 
 from hptune.search.known import Known
-from hptune.trial import Bar
+from hptune.trial import Bar, Standing
 
 KEPT = 3  # one trial in three goes on
 RUNGS = 3  # at 1/27, 1/9 and 1/3 of the epochs
@@ -26,27 +26,28 @@ def rungs(epochs: int) -> tuple[int, ...]:
 def bars(known: Iterable[Known], epochs: int) -> tuple[Bar, ...]:
     """The bars of a new trial of so many epochs.
 
-    With n trials known at a rung, it goes on as one of the best (n + 1) / 3 of all n + 1, ties included. A single known
-    trial is no measure, and where even the best third has diverged there is no bar.
+    With n trials known at a rung, it goes on as one of the best (n + 1) / 3 of all n + 1, ties included unless
+    something breaks them. A single known trial is no measure, and where even the best third has diverged there is no
+    bar.
     """
-    return Standings(epochs, known).bars()
+    return tuple((rung, score) for rung, (score, _) in Standings(epochs, known).bars())
 
 
 class Standings:
-    """The scores of known trials at every rung, in order, so that a search of many trials need not sort them anew."""
+    """The standings of known trials at every rung, in order, so that a search of many need not sort them anew."""
 
     def __init__(self, epochs: int, known: Iterable[Known] = ()) -> None:
-        self._scores: dict[int, list[float]] = {rung: [] for rung in rungs(epochs)}
+        self._scores: dict[int, list[Standing]] = {rung: [] for rung in rungs(epochs)}
         for trial in known:
             self.add(trial)
 
     def add(self, trial: Known) -> None:
         for rung, scores in self._scores.items():
-            if (score := trial.at(rung)) is not None:
-                insort(scores, score)
+            if (standing := trial.standing_at(rung)) is not None:
+                insort(scores, standing)
 
-    def bars(self) -> tuple[Bar, ...]:
-        """As the function of that name."""
+    def bars(self) -> tuple[tuple[int, Standing], ...]:
+        """As the function of that name, with what breaks ties: 0 where nothing does."""
         counted = [(rung, scores) for rung, scores in self._scores.items() if len(scores) > 1]
         found = [(rung, scores[max(1, (len(scores) + 1) // KEPT) - 1]) for rung, scores in counted]
-        return tuple((rung, bar) for rung, bar in found if bar < math.inf)
+        return tuple((rung, bar) for rung, bar in found if bar[0] < math.inf)

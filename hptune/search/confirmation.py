@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hptune.search.known import Key, Known, key_of
@@ -23,10 +23,24 @@ class Confirmed:
     trial: int  # that found it
     trainings: tuple[int, ...]  # the trials that confirm it
     scores: tuple[float, ...]  # theirs; infinite where one has not completed
+    cost: float = 0.0  # estimated seconds of a training; 0 where it was not recorded
 
     @property
     def mean(self) -> float:
         return math.fsum(self.scores) / len(self.scores)
+
+    @property
+    def place(self) -> tuple[float, float, float, int]:
+        """By which configurations are ordered, the best first.
+
+        Of equal means the one with the smaller standard error comes first, then the cheaper one. The mean is rounded,
+        for that of equal sums may differ in its last digit.
+        """
+        return self.rounded_mean, self.standard_error or 0.0, self.cost, self.trial
+
+    @property
+    def rounded_mean(self) -> float:
+        return float(f"{self.mean:.12g}")
 
     @property
     def best_training(self) -> int:
@@ -60,19 +74,26 @@ def specs(
     ]
 
 
-def confirmed(trials: Sequence[tuple[TrialSpec, TrialResult]], n_replicates: int) -> list[Confirmed]:
-    """The configurations that have been trained from all replicates, the best mean first, then in order of trial."""
+def confirmed(
+    trials: Sequence[tuple[TrialSpec, TrialResult]], n_replicates: int, costs: Mapping[int, float] | None = None
+) -> list[Confirmed]:
+    """The configurations that have been trained from all replicates, the best first; costs of a training by trial."""
     by_parent: dict[int, list[tuple[int, float]]] = {}
     for spec, result in trials:
         assert spec.origin.parent is not None
         score = math.inf if result.score is None else result.score
         by_parent.setdefault(spec.origin.parent, []).append((spec.number, score))
     found = [
-        Confirmed(parent, tuple(number for number, _ in scores), tuple(score for _, score in scores))
+        Confirmed(
+            trial=parent,
+            trainings=tuple(number for number, _ in scores),
+            scores=tuple(score for _, score in scores),
+            cost=(costs or {}).get(parent, 0.0),
+        )
         for parent, scores in by_parent.items()
         if len(scores) == n_replicates
     ]
-    return sorted(found, key=lambda one: (one.mean, one.trial))
+    return sorted(found, key=lambda one: one.place)
 
 
 def paired(one: Confirmed, other: Confirmed) -> tuple[float | None, float | None]:

@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from hptune.trial import BY_CHANCE, Status, TrialResult, Value
+from hptune.trial import BY_CHANCE, Standing, Status, TrialResult, Value
 
 Key = tuple[tuple[str, bool, Value], ...]
 """A configuration as something that can be compared and looked up."""
@@ -22,31 +22,52 @@ class Known:
     configuration: Mapping[str, Value]
     status: Status
     lowest: Sequence[float]  # the lowest metric so far, epoch by epoch
+    ties: Sequence[float] = ()  # what breaks ties of it, likewise; empty where nothing does
+    mean: float | None = None  # of the metric from fresh seeds; None where it has not been confirmed
 
     @property
     def has_score(self) -> bool:
         return self.status in (Status.COMPLETED, Status.STOPPED)
 
     def at(self, epoch: int) -> float | None:
-        """The lowest metric after so many epochs.
+        """The lowest metric after so many epochs (see standing_at)."""
+        found = self.standing_at(epoch)
+        return None if found is None else found[0]
+
+    def standing_at(self, epoch: int) -> Standing | None:
+        """The lowest standing after so many epochs.
 
         That of a completed trial that needed fewer stands; one that diverged before is worse than all others; of one
         that was stopped before, or whose training failed, nothing is known.
         """
-        if epoch <= len(self.lowest):
-            return self.lowest[epoch - 1]
-        if self.status is Status.COMPLETED:
-            return self.lowest[-1]
-        return math.inf if self.status is Status.DIVERGED else None
+        if epoch <= len(self.lowest) or self.status is Status.COMPLETED:
+            place = min(epoch, len(self.lowest)) - 1
+            return self.lowest[place], self.ties[place] if self.ties else 0.0
+        return (math.inf, math.inf) if self.status is Status.DIVERGED else None
 
 
-def known_of(configuration: Mapping[str, Value], result: TrialResult, scores: Iterable[float]) -> Known:
-    """What is known of a trial with such a result and such metrics, epoch by epoch.
+def known_of(
+    configuration: Mapping[str, Value],
+    result: TrialResult,
+    scores: Iterable[float],
+    ties: Sequence[float] = (),
+    mean: float | None = None,
+) -> Known:
+    """What is known of a trial with such a result and such metrics, epoch by epoch, and of what breaks their ties.
 
     How far one came whose workers died, or that took too long, is chance.
     """
-    lowest = array("d", () if result.status in BY_CHANCE else itertools.accumulate(scores, min))
-    return Known(result.number, configuration, result.status, lowest)
+    if result.status in BY_CHANCE:
+        return Known(result.number, configuration, result.status, array("d"))
+    if not ties:
+        return Known(
+            result.number, configuration, result.status, array("d", itertools.accumulate(scores, min)), (), mean
+        )
+    lowest, of_ties = array("d"), array("d")
+    for score, tie in itertools.accumulate(zip(scores, ties, strict=True), min):
+        lowest.append(score)
+        of_ties.append(tie)
+    return Known(result.number, configuration, result.status, lowest, of_ties, mean)
 
 
 def best_first(known: Iterable[Known]) -> list[Known]:
@@ -54,10 +75,26 @@ def best_first(known: Iterable[Known]) -> list[Known]:
     return sorted((trial for trial in known if trial.has_score), key=rank_key)
 
 
-def rank_key(trial: Known) -> tuple[bool, int, float, int]:
-    """By which trials with a score are ordered, the best first."""
-    is_stopped = trial.status is Status.STOPPED
-    return is_stopped, -len(trial.lowest) if is_stopped else 0, trial.lowest[-1], trial.number
+Rank = tuple[bool, int, float, float, float, int]
+"""By which trials with a score are ordered, the best first."""
+
+
+def rank(status: Status, epochs: int, standing: Standing, mean: float | None, number: int) -> Rank:
+    """Where a trial with a score stands: the one order of trials, in searches, tables and reports alike.
+
+    Completed ones come first, then those that a bar stopped, the farthest first: how good such a trial would have
+    become is not known. A confirmed one competes with its mean, which the luck of its seed has no part in.
+    """
+    score, tie = standing
+    is_stopped = status is Status.STOPPED
+    value = score if mean is None or is_stopped else mean
+    return is_stopped, -epochs if is_stopped else 0, value, score, tie, number
+
+
+def rank_key(trial: Known) -> Rank:
+    """The rank of a trial with a score."""
+    standing = trial.lowest[-1], trial.ties[-1] if trial.ties else 0.0
+    return rank(trial.status, len(trial.lowest), standing, trial.mean, trial.number)
 
 
 def key_of(configuration: Mapping[str, Value]) -> Key:

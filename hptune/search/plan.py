@@ -62,6 +62,7 @@ class ConfirmPlan:
     replicates: tuple[int, ...]  # numbers of seeds
     follows: int | None = None  # the stage whose search it belongs to; None: it was asked for by itself
     data: Mapping[str, Any] | None = None  # the facts of the data that they are trained on, where these are others
+    costs: tuple[float, ...] = ()  # estimated seconds of a training of each trial's; empty where not recorded
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -74,7 +75,7 @@ def from_json(record: Mapping[str, Any]) -> Plan:
     """A plan as to_json wrote it."""
     if "method" in record:
         return SearchPlan(**{**record, "budget": Budget(**record["budget"])})
-    lists = {name: tuple(record[name]) for name in ("trials", "replicates")}
+    lists = {name: tuple(record.get(name, ())) for name in ("trials", "replicates", "costs")}
     return ConfirmPlan(**{**record, **lists})
 
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from hptune.trial import Status, TrialResult
+from hptune.search.known import Rank, rank
+from hptune.trial import TrialResult
 
 
-def ranked(results: Iterable[TrialResult]) -> list[TrialResult]:
-    """Completed trials, best first, by score, then by number; behind them those that a bar stopped, the farthest first.
+def ranked(results: Iterable[TrialResult], means: Mapping[int, float] | None = None) -> list[TrialResult]:
+    """The trials with a score, best first, by known.rank; means are those of confirmed ones, by number.
 
-    How good a stopped trial would have become is not known, so it never comes before one that ran to its end. All
-    others have no score and no rank.
+    Without means, all compete with the scores that a search has found. Trials without a score have no rank.
     """
-    return sorted((result for result in results if result.score is not None), key=_key)
 
+    def key(result: TrialResult) -> Rank:
+        assert result.score is not None
+        standing = result.score, 0.0 if result.tie is None else result.tie
+        return rank(result.status, result.epochs, standing, (means or {}).get(result.number), result.number)
 
-def _key(result: TrialResult) -> tuple[bool, int, float, int]:
-    assert result.score is not None
-    is_stopped = result.status is Status.STOPPED
-    return is_stopped, -result.epochs if is_stopped else 0, result.score, result.number
+    return sorted((result for result in results if result.score is not None), key=key)

@@ -7,6 +7,7 @@ happened.
 
 from __future__ import annotations
 
+import itertools
 import math
 from array import array
 from bisect import insort
@@ -32,6 +33,7 @@ class Past:
     spec: TrialSpec
     result: TrialResult | None = None  # None: it was being trained
     scores: Sequence[float] = ()  # the metric, epoch by epoch
+    ties: Sequence[float] = ()  # what breaks ties of it, likewise; empty where nothing does
 
 
 @dataclass(slots=True)
@@ -43,19 +45,22 @@ class _Trial:
     patience: int  # epochs without a lower score after which it ends; 0 is never
     cost: float  # of an epoch, as estimated; 0 where nothing depends on it
     scores: array[float] = field(default_factory=lambda: array("d"))
+    ties: array[float] = field(default_factory=lambda: array("d"))  # empty where nothing breaks them
     result: TrialResult | None = None
 
     def known(self) -> Known:
         assert self.result is not None
-        return known_of(self.spec.hyperparameters, self.result, self.scores)
+        return known_of(self.spec.hyperparameters, self.result, self.scores, self.ties)
+
+    def has_met_bar(self, epoch: int) -> bool:
+        """Whether its metrics up to an epoch are above its bar there."""
+        ties = self.ties or itertools.repeat(0.0)
+        lowest = min(itertools.islice(zip(self.scores, ties, strict=False), epoch), default=(math.inf, math.inf))
+        return self.spec.is_above_bar(epoch, lowest)
 
     def least_epochs(self, seen: int) -> int:
         """After how many epochs it can end as planned, those seen or more: at a bar, by its patience, or at its end."""
-        ends = [
-            epoch
-            for epoch, bar in self.spec.bars
-            if epoch > seen or (epoch == seen and min(self.scores[:seen], default=math.inf) > bar)
-        ]
+        ends = [epoch for epoch, _ in self.spec.bars if epoch > seen or (epoch == seen and self.has_met_bar(epoch))]
         if self.patience:
             scores = self.scores[:seen]
             best = scores.index(min(scores)) if scores else 0
@@ -134,6 +139,10 @@ class StageSearch:
         """How many trials were handed out whose end is not known yet."""
         return len(self._under_way)
 
+    def training_cost(self, configuration: Mapping[str, Value]) -> float:
+        """The estimated seconds of a training of a configuration to its end."""
+        return self._epoch_cost(configuration) * self._epochs_of(configuration)
+
     def endings(self) -> Iterator[tuple[Sequence[Known], int]]:
         """What is known, earlier trials included, and how many trials are to come: now, and after each further end.
 
@@ -159,14 +168,17 @@ class StageSearch:
             if past is None or past.result is None:
                 return spec
             self._under_way[spec.number].scores.extend(past.scores)
+            self._under_way[spec.number].ties.extend(past.ties)
             self.see_result(past.result)
         return None
 
-    def see_epoch(self, number: int, epoch: int, score: float) -> None:
-        """A trial has a metric after an epoch, from 1."""
+    def see_epoch(self, number: int, epoch: int, score: float, tie: float | None = None) -> None:
+        """A trial has a metric after an epoch, from 1, and what breaks ties of it where something does."""
         trial = self._under_way[number]
         if epoch > len(trial.scores):  # a trial that is trained again tells the same once more
             trial.scores.append(score)
+            if tie is not None:
+                trial.ties.append(tie)
         if not self._is_blind:
             self._clock.see(number, trial.least_epochs(len(trial.scores)))
 
@@ -286,8 +298,17 @@ class StageSearch:
             return None
         configuration, origin = found
         bars = self._standings.bars() if self._plan.bars else ()
-        own = tuple(bar for bar in bars if bar[0] < self._epochs_of(configuration))
-        return TrialSpec(number, self._stage, configuration, self._seed, origin, own)
+        own = [bar for bar in bars if bar[0] < self._epochs_of(configuration)]
+        ties = tuple(tie for _, (_, tie) in own)
+        return TrialSpec(
+            number=number,
+            stage=self._stage,
+            hyperparameters=configuration,
+            seed=self._seed,
+            origin=origin,
+            bars=tuple((epoch, score) for epoch, (score, _) in own),
+            bar_ties=ties if any(ties) else (),
+        )
 
     def _patience_of(self, configuration: Mapping[str, Value]) -> int:
         return int({"patience": 0, **self._fixed, **configuration}["patience"])

@@ -2,7 +2,8 @@
 
 The leader of a search owes part of its score to the luck of its seed, so a configuration that has been confirmed on
 fresh seeds comes before all that have not, and of those that searches have confirmed it is the best mean. The answer
-of a zoom's confirmation and the one before it are compared with what each has; an exact tie changes nothing.
+of a zoom's confirmation and the one before it are compared with what each has; an exact tie changes nothing. Once
+confirmed, a configuration competes everywhere with its mean (see means), not with the score that found it.
 
 A retest (hptune retest) asks whether that answer holds. Chance alone brings another to the front in many retests, so
 it changes the answer only for one that is ahead by more than a standard error, seed by seed; else the answer keeps the
@@ -19,11 +20,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hptune.search.confirmation import Confirmed, confirmed, is_ahead
-from hptune.search.known import key_of
+from hptune.search.known import Key, key_of
 from hptune.search.plan import ConfirmPlan, SearchPlan
 from hptune.search.ranking import ranked
 from hptune.store.snapshot import Snapshot, Stage
-from hptune.trial import Status
+from hptune.trial import Status, TrialResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def contenders(snapshot: Snapshot) -> list[Confirmed]:
         before = found if stage.plan.replicates == replicates else [] if answer is None else [answer]
         first = {} if leader is None else {leader.trial: leader}
         pool = {one.trial: one for one in (*before, *new)} | first
-        found = sorted(pool.values(), key=lambda one: (one.trial not in first, one.mean, one.trial))
+        found = sorted(pool.values(), key=lambda one: (one.trial not in first, one.place))
         replicates = stage.plan.replicates
     return found
 
@@ -78,8 +79,30 @@ def _leader(answer: Confirmed | None, new: Sequence[Confirmed], *, is_retest: bo
         return next(iter(ahead_of(answer.trial, new)), answer)
     again = [one for one in new if answer is not None and one.trial == answer.trial]
     rivals = [*(again or ([] if answer is None else [answer])), *new]
-    best = min(rivals, key=lambda one: one.mean, default=None)  # of equals the first
+    best = min(rivals, key=lambda one: one.rounded_mean, default=None)  # of equals the first
     return best if best is not None and _is_finite(best) else answer
+
+
+def means(snapshot: Snapshot) -> dict[int, float]:
+    """The mean metric of fresh seeds of every configuration that has them, by the trials of searches that have it.
+
+    The seeds of all confirmations and retests on the run's own data count, infinite where one has not completed; but
+    what is compared for the answer keeps the mean that it is compared with.
+    """
+    keys = {trial.number: key_of(trial.hyperparameters) for trial in snapshot.trials}
+    scores: dict[Key, list[float]] = {}
+    for stage in _confirmations(snapshot):
+        for one in whole(snapshot, stage):
+            scores.setdefault(keys[one.trial], []).extend(one.scores)
+    found = {key: math.fsum(ones) / len(ones) for key, ones in scores.items()}
+    found |= {keys[one.trial]: one.mean for one in contenders(snapshot)}
+    return {number: found[key] for number, key in keys.items() if key in found}
+
+
+def standings(snapshot: Snapshot) -> list[TrialResult]:
+    """The trials of searches with a score in the order in which they compete: the answer, then by mean or score."""
+    order, answer = ranked(snapshot.found, means(snapshot)), answer_of(snapshot)
+    return sorted(order, key=lambda result: answer is None or result.number != answer.trial)
 
 
 def ahead_of(trial: int, found: Sequence[Confirmed]) -> list[Confirmed]:
@@ -124,7 +147,8 @@ def whole(snapshot: Snapshot, stage: Stage) -> list[Confirmed]:
     """The configurations of a confirmation whose trainings have all ended, the best mean first."""
     assert isinstance(stage.plan, ConfirmPlan)
     ended = [(trial.spec, trial.result) for trial in snapshot.trials_of(stage) if trial.result is not None]
-    return confirmed(ended, len(stage.plan.replicates))
+    costs = dict(zip(stage.plan.trials, stage.plan.costs, strict=False))
+    return confirmed(ended, len(stage.plan.replicates), costs)
 
 
 def _is_finite(one: Confirmed) -> bool:

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
+from hptune import rights
 from hptune.errors import HptuneError, StorageError
 from hptune.events import Event, StageStarted, TrialEnded, TrialStarted
 from hptune.failpoints import reach
@@ -42,7 +43,7 @@ class BestWeights:
     def __enter__(self) -> Self:
         self._settle()  # what an earlier sitting left
         with _errors(self._folder):
-            self._folder.weights.mkdir(exist_ok=True)
+            rights.make_folder(self._folder.weights)
             reach("weights.folder")
         return self
 

@@ -13,13 +13,14 @@ import sqlite3
 import sys
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hptune.store.rows import UnsoundError
-from hptune.trial import EpochMetrics, MetricName
+from hptune.trial import METRICS, TIE_BREAKER, EpochMetrics, MetricName
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(EpochMetrics))
 Table = NDArray[np.float64]  # (rows, 1 + columns): the trial, then COLUMNS; in the order of trials and epochs
@@ -90,10 +91,32 @@ def is_sound(piece: object, checksum: int) -> bool:
 
 def metric_of(piece: bytes, metric: MetricName) -> array[float]:
     """One of the metrics of a curve, epoch by epoch."""
+    return _doubles(piece)[COLUMNS.index(metric) :: len(COLUMNS)]
+
+
+def ties(connection: sqlite3.Connection, condition: str, values: Sequence[Any]) -> dict[int, float]:
+    """What breaks ties of the scores of trials that meet a condition, as SQL, by number: it stands in their curves.
+
+    Which metric a score is of shows where it is that of the best epoch. A score that is no error has no such thing.
+    """
+    place = f"(best_epoch - 1) * {8 * len(COLUMNS)} + 9"  # of the four metrics, counted from 1
+    query = f"SELECT number, score, substr(piece, {place}, 32) FROM trials JOIN curves ON trial = number {condition}"  # noqa: S608  (ours)
+    found: dict[int, float] = {}
+    for number, score, piece in connection.execute(query, values):
+        if score is None or not isinstance(piece, bytes) or len(piece) != 8 * len(METRICS):
+            continue
+        metrics = dict(zip(METRICS, _doubles(piece), strict=True))
+        breakers = [metrics[breaker] for error, breaker in TIE_BREAKER.items() if metrics[error] == score]
+        if breakers:
+            found[number] = breakers[-1]  # of dev, where both errors are the same
+    return found
+
+
+def _doubles(piece: bytes) -> array[float]:
     values = array("d", piece)
     if sys.byteorder == "big":
         values.byteswap()
-    return values[COLUMNS.index(metric) :: len(COLUMNS)]
+    return values
 
 
 def table(connection: sqlite3.Connection) -> Table:

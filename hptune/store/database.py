@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from hptune import rights
 from hptune.errors import HptuneError, RunDamagedError, StorageError
 from hptune.failpoints import reach
 from hptune.runs import DRAFT, RunFolder
@@ -19,15 +20,19 @@ from hptune.store.rows import UnsoundError
 # what SQLite says when the file, and not the disk or our rights, is at fault
 DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_CONSTRAINT", "SQLITE_ERROR", "SQLITE_IOERR_SHORT_READ")
 NO_TEXT = "Could not decode to UTF-8"  # what Python says of bytes that are no text
+PARTS = ("", "-wal", "-shm", "-journal")  # of a database: endings of the names of its files
 COPIES = 5  # attempts at copying what somebody may just have begun to write to
 
 
 def create(folder: RunFolder) -> None:
     """Make the database of a new run."""
-    with errors(folder.path), contextlib.closing(sqlite3.connect(folder.database, isolation_level=None)) as connection:
-        reach("database.creating")
-        formats.create(connection)
-        reach("database.created")
+    with errors(folder.path):
+        # by ourselves, so that umask decides its mode: SQLite would give the group no right to write
+        os.close(os.open(folder.database, os.O_RDWR | os.O_CREAT | os.O_EXCL | rights.AS_IT_IS, 0o666))
+        with contextlib.closing(sqlite3.connect(folder.database, isolation_level=None)) as connection:
+            reach("database.creating")
+            formats.create(connection)
+            reach("database.created")
 
 
 def connect(folder: RunFolder) -> sqlite3.Connection:
@@ -35,7 +40,7 @@ def connect(folder: RunFolder) -> sqlite3.Connection:
 
     A committed transaction survives the death of the process and the loss of power.
     """
-    require(folder)
+    require(folder, alone=True)
     connection = sqlite3.connect(folder.database, isolation_level=None)
     try:
         found = formats.of(folder.path, connection)
@@ -58,12 +63,12 @@ def connect(folder: RunFolder) -> sqlite3.Connection:
 def reading(folder: RunFolder) -> Iterator[sqlite3.Connection]:
     """Open for reading, one moment of it: at any time, while a search writes, where the folder may not be written to.
 
-    An older format is brought into the present one in memory.
+    A format without checksums is brought into the present one in memory.
     """
     require(folder)
     with contextlib.ExitStack() as stack:
         connection = stack.enter_context(open_for_reading(folder))
-        if formats.of(folder.path, connection) < formats.VERSION:
+        if formats.of(folder.path, connection) < formats.WITH_CHECKSUMS:
             check(folder, connection)
             memory = stack.enter_context(contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)))
             connection.backup(memory)
@@ -76,17 +81,42 @@ def reading(folder: RunFolder) -> Iterator[sqlite3.Connection]:
 
 @contextlib.contextmanager
 def open_for_reading(folder: RunFolder) -> Iterator[sqlite3.Connection]:
+    """Open the file as it is, in place or, where reading it in place would leave something there, in a copy."""
+    require(folder)
     database = folder.database.absolute()
-    # without the rights to write, SQLite cannot make the shared memory that goes with a log (a live writer has made
-    # it), nor undo a transaction that was cut off: that is done in a copy
-    is_ours = os.access(folder.path, os.W_OK) or (beside(database, "-shm").exists() and lock.holder(folder) is not None)
     with contextlib.ExitStack() as stack:
-        if is_ours and not beside(database, "-journal").exists():
-            address = f"{database.as_uri()}?mode=ro"
-        else:
+        how = _how_in_place(folder)
+        if how is None:
             copy = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hptune-")))
             address = copied(database, copy / database.name).as_uri()
+        else:
+            address = f"{database.as_uri()}?{how}"
         yield stack.enter_context(contextlib.closing(sqlite3.connect(address, uri=True, isolation_level=None)))
+
+
+def _how_in_place(folder: RunFolder) -> str | None:
+    """The options with which SQLite reads a run and disturbs nothing; None where it cannot.
+
+    Where there is a log and no shared memory, SQLite makes that, as a file of the reader's that the owner of the run
+    could not write to; without the rights to write it cannot even do that, nor undo a transaction that was cut off.
+    """
+    journal, log, memory = (beside(folder.database, ending) for ending in ("-journal", "-wal", "-shm"))
+    if any(os.path.lexists(part) and part.lstat().st_nlink > 1 for part in (journal, log, memory)):
+        return None
+    if rights.exists(journal):
+        return None
+    may_write = os.access(folder.path, os.W_OK)
+    if may_write and os.geteuid() in (0, folder.database.stat().st_uid):
+        return "mode=ro"
+    if rights.exists(memory) and lock.holder(folder) is not None:  # a live writer has made it
+        return "mode=ro&readonly_shm=1"
+    return "mode=ro" if may_write and not rights.exists(log) and not _is_logging(folder) else None
+
+
+def _is_logging(folder: RunFolder) -> bool:
+    """Whether a database was left in WAL mode (sqlite.org/fileformat.html, the read version in its header)."""
+    with os.fdopen(rights.open_regular(folder.database, os.O_RDONLY), "rb") as file:
+        return file.read(20)[19:] == b"\2"
 
 
 def copied(database: Path, copy: Path) -> Path:
@@ -98,10 +128,22 @@ def copied(database: Path, copy: Path) -> Path:
             target = copy.with_name(part.name)
             target.unlink(missing_ok=True)
             with contextlib.suppress(FileNotFoundError):
-                shutil.copyfile(part, target)
+                copy_file(part, target)
         if before == [_state(part) for part in parts]:
             break
     return copy
+
+
+def copy_file(path: Path, copy: Path) -> None:
+    """Copy a regular file into a new one.
+
+    Raises:
+        StorageError: it is something else.
+        OSError: it cannot be copied, or the new one is there.
+
+    """
+    with os.fdopen(rights.open_regular(path, os.O_RDONLY), "rb") as old, copy.open("xb") as new:
+        shutil.copyfileobj(old, new)
 
 
 def beside(database: Path, ending: str) -> Path:
@@ -117,10 +159,16 @@ def _state(path: Path) -> tuple[int, int] | None:
     return found.st_size, found.st_mtime_ns
 
 
-def require(folder: RunFolder) -> None:
-    """Say so where there is no database."""
-    if not folder.database.is_file():
+def require(folder: RunFolder, *, alone: bool = False) -> None:
+    """Say so where there is no database, or where it or what belongs to it is no file that may be opened.
+
+    For writing they are to be alone: a database that has two names is damaged when both are used, for each has a log of
+    its own (sqlite.org/howtocorrupt.html), and whatever was linked to the name of a log would be overwritten.
+    """
+    if not os.path.lexists(folder.database):
         raise RunDamagedError(f"{folder.path}: has no run.db")
+    for ending in PARTS:
+        rights.require_regular(beside(folder.database, ending), alone=alone)
 
 
 def check(folder: RunFolder, connection: sqlite3.Connection, *tables: str) -> None:
@@ -146,10 +194,28 @@ def errors(path: Path) -> Iterator[None]:
     except UnsoundError as error:
         raise damaged(path, error) from error
     except (sqlite3.Error, UnicodeDecodeError) as error:
-        is_damaged = is_damage(error) or (_is_read_only(error) and os.access(path / "run.db", os.W_OK))
-        raise (damaged if is_damaged else _refused)(path, error) from error
+        if not is_damage(error) and (kept := _kept_from_us(path, error)):
+            raise StorageError(f"{path}: {kept}") from error
+        raise (damaged if is_damage(error) or _is_read_only(error) else _refused)(path, error) from error
     except OSError as error:
-        raise _refused(path, error.strerror) from error
+        whose = rights.owner(path) if isinstance(error, PermissionError) else ""
+        raise _refused(path, f"{error.strerror}{whose}") from error
+
+
+def _kept_from_us(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> str:
+    """Which file we lack the rights to that SQLite has asked for, and what to do; empty where we have all."""
+    if not getattr(error, "sqlite_errorname", "").startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+        return ""
+    needed = os.R_OK | (os.W_OK if _is_read_only(error) else 0)
+    for ending in PARTS:
+        part = beside(path / "run.db", ending)
+        if os.path.lexists(part) and not os.access(part, needed):
+            then = f"have its owner run: chmod g+rw {part}"
+            if ending == "-shm":
+                then += f" or, while no hptune is at work on this run, remove it: rm {part} (SQLite makes it anew)"
+            what = "read and write" if needed & os.W_OK else "read"
+            return f"no right to {what} {part.name}{rights.owner(part)}: {then}"
+    return ""
 
 
 def is_damage(error: sqlite3.Error | UnicodeDecodeError) -> bool:
@@ -159,8 +225,8 @@ def is_damage(error: sqlite3.Error | UnicodeDecodeError) -> bool:
 
 
 def _is_read_only(error: sqlite3.Error | UnicodeDecodeError) -> bool:
-    """Whether SQLite takes the file for one that may only be read; where we may write, its header says so wrongly."""
-    return getattr(error, "sqlite_errorname", "") == "SQLITE_READONLY"
+    """Whether SQLite takes a file for one that may only be read; where we may write, its header says so wrongly."""
+    return getattr(error, "sqlite_errorname", "").startswith("SQLITE_READONLY")
 
 
 def _refused(path: Path, why: object) -> StorageError:

@@ -16,7 +16,8 @@ from hptune.errors import FormatError, RunDamagedError
 from hptune.store import curves, rows
 from hptune.trial import Status
 
-VERSION = 3
+VERSION = 4
+WITH_CHECKSUMS = 3  # the oldest whose tables are the present ones
 OLDEST = 2  # that is read
 
 SCHEMA = """
@@ -87,10 +88,14 @@ def of(path: Path, connection: sqlite3.Connection) -> int:
 
 
 def upgrade(connection: sqlite3.Connection) -> None:
-    """Bring a database of format 2 into the present one, in one transaction.
+    """Bring a database of an older format into the present one, in one transaction.
 
-    Format 2 had no checksums, kept all curves row by row, and told lost attempts by their number alone.
+    Format 3 has the same tables; its specs have no bar_ties, and its plans no costs. Format 2 had no checksums, kept
+    all curves row by row, and told lost attempts by their number alone.
     """
+    if connection.execute("PRAGMA user_version").fetchone()[0] >= WITH_CHECKSUMS:
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+        return
     old = ("facts", "stages", "trials", "epochs", "sittings")
     with transaction(connection):
         for table in old:

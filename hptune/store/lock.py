@@ -8,9 +8,9 @@ import os
 import re
 import socket
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
+from hptune import rights, wording
 from hptune.errors import RunInUseError, StorageError
 from hptune.failpoints import reach
 from hptune.runs import RunFolder, is_alive
@@ -71,11 +71,7 @@ class Lock:
 def _take_file(folder: RunFolder) -> int:
     """The descriptor of .lock, locked, that says who we are."""
     while True:
-        try:
-            lock = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            what = f"{folder.lock}: cannot be opened for writing ({error.strerror})"
-            raise StorageError(f"{what}. Whoever trains needs the rights to write to the run's folder.") from error
+        lock = _open_file(folder)
         with contextlib.ExitStack() as stack:
             stack.callback(os.close, lock)
             try:
@@ -89,15 +85,37 @@ def _take_file(folder: RunFolder) -> int:
                 continue
             with contextlib.suppress(OSError):  # a full disk: it only says who we are
                 os.ftruncate(lock, 0)
-                since = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
-                os.pwrite(lock, f"hptune, process {os.getpid()} on {socket.gethostname()}, since {since}\n".encode(), 0)
+                since = wording.moment().replace("T", " ")
+                who = f"hptune, process {os.getpid()} on {socket.gethostname()}, since {since}"
+                os.pwrite(lock, f"{who}\n{_numbering()}\n".encode(), 0)
             stack.pop_all()
             return lock
 
 
+def _open_file(folder: RunFolder) -> int:
+    """Open .lock for writing, made where there is none; never what it may be a link or another name of."""
+    rights.require_regular(folder.lock, alone=True)
+    try:
+        while True:
+            with contextlib.suppress(FileNotFoundError):  # without O_CREAT: in /tmp that is refused for others' files
+                return os.open(folder.lock, os.O_RDWR | rights.AS_IT_IS)
+            with contextlib.suppress(FileExistsError):  # somebody was faster
+                flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | rights.AS_IT_IS
+                lock = os.open(folder.lock, flags, 0o666)
+                rights.hand_over(lock, folder.path)
+                return lock
+    except OSError as error:
+        there = folder.lock if rights.exists(folder.lock) else folder.path
+        what = f"{folder.lock}: cannot be opened for writing: {error.strerror}{rights.owner(there)}"
+        raise StorageError(
+            f"{what}. Whoever trains needs the right to write to the run's folder and all that is in it: "
+            f"chmod -R g+w {folder.path} gives it to its group."
+        ) from error
+
+
 def _is_at(descriptor: int, path: Path) -> bool:
     with contextlib.suppress(OSError):
-        return os.path.samestat(os.fstat(descriptor), path.stat())
+        return os.path.samestat(os.fstat(descriptor), path.lstat())
     return False
 
 
@@ -122,8 +140,8 @@ def _try(lock: int, kind: int) -> bool:
 def holder(folder: RunFolder) -> str | None:
     """Who is writing to a run just now, in words; None if nobody is."""
     try:
-        lock = os.open(folder.lock, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError:
+        lock = rights.open_regular(folder.lock, os.O_RDONLY)
+    except (OSError, StorageError):
         return None
     try:
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -140,15 +158,25 @@ def holder(folder: RunFolder) -> str | None:
 def _written_in(folder: RunFolder) -> str:
     """Who holds the lock, as far as .lock says it: a process that ended leaves it to what it has started."""
     try:
-        lock = os.open(folder.lock, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError:
+        lock = rights.open_regular(folder.lock, os.O_RDONLY)
+    except (OSError, StorageError):
         return "another process"
     with os.fdopen(lock, "rb") as file:
-        who = file.read(200).decode("utf-8", "replace").strip() or "another process"
+        who, _, numbering = file.read(300).decode("utf-8", "replace").strip().partition("\n")
     found = re.match(r"hptune, process (\d{1,10}) on (\S+),", who)
-    if found and found[2] == socket.gethostname() and not is_alive(found[1]):
-        return f"another process; .lock names {who}, which has ended"
-    return who
+    if not found or found[2] != socket.gethostname():
+        return who or "another process"
+    if numbering not in ("", _numbering()):
+        return f"{who}, in another container, which has numbers of its own"
+    return who if is_alive(found[1]) else f"another process; .lock names {who}, which has ended"
+
+
+def _numbering() -> str:
+    """What tells the numbers of our processes from those of another container; empty where there are no containers."""
+    try:
+        return os.readlink("/proc/self/ns/pid")  # noqa: PTH115  (it is no path)
+    except OSError:
+        return ""
 
 
 def file_system_elsewhere(path: Path) -> str | None:

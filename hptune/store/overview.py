@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sqlite3
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from hptune.runs import RunFolder
 from hptune.store import curves, database, rows, sense, snapshot
 from hptune.store.answer import answer_of
-from hptune.store.snapshot import Snapshot
+from hptune.store.snapshot import Snapshot, StoredTrial
 
 # what the answer depends on: in a search a single trial, and of those that confirm trials nearly all
 _LEADING = """
@@ -39,11 +40,16 @@ def read_overview(folder: RunFolder) -> Overview:
         database.check(folder, connection, *snapshot.WITHOUT_CURVES)
         with database.understood(folder.path):
             trials = [(*row[:2], row[STATUS]) for row in rows.read(connection, "trials")]
-            found = snapshot.from_connection(folder, connection, snapshot.trials_in(connection, _LEADING))
+            found = snapshot.from_connection(folder, connection, _leading(connection))
             numbers = [(number, stage) for number, stage, _ in trials]
             sense.check_numbers(found, numbers, curves.last_trial(connection))
             n_done = sum(status is not None for _, _, status in trials)
             return Overview(found.facts, found.n_planned, n_done, _best_score(found), found.writer)
+
+
+def _leading(connection: sqlite3.Connection) -> Iterator[StoredTrial]:
+    """What the answer depends on, but for what breaks ties: the score of the answer is the same whichever it is."""
+    return snapshot.trials_in(connection, _LEADING, with_ties=False)
 
 
 def _best_score(found: Snapshot) -> float | None:

@@ -10,15 +10,16 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import sqlite3
+import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hptune.errors import FormatError, RunDamagedError
+from hptune import rights
+from hptune.errors import FormatError, RunDamagedError, StorageError
 from hptune.failpoints import reach
 from hptune.replacing import remove_folder
 from hptune.runs import RunFolder, sync
@@ -82,7 +83,8 @@ def _repair(folder: RunFolder, damage: RunDamagedError) -> Repaired:
     draft = RunFolder(folder.path / DRAFT)
     old = RunFolder(draft.path / "old")
     try:
-        old.path.mkdir(parents=True)
+        rights.make_folder(draft.path)
+        rights.make_folder(old.path)
         found = salvage(folder, old)
         facts = _facts(folder, found.facts)
         plan = _plan(found)
@@ -117,8 +119,9 @@ def _facts(folder: RunFolder, sound: Mapping[str, str]) -> dict[str, str]:
     if "config" in sound:
         return dict(sound)
     try:
-        return {**sound, "config": json.dumps(folder.config.read_text(encoding="utf-8"))}
-    except (OSError, ValueError) as error:
+        with os.fdopen(rights.open_regular(folder.config, os.O_RDONLY), encoding="utf-8") as file:
+            return {**sound, "config": json.dumps(file.read())}
+    except (OSError, ValueError, StorageError) as error:
         raise RunDamagedError("the study file is lost, and config.yaml cannot be read") from error
 
 
@@ -248,13 +251,18 @@ def _swap(folder: RunFolder, old: RunFolder, draft: RunFolder) -> Path:
     anywhere, this leaves the damaged run with all that it held, or the new one.
     """
     number = 1
-    while (kept := folder.path / f"{folder.database.name}.damaged-{number}").exists():
-        number += 1
     logs = [ending for ending in ("-wal", "-journal") if database.beside(folder.database, ending).exists()]
+    while True:
+        kept = folder.path / f"{folder.database.name}.damaged-{number}"
+        if not any(os.path.lexists(database.beside(kept, ending)) for ending in ("", *logs)):
+            break
+        number += 1
     for ending in ("", *logs):
         _keep(database.beside(folder.database, ending), database.beside(kept, ending))
     sync(folder.path)
     reach("repair.kept")
+    for new in (old.database, draft.database):
+        _give_rights(new, like=folder.database)
     if logs:
         old.database.replace(folder.database)
         sync(folder.path)
@@ -269,9 +277,19 @@ def _swap(folder: RunFolder, old: RunFolder, draft: RunFolder) -> Path:
     return kept
 
 
+def _give_rights(path: Path, like: Path) -> None:
+    """The mode of another file and, where we are root, its owner."""
+    descriptor = os.open(path, os.O_RDONLY | rights.AS_IT_IS)
+    try:
+        os.fchmod(descriptor, stat.S_IMODE(like.stat().st_mode))
+        rights.hand_over(descriptor, like)
+    finally:
+        os.close(descriptor)
+
+
 def _keep(path: Path, kept: Path) -> None:
     try:
         os.link(path, kept)
     except OSError:  # not every file system has links
-        shutil.copyfile(path, kept)
+        database.copy_file(path, kept)
         sync_file(kept)

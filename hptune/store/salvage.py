@@ -45,7 +45,7 @@ def salvage(folder: RunFolder, old: RunFolder) -> Salvage:
 
     """
     with _copied(folder, old) as connection:
-        if formats.of(folder.path, connection) < formats.VERSION:
+        if formats.of(folder.path, connection) < formats.WITH_CHECKSUMS:
             raise RunDamagedError(f"{folder.path}: format {formats.OLDEST} has no checksums, so that nothing is sure")
         connection.text_factory = lambda text: text.decode(errors="replace")  # of such a row the checksum is wrong
         every = {table: _rows(connection, table) for table in (*rows.KEYS, "curves", "epochs")}

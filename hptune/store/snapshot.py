@@ -202,15 +202,18 @@ def from_connection(
         return found
 
 
-def trials_in(connection: sqlite3.Connection, condition: str = "", values: Sequence[Any] = ()) -> Iterator[StoredTrial]:
-    """The trials that meet a condition, as SQL, by number."""
+def trials_in(
+    connection: sqlite3.Connection, condition: str = "", values: Sequence[Any] = (), *, with_ties: bool = True
+) -> Iterator[StoredTrial]:
+    """The trials that meet a condition, as SQL, by number; with what breaks ties, for which curves are looked at."""
+    ties = curves.ties(connection, condition, values) if with_ties else {}
     lost: dict[int, tuple[Lost, ...]] = {}
     for place, (number, trial, status, reason) in enumerate(rows.read(connection, "lost")):
         if number != place:
             raise rows.UnsoundError(f"table lost: attempt {place} is missing before {number}")
         lost[trial] = (*lost.get(trial, ()), Lost(None if status is None else Status(status), reason))
     for row in rows.read(connection, "trials", condition, values):
-        yield _stored_trial(row, lost.pop(row[0], ()))
+        yield _stored_trial(row, lost.pop(row[0], ()), ties.get(row[0]))
     if lost and not condition:
         raise rows.UnsoundError(f"table trials: trial {min(lost)} is missing, of which attempts were lost")
 
@@ -221,11 +224,11 @@ def stage_of(row: Sequence[Any]) -> Stage:
     return Stage(number, name, origin, space, first_trial, n_trials, known_plan, tuple(json.loads(parents)), extended)
 
 
-def _stored_trial(row: Sequence[Any], lost: tuple[Lost, ...]) -> StoredTrial:
+def _stored_trial(row: Sequence[Any], lost: tuple[Lost, ...], tie: float | None) -> StoredTrial:
     number, stage, spec, attempts, status, reason, epochs, best, score, train, seconds, test, _ = row
     known = TrialSpec.from_json(json.loads(spec))
     sense.check_place(known, number, stage)
     result = None
     if status is not None:
-        result = TrialResult(number, Status(status), reason, epochs, best, score, FinalCheck(train), seconds)
+        result = TrialResult(number, Status(status), reason, epochs, best, score, FinalCheck(train), seconds, tie)
     return StoredTrial(known, attempts, result, test, lost)

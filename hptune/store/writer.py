@@ -19,11 +19,12 @@ from hptune import runs
 from hptune.errors import StorageError
 from hptune.events import AttemptLost, EpochEnded, Event, SpaceExtended, StageEnded, TrialEnded, TrialStarted
 from hptune.failpoints import reach
+from hptune.measured import Measured, fact_of
 from hptune.replacing import replace_file
 from hptune.runs import RunFolder
 from hptune.store import curves, database, formats, lock, rows, snapshot
 from hptune.store.snapshot import Sitting, Snapshot, Stage, StoredTrial
-from hptune.trial import MetricName, Status, TrialResult, TrialSpec
+from hptune.trial import TIE_BREAKER, MetricName, Status, TrialResult, TrialSpec
 
 OF_RESULT = (
     "status", "reason", "epochs", "best_epoch", "score", "full_train_error", "seconds", "test_error", "curve"
@@ -127,16 +128,30 @@ class Store:
                 rows.change(connection, "trials", number, **dict.fromkeys(OF_RESULT))
                 curves.forget(connection, number)
 
-    def set_test_error(self, trial: int, test_error: float) -> None:
-        """The test set was touched, by the answer."""
+    def set_test_error(self, trial: int, test_error: float, measured: Mapping[str, Measured] | None = None) -> None:
+        """The test set was touched, by the answer; with it goes what else was measured of it, by set."""
         with self._transaction() as connection:
             self._see_change(trial)
             rows.change(connection, "trials", trial, test_error=test_error)
+            if measured is not None:
+                plain = {name: one.to_json() for name, one in measured.items()}
+                rows.put(connection, "facts", (fact_of(trial), json.dumps(plain)))
 
     def scores(self, metric: MetricName) -> dict[int, array[float]]:
         """A metric of all trials that have ended, epoch by epoch."""
+        return self.standings(metric)[0]
+
+    def standings(self, metric: MetricName) -> tuple[dict[int, array[float]], dict[int, array[float]]]:
+        """A metric of all trials that have ended, epoch by epoch, and what breaks ties of it, if anything does."""
+        breaker = TIE_BREAKER.get(metric)
+        scores: dict[int, array[float]] = {}
+        ties: dict[int, array[float]] = {}
         with database.errors(self.folder.path), database.understood(self.folder.path):
-            return {trial: curves.metric_of(piece, metric) for trial, piece in curves.pieces(self._connection)}
+            for trial, piece in curves.pieces(self._connection):
+                scores[trial] = curves.metric_of(piece, metric)
+                if breaker is not None:
+                    ties[trial] = curves.metric_of(piece, breaker)
+        return scores, ties
 
     def snapshot(self) -> Snapshot:
         """What is stored now, curves left out. Of the trials, those that have changed since the last time are read."""
@@ -191,7 +206,7 @@ def set_up(folder: RunFolder, config: str, facts: Mapping[str, Any], stage: Stag
 
 
 def _identity(path: Path) -> tuple[int, int]:
-    found = path.stat()
+    found = path.lstat()
     return found.st_dev, found.st_ino
 
 

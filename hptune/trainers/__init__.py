@@ -16,7 +16,19 @@ from collections.abc import Callable, Generator
 
 from hptune.errors import HptuneError
 from hptune.failpoints import reach
-from hptune.trial import METRICS, DivergedError, EpochMetrics, FinalCheck, Job, Status, TrialResult, TrialSpec
+from hptune.trial import (
+    METRICS,
+    TIE_BREAKER,
+    DivergedError,
+    EpochMetrics,
+    FinalCheck,
+    Job,
+    MetricName,
+    Standing,
+    Status,
+    TrialResult,
+    TrialSpec,
+)
 
 Train = Callable[[TrialSpec], Generator[EpochMetrics, None, FinalCheck]]
 """Trains one trial: yields its epochs, returns the final check of its best weights.
@@ -38,9 +50,8 @@ def prepare(job: Job) -> Train:
 def attempt(train: Train, spec: TrialSpec, job: Job) -> Generator[EpochMetrics | TrialResult]:
     """Train one trial: its epochs, and as the last item its result."""
     start = time.perf_counter()
-    epochs, best = 0, None
+    epochs, best = 0, None  # its lowest standing, and after which epoch
     final, status, reason = FinalCheck(), Status.COMPLETED, ""
-    bars = dict(spec.bars)
     training = train(spec)
     while True:
         try:
@@ -60,30 +71,40 @@ def attempt(train: Train, spec: TrialSpec, job: Job) -> Generator[EpochMetrics |
             status, reason = Status.DIVERGED, f"{name} became {getattr(metrics, name)} in epoch {metrics.epoch}"
             break
         epochs = metrics.epoch
-        score = float(getattr(metrics, job.metric))
-        best = min(best or (score, epochs), (score, epochs))
+        standing = metrics.standing(job.metric)
+        best = min(best or (standing, epochs), (standing, epochs))
         reach("trial.epoch")
         yield metrics
-        if best[0] > bars.get(epochs, math.inf):
-            status = Status.STOPPED
-            reason = f"{job.metric} {best[0]:.4g} after epoch {epochs}, above the bar of {bars[epochs]:.4g}"
+        if spec.is_above_bar(epochs, best[0]):
+            status, reason = Status.STOPPED, _above_bar(spec, job.metric, epochs, best[0])
             training.close()
             break
     if status is Status.COMPLETED and best is None:
         status, reason = Status.FAILED, "the training ended without a single epoch"
     has_score = status in (Status.COMPLETED, Status.STOPPED)
-    score_and_epoch = best if has_score and best else (None, None)
+    (score, tie), best_epoch = best if has_score and best else ((None, None), None)
     reach("trial.ended")
     yield TrialResult(
         number=spec.number,
         status=status,
         reason=reason,
         epochs=epochs,
-        best_epoch=score_and_epoch[1],
-        score=score_and_epoch[0],
+        best_epoch=best_epoch,
+        score=score,
+        tie=tie if job.metric in TIE_BREAKER else None,
         final=final,
         seconds=time.perf_counter() - start,
     )
+
+
+def _above_bar(spec: TrialSpec, metric: MetricName, epoch: int, standing: Standing) -> str:
+    """Why a trial was stopped."""
+    (score, tie), bar = standing, dict(spec.bars)[epoch]
+    if score > bar:
+        return f"{metric} {score:.4g} after epoch {epoch}, above the bar of {bar:.4g}"
+    tie_bar = spec.bar_ties[[at for at, _ in spec.bars].index(epoch)]
+    of_ties = f"{TIE_BREAKER[metric]} {tie:.4g} above its {tie_bar:.4g}"
+    return f"{metric} {score:.4g} after epoch {epoch}, equal to the bar, with {of_ties}"
 
 
 def lacked_memory(result: TrialResult) -> bool:

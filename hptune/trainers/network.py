@@ -39,7 +39,7 @@ def prepare(job: Job) -> Train:
         datasets = {form: prepared.read(folder.prepared(normalized=form)) for form in prepared.forms(fixed)}
     except DataError as error:
         raise DataError(f"{error}. Go on with: hptune resume {folder.path}") from error
-    best = (math.inf, -1)  # score and number
+    best = ((math.inf, math.inf), -1)  # standing and number
 
     def train_one(spec: TrialSpec) -> Generator[EpochMetrics, None, FinalCheck]:
         nonlocal best
@@ -47,11 +47,11 @@ def prepare(job: Job) -> Train:
         dataset = datasets[h.normalize_inputs]
         trained = yield from train(dataset, h, metric=job.metric, seed=spec.seed, number=spec.stream)
         is_confirming = spec.origin.kind is Kind.CONFIRMATION
-        if is_confirming or (trained.score, spec.number) < best:
+        if is_confirming or (trained.standing, spec.number) < best:
             model = _model(trained, dataset, h, job, spec)
             replace_file(folder.weights_of(spec.number), model_file.to_bytes(model))
         if not is_confirming:
-            best = min(best, (trained.score, spec.number))
+            best = min(best, (trained.standing, spec.number))
         return trained.final
 
     return train_one
@@ -68,5 +68,5 @@ def _model(trained: Trained, dataset: Dataset, h: Hyperparameters, job: Job, spe
         schema=json.loads(dataset.schema),
         trial=spec.number,
         metric=job.metric,
-        score=trained.score,
+        score=trained.standing[0],
     )

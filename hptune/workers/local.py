@@ -183,7 +183,7 @@ class LocalWorkers:
             case EpochMetrics() if process.ready_since is not None and process.spec is not None:
                 if message.epoch != process.epochs + 1:
                     raise ValueError(f"epoch {message.epoch} after epoch {process.epochs}")
-                process.see(message, float(getattr(message, self._metric)), self._now)
+                process.see(message, message.standing(self._metric), self._now)
                 events.append(EpochEnded(process.spec.number, message))
             case TrialResult() if process.ready_since is not None and process.spec is not None:
                 events.append(TrialEnded(self._result(process, message)))
@@ -195,7 +195,7 @@ class LocalWorkers:
         assert process.spec is not None
         if (result.number, result.epochs) != (process.spec.number, process.epochs):
             raise ValueError("a result of another training")
-        if result.status in messages.SCORED and (result.score, result.best_epoch) != process.best:
+        if result.status in messages.SCORED and ((result.score, result.tie or 0.0), result.best_epoch) != process.best:
             raise ValueError("a score that is not that of its epochs")
         process.spec = None
         self._see_memory(process)

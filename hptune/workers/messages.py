@@ -117,10 +117,11 @@ def _result(record: Mapping[str, Any]) -> TrialResult:
         if _whole(best_epoch, 1) > epochs:
             raise ValueError("the best epoch is beyond the last")
         _number(score)
-    elif (best_epoch, score) != (None, None):
+    elif (best_epoch, score, record["tie"]) != (None, None, None):
         raise ValueError(f"a score of a trial that is {status.value}")
-    if record["train_error"] is not None:
-        _number(record["train_error"])
+    for name in ("train_error", "tie"):
+        if record[name] is not None:
+            _number(record[name])
     if _number(record["seconds"]) < 0:
         raise ValueError("a time below 0")
     return TrialResult.from_json(record)

@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass
 
 from hptune import wording
-from hptune.trial import EpochMetrics, TrialResult, TrialSpec
+from hptune.trial import EpochMetrics, Standing, TrialResult, TrialSpec
 from hptune.workers import messages, orphans
 from hptune.workers.blas import ONE_THREAD
 
@@ -34,7 +34,7 @@ class Process:
     seen: float = 0.0  # when that was
     spec: TrialSpec | None = None
     epochs: int = 0  # of its trial, that came through
-    best: tuple[float, int] | None = None  # of them: score and epoch
+    best: tuple[Standing, int] | None = None  # of them: the lowest, and its epoch
     last_epoch: float = 0.0  # when it came, or the trial began
     unread: bytes = b""  # the beginning of a line whose rest has not come yet
     words: bytes = b""  # the end of its standard error
@@ -58,10 +58,10 @@ class Process:
             self.since = self.last_epoch = now
         self.send(messages.encode(spec.to_json()))
 
-    def see(self, metrics: EpochMetrics, score: float, now: float) -> None:
+    def see(self, metrics: EpochMetrics, standing: Standing, now: float) -> None:
         """Its trial has one more epoch."""
         self.epochs, self.last_epoch = metrics.epoch, now
-        self.best = min(self.best or (score, self.epochs), (score, self.epochs))
+        self.best = min(self.best or (standing, self.epochs), (standing, self.epochs))
 
     def send(self, line: bytes) -> None:
         """Write to it; one that has died is noticed by the end of its output."""

@@ -1242,6 +1242,14 @@ def test_texts_that_look_like_something_else_stay_texts(text):
     assert parsed(config.to_yaml()) == config
 
 
+def test_a_column_without_a_name_can_be_ignored_and_nothing_else():
+    config = parsed("data: {path: /a.csv, target: y, ignore: ['', id]}\nspace: {dropout: 0.5}\n")
+    assert config.data.ignore == ("", "id")
+    assert parsed(config.to_yaml()) == config
+    with pytest.raises(StudyFileError, match="an empty text"):
+        parsed("data: {path: /a.csv, target: ''}\nspace: {dropout: 0.5}\n")
+
+
 # whatever comes
 
 

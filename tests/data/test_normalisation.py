@@ -1,11 +1,15 @@
 """Normalisation: statistics of the training set alone, and finite numbers whatever the columns are like."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from hptune.data.dataset import FARTHEST, Dataset, Normalisation, Subset, normalise
+from hptune.data.dataset import FARTHEST, Dataset, Normalisation, Subset, is_binary, network_inputs, normalise
 from hptune.data.loading import load
 from hptune.data.settings import DataSettings
+from hptune.nn.hyperparameters import Hyperparameters
+from hptune.nn.training import train
 
 LARGEST = np.finfo(np.float64).max
 
@@ -98,3 +102,75 @@ def test_normalised_arrays_are_contiguous_and_leave_the_input_alone():
     assert done.flags.c_contiguous
     assert done.dtype == np.float32
     np.testing.assert_array_equal(x, before)
+
+
+def test_columns_of_0_and_1_stay_as_they_are_and_numbers_are_normalised(tmp_path):
+    """Population mean and deviation of 2, 4, 6, 8 are 5 and sqrt(5), as scikit-learn's StandardScaler has them."""
+    rows = ["2,red,0,1,3", "4,blue,1,1,3", "6,red,0,2,3", "8,green,0,1,3"]
+    for name in ("train", "dev"):
+        (tmp_path / f"{name}.csv").write_text("a,colour,b,c,d,y\n" + "\n".join(f"{row},{'pq'[n % 2]}"
+            for n, row in enumerate(rows * 2)))  # fmt: skip
+    paths = {key: str(tmp_path / f"{name}.csv") for key, name in (("path", "train"), ("dev", "dev"))}
+    done = normalise(load(DataSettings(**paths, target="y")), np.float64)
+    assert done.features == ("a", "colour=blue", "colour=green", "colour=red", "b", "c", "d")
+    root, c = np.sqrt(5), np.array([-1, -1, 3, -1]) / np.sqrt(3)  # of 1, 1, 2, 1: mean 1.25, deviation sqrt(3) / 4
+    expected = np.column_stack(
+        [np.array([-3, -1, 1, 3]) / root, [0, 1, 0, 0], [0, 0, 0, 1], [1, 0, 1, 0], [0, 1, 0, 0], c, np.zeros(4)]
+    )
+    np.testing.assert_allclose(done.train.x, np.vstack([expected, expected]), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("values", "is_left"),
+    [
+        ((0, 1, 1), True), ((-0.0, 1, 0), True), ((0, 0, 0), False), ((1, 1, 1), False), ((0, 2, 0), False),
+        ((0, 1, 0.5), False), ((-1, 1, 0), False), ((0, 1, 5e-324), False), ((0, 1 + 2**-52, 1), False),
+    ],
+)  # fmt: skip
+def test_which_columns_are_left(values, is_left):
+    x = column(*values)
+    assert is_binary(x).tolist() == [is_left]
+    assert Normalisation.fit(x).as_they_are.tolist() == [is_left]
+
+
+def test_other_numbers_in_columns_of_0_and_1_are_bounded():
+    fitted = Normalisation.fit(column(0, 1, 0))
+    np.testing.assert_array_equal(fitted.apply(column(0, 1, 7, 1e300))[:, 0], [0, 1, 7, FARTHEST])
+
+
+def test_targets_of_0_and_1_are_normalised():
+    y = np.array([0.0, 0, 0, 1])
+    dataset = Dataset(*[Subset(np.arange(8.0).reshape(4, 2), y)] * 2, None, (), ("p", "q"))
+    np.testing.assert_allclose(normalise(dataset).train.y, (y - 0.25) / np.sqrt(3 / 16), rtol=1e-12)
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3, 7, 8])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_what_is_done_in_blocks_has_the_bits_of_what_is_done_at_once(columns, order, monkeypatch):
+    x = np.asarray(np.random.default_rng(0).normal(3, 2, size=(1000, columns)), order=order)
+    x[:, -1] = x[:, -1] > 3
+    whole = Normalisation.fit(x)
+    inputs = whole.apply(x), network_inputs(x, None)
+    monkeypatch.setattr("hptune.data.dataset.BLOCK", 3000)  # 3 columns, 375 rows or more
+    parts = Normalisation.fit(x)
+    np.testing.assert_array_equal(parts.mean, whole.mean)
+    np.testing.assert_array_equal(parts.scale, whole.scale)
+    np.testing.assert_array_equal(parts.apply(x), inputs[0])
+    np.testing.assert_array_equal(network_inputs(x, None), inputs[1])
+
+
+def test_rare_texts_do_not_drown_the_numbers():
+    """Three texts of 200 levels beside 6 numbers, 5 % of one class."""
+    random = np.random.default_rng(0)
+    rows = 4000
+    numbers, texts, effect = random.normal(size=(rows, 6)), random.integers(0, 200, (rows, 3)), random.normal(size=200)
+    z = 2 * numbers[:, 0] - 2 * numbers[:, 1] + effect[texts[:, 0]] + random.logistic(size=rows)
+    x = np.hstack([numbers, *(np.eye(200)[texts[:, k]] for k in range(3))])
+    y = (z > np.quantile(z, 0.95)).astype(int)
+    dataset = Dataset(Subset(x[:3000], y[:3000]), Subset(x[3000:], y[3000:]), None, ("a", "b"), ("p",) * 606)
+    loss = {}
+    for leaves in (True, False):
+        ready = normalise(dataclasses.replace(dataset, leaves_binary=leaves))
+        epochs = train(ready, Hyperparameters(epochs=4, learning_rate=0.003), metric="dev_loss", seed=0, number=0)
+        loss[leaves] = min(metrics.dev_loss for metrics in epochs)
+    assert loss[True] < 0.7 * loss[False]

@@ -87,14 +87,17 @@ def test_missing_values_are_shown_with_column_and_row(arrow, tmp_path):
         "d": [float("inf"), *range(29)],
         "label": [None if i == 4 else "xy"[i % 2] for i in range(30)],
     }
-    todo = "fill them in, remove the rows, or put the column under data.ignore"
+    todo = "write data.missing: drop or fill, fill them in, or put the column under data.ignore"
     assert sorted(problems(write(tmp_path, columns))) == sorted(
         [
             f'row 2: column "a": 2 cells missing, the first one here (""): {todo}',
             f'row 1: column "b": 30 cells missing, the first one here (""): {todo}',
             f'row 2: column "color": 20 cells missing, the first one here (""): {todo}',
             'row 1: column "d": found "inf", expected a finite number: correct it or remove the row',
-            'row 5: column "label": 1 label missing, the first one here: every example needs a label',
+            (
+                'row 5: column "label": 1 label missing, the first one here: every example needs a label; '
+                "fill them in, remove the rows, or write data.missing: drop"
+            ),
         ]
     )
 
@@ -125,7 +128,8 @@ def test_what_is_wrong_with_columns_is_explained(arrow, tmp_path):
     assert 'Did you mean "label"?' in found
     twice = arrow.table([COLUMNS["a"], COLUMNS["n"], COLUMNS["n"]], names=["a", "a", ""])
     assert problems(write(tmp_path, twice)) == [
-        'duplicate column names: "a": rename or remove one of each', "no name for column 3: name it",
+        'duplicate column names: "a": rename or remove one of each',
+        "no name for column 3: name it, or write data.ignore: ['']",
     ]  # fmt: skip
     assert problems(write(tmp_path, {"a": arrow.array([], "int8"), "label": arrow.array([], "string")})) == [
         "columns and no rows"

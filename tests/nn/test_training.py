@@ -136,15 +136,27 @@ def test_the_final_check_is_of_the_first_best_epoch(metric, batch_norm):
     assert error_of(trained.network, BLOBS.test, BLOBS) == run(swapped, h)[0][best].dev_error
 
 
-def test_of_equal_epochs_the_first_is_the_best():
+def test_of_equal_errors_the_lowest_loss_is_the_best_in_the_training_and_in_the_result():
     few = dataclasses.replace(BLOBS, dev=Subset(BLOBS.dev.x[:3], BLOBS.dev.y[:3]))
-    h = dataclasses.replace(SMALL, epochs=9, learning_rate=0.3)
-    curve, final = run(few, h)
-    scores = [m.dev_error for m in curve]
-    ties = [epoch for epoch, score in enumerate(scores) if score == min(scores)]
+    h = dataclasses.replace(SMALL, epochs=9, learning_rate=0.05)
+
+    def train_one(spec):
+        trained = yield from training.train(few, h, metric="dev_error", seed=spec.seed, number=spec.number)
+        return trained.final
+
+    *curve, result = trainers.attempt(train_one, TrialSpec(0, 0, {}, 0), Job("x:y", "dev_error"))
+    lowest = min(m.dev_error for m in curve)
+    ties = {m.epoch: m.dev_loss for m in curve if m.dev_error == lowest}
+    best = min(ties, key=ties.get)
+    assert best != min(ties)  # so that the choice can be told
     train_errors = [m.dev_error for m in run(dataclasses.replace(BLOBS, dev=BLOBS.train), h)[0]]
-    assert train_errors[ties[0]] != train_errors[ties[-1]]  # so that the choice can be told
-    assert final.train_error == train_errors[ties[0]]
+    assert train_errors[best - 1] != train_errors[min(ties) - 1]
+    assert result.final.train_error == train_errors[best - 1]
+    assert (result.best_epoch, result.score, result.tie) == (best, lowest, ties[best])
+
+
+def test_of_equal_losses_the_first_epoch_is_the_best(monkeypatch):
+    assert run_with_dev_errors(monkeypatch, [0.3, 0.3, 0.3], epochs=3) == (3, 1)
 
 
 @pytest.mark.parametrize("changes", [{"l1": 0.5}, {"clip_norm": 0.1}, {"input_dropout": 0.3}], ids=str)
@@ -272,8 +284,11 @@ def test_a_trial_that_its_patience_ended_is_complete():
 
     *curve, result = trainers.attempt(train_one, spec, job)
     assert result.status is Status.COMPLETED
-    assert result.epochs == len(curve) == result.best_epoch + 3 < 40
-    assert result.score == min(metrics.dev_error for metrics in curve)
+    errors = [metrics.dev_error for metrics in curve]
+    assert (
+        result.epochs == len(curve) == errors.index(min(errors)) + 1 + 3 < 40
+    )  # a lower loss alone is no lower metric
+    assert result.score == min(errors)
 
 
 def test_patience_looks_at_the_metric_of_the_study():

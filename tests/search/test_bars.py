@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hptune.search.bars import bars, rungs
+from hptune.search.bars import Standings, bars, rungs
 from hptune.search.known import best_first, known_of
 from hptune.search.ranking import ranked
 from hptune.trainers import attempt
@@ -163,6 +164,39 @@ def test_the_lowest_metric_so_far_counts_and_a_tie_goes_on():
     result = trained(Curve(0.5, 0.9, 0.8, 0.7), (1, 0.5), (3, 0.5))
     assert (result.status, result.score, result.best_epoch, result.epochs) == (Status.COMPLETED, 0.5, 1, 4)
     assert (result.reason, result.final) == ("", FinalCheck(0.125))
+
+
+class Losses(Curve):
+    """The same with a loss of half the error in the first epoch, and a tenth more in each of the others."""
+
+    def _train(self):
+        for metrics in super()._train():
+            yield replace(metrics, dev_loss=metrics.dev_error / 2 + 0.1 * (metrics.epoch - 1))
+
+
+def test_an_error_equal_to_the_bar_goes_on_if_its_loss_is_no_higher():
+    job, spec = Job("x:y", "dev_error"), TrialSpec(3, 0, {}, 0, bars=((2, 0.5),), bar_ties=(0.25,))
+    assert list(attempt(Losses(0.5, 0.5, 0.5), spec, job))[-1].status is Status.COMPLETED  # 0.25, the lowest so far
+    *_, result = attempt(Losses(0.9, 0.5, 0.1), spec, job)
+    assert (result.status, result.epochs, result.score, result.tie) == (Status.STOPPED, 2, 0.5, 0.35)
+    assert result.reason == "dev_error 0.5 after epoch 2, equal to the bar, with dev_loss 0.35 above its 0.25"
+    *_, result = attempt(Losses(0.9, 0.49, 0.1), spec, job)
+    assert result.status is Status.COMPLETED
+    assert TrialSpec.from_json(spec.to_json()) == spec
+    # a loss needs nothing beside it
+    of_loss = replace(spec, bar_ties=())
+    assert list(attempt(Losses(0.9, 0.8, 0.1), of_loss, Job("x:y", "dev_loss")))[-1].tie is None
+
+
+def test_bars_of_equal_errors_are_ordered_by_loss():
+    """Five trials at the error of the commonest class: the best third of six are two."""
+    losses = {0: 0.4, 1: 0.1, 2: 0.3, 3: 0.2, 4: 0.5}
+    trials = [
+        known_of({}, TrialResult(number, Status.COMPLETED, epochs=3), (0.02,) * 3, (loss, loss, loss / 2))
+        for number, loss in losses.items()
+    ]
+    assert Standings(3, trials).bars() == ((1, (0.02, 0.2)),)
+    assert [trial.number for trial in best_first(trials)] == [1, 3, 2, 0, 4]
 
 
 def test_a_bar_is_for_its_epoch_alone():

@@ -77,6 +77,16 @@ def test_of_equal_means_the_earlier_trial_comes_first():
     assert [one.trial for one in order] == [4, 7]
 
 
+def test_of_equal_means_the_smaller_standard_error_comes_first_and_then_the_cheaper_one():
+    """Of 31 wrong are 9, 10 and 11, or 10 three times; sums of such shares differ in the last digit."""
+    shares = {7: (9 / 31, 10 / 31, 11 / 31), 9: (10 / 31,) * 3, 12: (11 / 31, 10 / 31, 9 / 31), 14: (10 / 31,) * 3}
+    trials = [
+        (20 + 3 * i + j, parent, s) for i, (parent, ones) in enumerate(shares.items()) for j, s in enumerate(ones)
+    ]
+    order = confirmed(confirmations(*trials), 3, {7: 2.0, 9: 9.0, 12: 1.0, 14: 8.0})
+    assert [one.trial for one in order] == [14, 9, 12, 7]
+
+
 def test_an_incomplete_confirmation_is_left_out():
     trials = confirmations((20, 7, 0.5), (21, 7, 0.5), (22, 7, 0.5), (23, 4, 0.1), (24, 4, 0.1))
     assert [one.trial for one in confirmed(trials, 3)] == [7]

@@ -113,7 +113,7 @@ def test_pages_of_format_2_that_do_not_fit_together_are_not_brought_up_to_date(p
     assert version(folder) == 2
 
 
-@pytest.mark.parametrize(("number", "state"), [(4, "newer format"), (1, "older format")])
+@pytest.mark.parametrize(("number", "state"), [(5, "newer format"), (1, "older format")])
 def test_others_are_refused_and_left_alone(number, state, tmp_path):
     folder = copied(3, tmp_path / "run")
     with contextlib.closing(sqlite3.connect(folder.database)) as connection, connection:

@@ -107,7 +107,7 @@ def test_a_file_system_that_cannot_lock_is_said(number, folder, monkeypatch):
 def test_a_lock_that_is_not_ours_to_write_is_said(folder):
     folder.lock.unlink()
     folder.lock.mkdir()
-    with pytest.raises(StorageError, match=r"\.lock: cannot be opened for writing"):
+    with pytest.raises(StorageError, match=r"\.lock: is not opened: it is a folder"):
         store.Store(folder)
     assert len(store.read(folder).results) == 30
 

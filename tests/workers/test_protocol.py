@@ -18,7 +18,7 @@ from hptune.workers import messages
 from hptune.workers.local import LocalWorkers
 
 SPEC = TrialSpec(3, 0, {}, 0)
-RESULT = TrialResult(3, Status.COMPLETED, "", 2, 1, 0.5, FinalCheck(0.25), 1.5)
+RESULT = TrialResult(3, Status.COMPLETED, "", 2, 1, 0.5, FinalCheck(0.25), 1.5, tie=0.75)
 EPOCHS = [EpochMetrics(number, 0.75, 0.75, 0.75, 0.5, 0.1, 0.01 * number) for number in (1, 2)]
 TRAINING = [messages.encode_training(item) for item in (*EPOCHS, RESULT)]
 
@@ -214,14 +214,16 @@ def test_a_dead_worker_whose_output_another_holds_is_heard_out_and_buried(worker
     assert len(actors) == 2
 
 
+TIE = {"tie": 0.1}  # with which the result is that of these epochs
 OUT_OF_TURN = {
     "epoch 2 first": [epoch(2)],
     "an epoch twice": [epoch(1), epoch(1)],
     "an epoch left out": [epoch(1), epoch(3)],
-    "another trial's result": [epoch(1, 0.1, 0.1, 0.1, 0.5), epoch(2, 0.1, 0.1, 0.1, 0.75), changed(number=4)],
-    "a result too early": [epoch(1, 0.1, 0.1, 0.1, 0.5), changed()],
-    "another score": [epoch(1, 0.1, 0.1, 0.1, 0.5), epoch(2, 0.1, 0.1, 0.1, 0.75), changed(score=0.25)],
-    "another best epoch": [epoch(1, 0.1, 0.1, 0.1, 0.5), epoch(2, 0.1, 0.1, 0.1, 0.75), changed(best_epoch=2)],
+    "another trial's result": [epoch(1, 0.1, 0.1, 0.1, 0.5), epoch(2, 0.1, 0.1, 0.1, 0.75), changed(number=4, **TIE)],
+    "a result too early": [epoch(1, 0.1, 0.1, 0.1, 0.5), changed(**TIE)],
+    "another score": [epoch(1, 0.1, 0.1, 0.1, 0.5), epoch(2, 0.1, 0.1, 0.1, 0.75), changed(score=0.25, **TIE)],
+    "another loss": [epoch(1, 0.1, 0.1, 0.1, 0.5), epoch(2, 0.1, 0.1, 0.1, 0.75), changed(tie=0.2)],
+    "another best epoch": [epoch(1, 0.1, 0.1, 0.1, 0.5), epoch(2, 0.1, 0.1, 0.1, 0.75), changed(best_epoch=2, **TIE)],
     "hello again": ['{"hello":"1","pid":1}'],
     "ready again": ['{"ready":1}'],
     "garbage": ["{this is no message"],
