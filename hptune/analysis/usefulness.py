@@ -132,8 +132,9 @@ def _of_errors(found: Usefulness) -> Iterator[str]:
             against = f"{show(errors.test)} against {show(baseline.error['test'])}"
             parts.append(f"test {against}, standard error of the difference {show(chance)}")
     if parts:
+        always = f"always answering {_commonest(baseline)}"
         yield (
-            f"Its dev loss is better than that of {_same(found)}, but its error is no better than always answering "
-            f"{_commonest(baseline)} ({'; '.join(parts)}): what is rare is seldom answered. Use the probabilities that "
-            "hptune predict writes, with a threshold of your own."
+            f"Its dev loss is better than that of {_same(found)}; its error is not, or by no more than chance "
+            f"explains, better than {always} ({'; '.join(parts)}): what is rare is seldom answered. Use the "
+            "probabilities that hptune predict writes, with a threshold of your own."
         )

@@ -86,6 +86,8 @@ def search(
         _print_dry_run(new_console(), loaded, workers)
         return
     console = lasting_console()
+    for note in dataset.notes:
+        say(console, f"Note: {note}", "yellow")
     _say_before(console, loaded, workers)
     if is_open_to_all(runs):
         text = f"Note: anybody can write into {runs}, and you are root: chmod o-w {shlex.quote(str(runs))}"

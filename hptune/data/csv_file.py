@@ -15,7 +15,7 @@ from array import array
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
+from itertools import compress, islice
 from operator import itemgetter
 
 import numpy as np
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from hptune.data import csv_form
 from hptune.data.csv_form import Lengths, Row
 from hptune.data.files import excess, read_bytes
-from hptune.data.numbers import finite_numbers
+from hptune.data.missing import Missing, plain, quotes_marked
 from hptune.data.problems import FileProblems
 
 CHUNK = 100_000  # cells that are made numbers together
@@ -39,7 +39,13 @@ class TextTable:
     header_line: int
     cells: tuple[Sequence[str], ...]  # by column, then by row; none of columns that are ignored or in numbers
     lines: Sequence[int]  # of each row
-    numbers: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)  # columns of finite numbers, by name
+    numbers: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)  # columns of numbers, by name
+
+    def rows(self, some: NDArray[np.bool_]) -> TextTable:
+        """The table with some of its rows."""
+        cells = tuple(tuple(compress(column, some)) for column in self.cells)
+        numbers = {name: values[some] for name, values in self.numbers.items()}
+        return TextTable(self.header, self.header_line, cells, tuple(compress(self.lines, some)), numbers)
 
     @cached_property
     def places(self) -> Mapping[str, int]:
@@ -59,14 +65,19 @@ class _Columns:
     numbers: dict[int, NDArray[np.float64]]
 
 
-def read_csv(path: str, ignored: Container[str], as_text: Container[str], problems: FileProblems) -> TextTable | None:
+def read_csv(
+    path: str, ignored: Container[str], as_text: Container[str], missing: Missing, problems: FileProblems
+) -> TextTable | None:
     """The table, or None where nothing in it can be checked further; either way problems may have grown.
 
     Columns in as_text stay texts, whatever is in them. Numbers are made of some rows at a time, for as texts all
     cells would need many times the memory; a column that turns out to be none of numbers is read once more.
     """
-    content = read_bytes(path)
     separator = csv_form.separator_of(path)
+    content = read_bytes(path)
+    if not csv_form.is_text(content, problems):
+        return None
+    content = quotes_marked(content, separator)
     begun = _begun(content, separator, ignored, problems)
     if begun is None:
         return None
@@ -79,7 +90,7 @@ def read_csv(path: str, ignored: Container[str], as_text: Container[str], proble
     maybe_numbers = [number for number in wanted if header[number] not in as_text]
     certain = [number for number in wanted if header[number] in as_text]
     lengths = Lengths(len(header), separator)
-    found = _read_columns(lengths.good(rows), certain, maybe_numbers, at_most)
+    found = _read_columns(lengths.good(rows), certain, maybe_numbers, at_most, missing)
     is_fit = lengths.report(header, header_line, problems)
     if not found.lines and not problems.found:
         problems.add("a header and no rows", header_line)
@@ -89,7 +100,8 @@ def read_csv(path: str, ignored: Container[str], as_text: Container[str], proble
     if rest:
         again = _rows(content, separator, FileProblems(path))
         next(again)  # the header
-        texts = texts | _read_columns(Lengths(len(header), separator).good(again), rest, (), at_most).texts
+        once_more = Lengths(len(header), separator).good(again)
+        texts = texts | _read_columns(once_more, rest, (), at_most, missing).texts
     cells = tuple(texts.get(number, ()) for number in range(len(header)))
     numbers = {header[number]: values for number, values in found.numbers.items()}
     return TextTable(header, header_line, cells, found.lines, numbers)
@@ -99,16 +111,16 @@ def _begun(
     content: bytes, separator: str, ignored: Container[str], problems: FileProblems
 ) -> tuple[int, tuple[str, ...], Iterator[Row]] | None:
     """The header, its line and the rows after it; None where one of these cannot be made out."""
-    if not csv_form.is_text(content, problems) or not csv_form.has_sound_quotes(content, separator, problems):
-        return None
     line, first = _first_line(content)
+    if not csv_form.has_sound_quotes(content, separator, problems):
+        return None
     if not csv_form.has_separator(first, separator, line, problems):
         return None
     rows = _rows(content, separator, problems)
     header_line, fields = next(rows, (0, []))
     if not fields and not problems.found:
         problems.add("nothing in it: expected a header line and rows")
-    header = tuple(field.strip() for field in fields)
+    header = tuple(map(plain, fields))
     if not fields or not csv_form.check_header(header, header_line, ignored, problems):
         return None
     return header_line, header, rows
@@ -136,8 +148,10 @@ def _first_line(content: bytes) -> tuple[int, bytes]:
     return next(((number, line) for number, line in enumerate(lines, start=1) if line.strip()), (0, b""))
 
 
-def _read_columns(rows: Iterator[Row], as_text: Collection[int], others: Collection[int], at_most: int) -> _Columns:
-    """The cells of some columns as text, and those of others where they are nothing but finite numbers.
+def _read_columns(
+    rows: Iterator[Row], as_text: Collection[int], others: Collection[int], at_most: int, missing: Missing
+) -> _Columns:
+    """The cells of some columns as text, and those of others where they are nothing but numbers, of at_most rows.
 
     A text that comes again is kept once, and a number goes to its place at once: memory is what may become scarce.
     """
@@ -153,7 +167,7 @@ def _read_columns(rows: Iterator[Row], as_text: Collection[int], others: Collect
             texts[number] += (same.setdefault(text, text) for text in (fields[number] for _, fields in chunk))
         block = _block([fields for _, fields in chunk], tuple(found))
         for number in tuple(found):
-            values = block[number] if block is not None else finite_numbers([fields[number] for _, fields in chunk])
+            values = block[number] if block is not None else missing.as_numbers([fields[number] for _, fields in chunk])
             if values is None:
                 del found[number]
             else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from hptune.data.dataset import Dataset, Normalisation, Subset, TargetScale, is_
 from hptune.data.drift import Drift, LabelDrift, compare
 from hptune.data.problems import listed, quoted
 from hptune.data.split import NAMES
+from hptune.data.table import TableSchema
 from hptune.wording import amount, counted
 
 FEW = 100  # examples of dev or test, below which an error is measured badly
@@ -191,17 +191,17 @@ def _about_absent_classes(found: Review) -> list[str]:
 
 def _about_unknown_categories(found: Review) -> list[str]:
     """Rows of dev and test that are 0 in all columns made from one column of text."""
-    columns = json.loads(found.dataset.schema)["columns"] if found.dataset.schema else []
-    stops = np.cumsum([1 if categories is None else len(categories) for _, categories in columns])
+    columns = TableSchema.of(found.dataset).columns if found.dataset.schema else ()
+    stops = np.cumsum([len(column.features) for column in columns])
     texts = []
     for name, subset in zip(found.names[1:], found.dataset.subsets()[1:], strict=True):
-        for (column, categories), stop in zip(columns, stops, strict=True):
-            if categories is None:
+        for column, stop in zip(columns, stops, strict=True):
+            if column.categories is None:
                 continue
-            unknown = int(np.count_nonzero(~subset.x[:, stop - len(categories) : stop].any(axis=1)))
+            unknown = int(np.count_nonzero(~subset.x[:, stop - len(column.features) : stop].any(axis=1)))
             if unknown:
-                what = f"{unknown:,} of {len(subset):,} rows of {name} have a text in column {quoted(column)}"
-                known = f"which has {listed(categories)}"
+                what = f"{unknown:,} of {len(subset):,} rows of {name} have a text in column {quoted(column.name)}"
+                known = f"which has {listed(column.categories)}"
                 texts.append(
                     f"{what} that is not in train, {known}: they count as none of them. Is it spelt otherwise?"
                 )

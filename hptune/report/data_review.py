@@ -65,6 +65,8 @@ def _print_study(console: Console, config: StudyConfig, found: Review, plan: Pla
     say(console, f"data    {source}: {sizes}; {features}, {task}")
     if texts := columns_of_text(found.dataset):
         say(console, f"texts   {_texts(texts)}")
+    for note in found.dataset.notes:
+        say(console, f"note    {note}")
     repeats = "; ".join(f"of {r.subset} {r.exact:,} exactly, {r.near:,} nearly" for r in found.repeats)
     say(console, f"rows    also in train: {repeats}")
     searched = counted(len(config.space.searched), "hyperparameter")
