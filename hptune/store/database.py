@@ -198,7 +198,7 @@ def errors(path: Path) -> Iterator[None]:
             raise StorageError(f"{path}: {kept}") from error
         raise (damaged if is_damage(error) or _is_read_only(error) else _refused)(path, error) from error
     except OSError as error:
-        whose = rights.owner(path) if isinstance(error, PermissionError) else ""
+        whose = rights.owner(Path(error.filename or path)) if isinstance(error, PermissionError) else ""
         raise _refused(path, f"{error.strerror}{whose}") from error
 
 
