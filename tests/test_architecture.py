@@ -28,7 +28,7 @@ FLOORS = [
     ["stage_trials"],
     ["workers", "stored_config", "study_data", "agenda", "other_data", "final_test", "probe"],
     ["study", "loop", "lost_network", "retry", "tables"],
-    ["analysis"],
+    ["analysis", "copying"],
     ["report"],
     ["session"],
     ["cli"],

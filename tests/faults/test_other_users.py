@@ -170,6 +170,19 @@ def test_what_root_trains_on_stays_the_users(typed, place):
     assert sorted(left_in(folder)) == kit.AT_REST
 
 
+def test_who_may_read_may_copy(typed, place):
+    folder = kit.run_folder(place)
+    left_by_a_kill(folder, "-shm")
+    before = left_in(folder)
+    copies = place.parent / "copies"
+    copies.mkdir()
+    os.chown(copies, BOB, GROUP)
+    typed(BOB, "export", "--copy", copies / "one")
+    assert left_in(folder) == before
+    assert {user for user, _ in left_in(copies / "one").values()} == {BOB}
+    typed(BOB, *RETEST, copies / "one")
+
+
 def test_a_repaired_database_is_whose_it_was(typed, place):
     database = kit.run_folder(place) / "run.db"
     content = database.read_bytes()
