@@ -14,7 +14,6 @@ HptuneError (1)          something hptune did not foresee, or a worker that cann
 from __future__ import annotations
 
 import difflib
-import signal
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -63,10 +62,6 @@ class StorageError(HptuneError):
     """The run folder cannot be created or written."""
 
     exit_code = 7
-
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Those that end the program: Ctrl-C, a request to end, a terminal that is closed."""
 
 
 class StoppedError(HptuneError):

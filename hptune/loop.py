@@ -11,9 +11,8 @@ import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 
-from hptune import agenda
+from hptune import agenda, wording
 from hptune.agenda import EpochCost
 from hptune.breaker import Breaker
 from hptune.config.study_file import StudyConfig
@@ -179,9 +178,8 @@ class _Watch:
         self.is_limited = isinstance(stage.plan, SearchPlan) and stage.plan.budget.time_s is not None
         self._before_s = sum(sitting.elapsed_s for sitting in snapshot.sittings if sitting.stage == stage.number)
         self._since = time.monotonic()
-        started = datetime.now(UTC).isoformat(timespec="seconds")
         machine = json.dumps(environment())
-        self._sitting = Sitting(len(snapshot.sittings), stage.number, started, 0.0, 0.0, 0.0, machine)
+        self._sitting = Sitting(len(snapshot.sittings), stage.number, wording.now(), 0.0, 0.0, 0.0, machine)
         self._available_s: float | None = None  # of the workers before this stage
 
     @property

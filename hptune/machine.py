@@ -9,6 +9,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from hptune import cgroups
+from hptune.places import absolute
+
 
 @dataclass(frozen=True, slots=True)
 class Machine:
@@ -23,14 +26,16 @@ class Machine:
 
 def look(runs: Path, *, cores: int) -> Machine:
     """What there is here, the disk at the folder of the runs or, where that is not there yet, at its nearest parent."""
-    place = _nearest(runs.absolute())
+    place = _nearest(absolute(runs))
     free, obstacle = math.inf, ""
     with contextlib.suppress(OSError):
         system = os.statvfs(place)
         free = system.f_bavail * system.f_frsize
         if system.f_flag & os.ST_RDONLY:
             obstacle = "the file system is read-only"
-    if not os.path.isdir(place):  # noqa: PTH112  (it raises nothing where we may not look)
+    if not place.is_absolute():
+        obstacle = "the current folder was deleted"
+    elif not os.path.isdir(place):  # noqa: PTH112  (it raises nothing where we may not look)
         obstacle = f"{place} is no folder"
     elif not obstacle and not os.access(place, os.W_OK | os.X_OK):
         obstacle = f"no right to write into {place}"
@@ -43,11 +48,11 @@ def _nearest(path: Path) -> Path:
 
 
 def _memory() -> float:
-    """Bytes of memory of the machine or, where that is less, of the container."""
+    """Bytes of memory of the machine or, where that is less, of a container or another group of processes."""
     memory = math.inf
     with contextlib.suppress(OSError, ValueError):
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return min(memory, _container_memory())
+    return min((memory, *(group.limit for group in cgroups.groups())))
 
 
 def memory_free() -> float:
@@ -56,11 +61,4 @@ def memory_free() -> float:
     with contextlib.suppress(OSError, AttributeError):  # not on Linux
         said = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text(encoding="ascii"))
         free = 1024.0 * int(said[1]) if said else free
-    return min(free, _container_memory())
-
-
-def _container_memory() -> float:
-    """The limit of the container (cgroup v2)."""
-    with contextlib.suppress(OSError, ValueError):  # no such file, or "max": no limit
-        return float(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii"))
-    return math.inf
+    return min((free, *(group.free for group in cgroups.groups())))

@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hptune import agenda, probe, study_data
+from hptune import agenda, probe, study_data, wording
 from hptune.config import study_file
 from hptune.config.study_file import StudyConfig
 from hptune.data import baseline, prepared
@@ -85,7 +84,7 @@ def create(config: StudyConfig, folder: Path, data: dict[str, Any]) -> Store:
     """A new run below folder, open for writing."""
     facts = {
         "data": data,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "created": wording.now(),
         "environment": environment(),
     }
     return Store.new(folder, config.name, config.to_yaml(), facts, agenda.first_stage(config))

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import re
+import time
+
+
+def now() -> str:
+    """Tell the wall clock as 2026-03-04T05:06:07+00:00, also in years that datetime does not know."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
 
 
 def counted(number: int, noun: str) -> str:

@@ -77,8 +77,11 @@ class Programs:
         self._zygote.communicate()
         self._own.cleanup()
 
-    def start(self, place, *arguments, orders="", file_size=None, user=None, **variables):
-        """Begin a command in a folder; file_size is the limit of every file's size in bytes; for user see _become."""
+    def start(self, place, *arguments, orders="", file_size=None, deleted=False, user=None, **variables):
+        """Begin a command in a folder, which may be deleted then; file_size is the limit of every file's in bytes.
+
+        For user see _become.
+        """
         self._count += 1
         tag = f"{os.getpid()}-{self._count}"
         files = {kind: f"{self._own.name}/{kind}-{self._count}" for kind in ("output", "trace")}
@@ -90,7 +93,7 @@ class Programs:
         trace = "" if file_size is not None or user is not None else f"trace@{files['trace']}"
         variables = {"HPTUNE_FAILPOINT": f"{trace} {orders}", TAG: tag, **variables}
         request = {"arguments": list(map(str, arguments)), "place": str(place), "variables": variables}
-        request |= {"output": files["output"], "file_size": file_size, "user": user}
+        request |= {"output": files["output"], "file_size": file_size, "deleted": deleted, "user": user}
         self._ask(request)
         pid = self._answer()
         self._running.add(pid)
@@ -217,6 +220,8 @@ def test_errors(place):
 def _child(request):
     """The program, in this process."""
     os.chdir(request["place"])
+    if request["deleted"]:
+        Path(request["place"]).rmdir()
     os.environ.update(request["variables"])
     output = os.open(request["output"], os.O_WRONLY)
     for descriptor in (1, 2):

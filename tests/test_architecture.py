@@ -18,8 +18,10 @@ from hptune.runs import RunFolder
 PACKAGE = Path(hptune.__file__).parent
 # From the ground up: a module may import what stands in a line above its own, or beside it in its own package.
 FLOORS = [
+    ["signals", "places"],
     ["errors", "trial", "randomness", "wording", "notations", "search.plan", "environment", "measured"],
-    ["failpoints", "rights", "legal", "events", "search.known", "breaker", "machine"],
+    ["failpoints", "rights", "legal", "events", "search.known", "breaker", "cgroups"],
+    ["machine"],
     ["domains", "nn.hyperparameters", "data.settings", "data.kinds"],
     ["levels", "effects", "data", "runs"],
     ["space", "replacing"],

@@ -116,11 +116,37 @@ def test_what_is_for_the_person_to_mend_is_no_mistake_of_ours(tmp_path, monkeypa
     assert cli._code_of(lambda: fail(DataError("bad.csv:3: gone"))) == 3
     assert cli._code_of(lambda: fail(MemoryError("2 GB"))) == 1
     assert cli._code_of(lambda: sys.exit(4)) == 4
+    assert cli._code_of(sys.exit) == 0
+    assert cli._code_of(lambda: sys.exit("no input file given")) == 1  # as Python has it
     assert list(tmp_path.iterdir()) == []
     assert capsys.readouterr().err.splitlines() == [
         "Error: bad.csv:3: gone",
         "Error: there is not enough memory (2 GB). Free some, or take less data.",
+        "no input file given",
     ]
+
+
+OF_PYTHON = ("statistics", "queue", "select", "socket", "sqlite3", "logging", "yaml", "numpy", "rich", "signal")
+
+
+@pytest.mark.parametrize(("program", "path"), [(["-m", "hptune"], ""), (["-P", "-m", "hptune"], os.pathsep)])
+def test_what_lies_in_the_current_folder_is_imported_by_nobody(program, path, home):
+    """Neither by the program nor by its workers, whose names homework has taken."""
+    for name in OF_PYTHON:
+        (home / f"{name}.py").write_text("import sys; sys.exit('no input file given')")
+    ended = subprocess.run(
+        [sys.executable, *program, "search", "toy.yaml", "--trials", "1", "--workers", "1"],
+        cwd=home, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    assert runs.find(home / "runs")
+
+
+def test_an_order_for_completion_that_no_shell_gives_is_said(home):
+    said = hptune(home, "list", code=2, _HPTUNE_COMPLETE="x")
+    assert said == "Error: _HPTUNE_COMPLETE=x: not what a shell asks, such as bash_source: unset it\n"
+    assert "_hptune_completion" in hptune(home, _HPTUNE_COMPLETE="zsh_source")
+    assert 'No command "nonsense"' in hptune(home, "nonsense", code=2, _HPTUNE_COMPLETE="")
 
 
 # signals
@@ -201,6 +227,52 @@ def test_a_signal_before_or_after_the_training_loses_nothing(module, function, n
     assert names(folder.path) == sorted(
         [".lock", "best.npz", "best.yaml", "config.yaml", "curves.csv", "run.db", "trials.csv"]
     )
+
+
+def test_what_hangs_after_the_training_is_ended_by_one_signal(home):
+    """Tables on a disk that does not answer."""
+    before = """
+import os, select, hptune.tables as tables
+def hanging(run):
+    os.kill(os.getpid(), 15)
+    while True:
+        select.select([], [], [])
+tables.write = hanging
+"""
+    said = hptune(home, "search", "toy.yaml", "--workers", 0, code=143, before=before)
+    assert said.endswith(f"Stopped. Go on with: hptune resume {Path('runs', 'toy-001')}\n")
+    assert store.read(runs.find(home / "runs")).is_finished
+
+
+AT_EXIT = "import atexit, os; atexit.register(os.kill, os.getpid(), 2)"
+
+
+def test_a_signal_while_python_shuts_down_comes_too_late(searched):
+    assert hptune(searched, "list", before=AT_EXIT).count("toy-001") == 1
+    interrupted = f"{AT_EXIT}\n{on_call('hptune.tables', 'load', signal.SIGTERM)}"
+    assert hptune(searched, "report", code=143, before=interrupted) == "Stopped.\n"
+
+
+SWALLOWING = """
+import os, hptune.study as study
+load = study.data_to_go_on
+def swallowing(*arguments):
+    try:
+        os.kill(os.getpid(), 15)
+    except BaseException:
+        pass
+    return load(*arguments)
+study.data_to_go_on = swallowing
+"""
+
+
+def test_a_signal_that_is_swallowed_begins_no_training(home):
+    """By code that catches everything, as libraries do where they are loaded: once SIGTERM was forgotten so."""
+    striking = on_call("hptune.study", "_prepare", signal.SIGINT)
+    said = hptune(home, "search", "toy.yaml", "--workers", 0, code=130, before=striking)
+    said = hptune(home, "resume", "--workers", 0, code=143, before=SWALLOWING)
+    assert "Stopped. Go on with: hptune resume" in said
+    assert not store.read(runs.find(home / "runs")).results
 
 
 def test_what_must_be_done_whole_is_done_before_it_stops_at_once():

@@ -104,12 +104,22 @@ def mixed(tmp_path_factory):
 def test_the_test_set_gives_the_error_that_the_report_shows(numbers, predict):
     ended = predict(numbers, "test.csv")
     best = hptune.load(numbers / "runs" / "numbers-001").best
-    share, wrong, examples = re.fullmatch(r"Error (.+) % \((\d+) of (\d+) examples\), loss .+\n", ended.err).groups()
+    first, baseline, *by_class = ended.err.splitlines()
+    examples, share, wrong = re.fullmatch(r"(\d+) examples: (.+) % wrong \((\d+)\), loss .+", first).groups()
     assert int(wrong) / int(examples) == best.test_error
     assert float(share) == pytest.approx(100 * best.test_error, rel=1e-2)
     rows = rows_of(ended.out)
     assert list(rows[0]) == ["prediction", *(f"p({digit})" for digit in range(10))]
     labels = [row["digit"] for row in rows_of((numbers / "test.csv").read_text())]
+    always, n_wrong = re.fullmatch(
+        r'Always "(.)", the commonest class of train: .+ % wrong \((\d+)\)', baseline
+    ).groups()
+    assert sum(label != always for label in labels) == int(n_wrong)
+    for digit, line in zip("0123456789", by_class, strict=True):
+        n_right = sum(row["prediction"] == digit == label for row, label in zip(rows, labels, strict=True))
+        n_answered = sum(row["prediction"] == digit for row in rows)
+        assert f"{digit}: {n_right} of {labels.count(digit)} found" in line
+        assert line.endswith(f"of {n_answered}")
     assert sum(row["prediction"] != label for row, label in zip(rows, labels, strict=True)) == int(wrong) > 0
     for row in rows:
         shares = [float(row[f"p({digit})"]) for digit in range(10)]
@@ -172,7 +182,7 @@ def test_texts_that_training_did_not_have_are_told_and_so_is_a_column_without_la
 
 def test_many_missing_columns_make_one_line(numbers, tmp_path, predict):
     (tmp_path / "new.csv").write_text("a,b\n1,2\n")
-    assert predict(numbers, tmp_path / "new.csv", code=3).err.count("\n") == 1
+    assert predict(numbers, "numbers-001", tmp_path / "new.csv", code=3).err.count("\n") == 1
 
 
 def test_images_of_another_shape_are_refused(tmp_path, predict):
@@ -244,7 +254,21 @@ def test_parquet_is_read_as_csv_and_columns_of_no_use_may_hold_anything(mixed, t
     ended = predict(mixed, tmp_path / "new.parquet")
     assert ended.out == predict(mixed, tmp_path / "new.csv").out
     assert 'columns that are not used: "when"\n' in ended.err
-    assert "Error 50 % (1 of 2 examples), loss " in ended.err
+    assert "2 examples: 50 % wrong (1), loss " in ended.err
+    assert 'Always "cat", the commonest class of train: 50 % wrong (1)' in ended.err or "a, dog" in ended.err
+
+
+def test_a_file_that_the_network_was_trained_on_is_said_to_be_one(mixed, predict):
+    assert "trained on examples of this file, so the error says little" in predict(mixed, "train.csv").err
+    (mixed / "copy.csv").write_text((mixed / "train.csv").read_text())
+    assert "trained on" not in predict(mixed, "copy.csv").err
+
+
+def test_columns_of_another_run_are_said_to_be_perhaps_so_where_the_newest_was_taken(mixed, tmp_path, predict):
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    hint = "The network is that of the newest run, runs/mixed-001; for another: hptune predict RUN"
+    assert hint in predict(mixed, tmp_path / "other.csv", code=3).err
+    assert "newest run" not in predict(mixed, "mixed-001", tmp_path / "other.csv", code=3).err
 
 
 WRONG = {
@@ -319,7 +343,7 @@ def test_a_built_in_set_is_predicted_from_a_table_with_its_columns(tmp_path, pre
     (tmp_path / "p.csv").write_text("x1,x0,y\n1,0,0\n-0.5,1,1\n")
     ended = predict(tmp_path, "p.csv")
     assert len(rows_of(ended.out)) == 2
-    assert "of 2 examples" in ended.err
+    assert "2 examples: " in ended.err
 
 
 def test_regression_is_predicted_in_the_units_of_the_target(tmp_path, predict):
@@ -333,8 +357,15 @@ def test_regression_is_predicted_in_the_units_of_the_target(tmp_path, predict):
     shown = predict(tmp_path, "test.csv")
     rows = rows_of(shown.out)
     assert list(rows[0]) == ["prediction"]
-    found = re.fullmatch(r"Error (.+) deviations .* \(RMSE (.+); 30 examples\), loss (.+)\n", shown.err).groups()
-    error, rmse, loss = (float(text.replace(",", "")) for text in found)
+    first, always = shown.err.splitlines()
+    found = re.fullmatch(
+        r"30 examples: RMSE (.+) \((.+) deviations of the training targets\), loss (.+)", first
+    ).groups()
+    rmse, error, loss = (float(text.replace(",", "")) for text in found)
+    of_mean = np.sqrt(np.mean((price[90:] - model_file.load(tmp_path / "runs/houses-001/best.npz").target.mean) ** 2))
+    assert float(re.fullmatch(r"Always the mean .*: RMSE (.+) \(.+ deviations\)", always)[1]) == pytest.approx(
+        of_mean, rel=1e-3
+    )
     best = hptune.load(tmp_path / "runs" / "houses-001").best
     assert error == pytest.approx(best.test_error, rel=1e-3)
     wrong = np.array([float(row["prediction"]) for row in rows]) - price[90:]

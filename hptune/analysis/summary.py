@@ -14,6 +14,7 @@ from hptune.analysis import advice, confirmation, diagnosis, usefulness
 from hptune.analysis.advice import BorderHit, Step
 from hptune.analysis.confirmation import Confirmation, Retest
 from hptune.analysis.diagnosis import Diagnosis, Errors
+from hptune.analysis.divergence import Divergence, divergence
 from hptune.analysis.leaderboard import TOP, Leaderboard, leaderboard
 from hptune.analysis.progress import (
     Failure,
@@ -108,6 +109,7 @@ class Report:
     confirmation: Confirmation | None  # None where nothing has been confirmed
     retests: tuple[Retest, ...]
     failures: tuple[Failure, ...]
+    divergence: Divergence | None  # None where no trial of a search has diverged
     next_steps: tuple[Step, ...]
 
 
@@ -134,6 +136,7 @@ def summarize(run: Run, *, top: int = TOP, sort: str | None = None, bayes_error:
         confirmation=confirmation.confirmation(run),
         retests=confirmation.retests(run),
         failures=failed,
+        divergence=divergence(snapshot, [name for space in run.spaces for name in space.searched]),
         next_steps=advice.next_steps(
             snapshot, best.borders if best else (), [(group.status, group.reason) for group in failed]
         ),

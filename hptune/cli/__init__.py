@@ -6,14 +6,13 @@ import contextlib
 import errno
 import io
 import os
-import signal
+import re
 import sys
 from collections.abc import Callable
-from types import FrameType
 
 import click
 
-from hptune import __version__, failpoints
+from hptune import __version__, failpoints, signals
 from hptune.cli.checking import check, schema
 from hptune.cli.options import discard, refuse_repeated, tell
 from hptune.cli.predicting import predict
@@ -22,11 +21,11 @@ from hptune.cli.repairing import repair
 from hptune.cli.retesting import retest
 from hptune.cli.retrying import retry
 from hptune.cli.training import resume, search, zoom
-from hptune.errors import SIGNALS, HptuneError, StorageError, did_you_mean
+from hptune.errors import HptuneError, StorageError, UsageError, did_you_mean
 
 CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
-AGAIN_S = 0.01  # until a signal that was swallowed is raised again
 BUG = 1  # exit code
+COMPLETION = "_HPTUNE_COMPLETE"  # variable in which a shell asks what may follow
 
 
 class Commands(click.Group):
@@ -70,58 +69,44 @@ for command in (check, search, resume, zoom, retest, retry, report, predict, lis
     cli.add_command(command)
 
 
-class _Interrupted(BaseException):
-    """Raised by a signal that comes while nothing is being trained (see session for when something is)."""
-
-
-_received: list[int] = []  # signals
-
-
-def _interrupt(number: int, _frame: FrameType | None) -> None:
-    """End the program, by unwinding; and the second time at once."""
-    if _received:
-        os._exit(128 + _received[0])
-    _received.append(number)
-    sys.unraisablehook = _raise_again
-    signal.signal(signal.SIGALRM, _raise)
-    raise _Interrupted
-
-
-def _raise(_number: int, _frame: FrameType | None) -> None:
-    raise _Interrupted
-
-
-def _raise_again(swallowed: object) -> None:
-    """Where it was raised nobody could be told of it, as in a destructor: a moment later it is raised elsewhere."""
-    if getattr(swallowed, "exc_type", None) is _Interrupted:
-        signal.setitimer(signal.ITIMER_REAL, AGAIN_S)
-
-
 def main() -> None:
     """The program: commands, with every error as a message and an exit code."""
     sys.stdout, sys.stderr = (stream or open(os.devnull, "w") for stream in (sys.stdout, sys.stderr))  # noqa: PTH123, SIM115  (closed by whoever started us)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # an ASCII terminal gets question marks, not a traceback
-    for number in SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as by nohup
-            signal.signal(number, _interrupt)
-    code = _code_of(_run_command)
-    sys.exit(_code_of(sys.stdout.flush) or code)  # here, since at exit Python would tell of errors in its own way
+    try:
+        code = _code_of(_run_command)
+        code = _code_of(_finish) or code
+    except signals.Interrupted as interrupted:  # between the two
+        code = 128 + interrupted.number
+    sys.exit(code)
 
 
 def _code_of(act: Callable[[], object]) -> int:
     """Do something, and say what has gone wrong with it; the exit code."""
     try:
         code = _attempt(act)
-    except _Interrupted:
+    except signals.Interrupted:
         _say("Stopped.")
         code = 0
-    return 128 + _received[0] if _received else code
+    number = signals.first()
+    return code if number is None else 128 + number
+
+
+def _finish() -> None:
+    """Flush, and end as is settled: after this Python would tell of errors, and die of signals, in its own way."""
+    try:
+        sys.stdout.flush()
+    finally:
+        signals.ignore()
 
 
 def _run_command() -> None:
-    if "_HPTUNE_COMPLETE" in os.environ:  # a shell asks what may follow
+    signals.install()
+    if asked := os.environ.get(COMPLETION):
+        if not re.fullmatch("(bash|zsh|fish)_(source|complete)", asked):
+            raise UsageError(f"{COMPLETION}={asked}: not what a shell asks, such as bash_source: unset it")
         cli.main(prog_name="hptune")
     failpoints.arm()
     try:
@@ -135,8 +120,7 @@ def _attempt(act: Callable[[], object]) -> int:
     try:
         act()
     except SystemExit as ended:  # a command's own or, where the reader of our output has left, that of rich
-        code = ended.code if isinstance(ended.code, int) else 0
-        return 0 if isinstance(ended.__context__, BrokenPipeError) else code
+        return 0 if isinstance(ended.__context__, BrokenPipeError) else _exit_code(ended.code)
     except click.ClickException as error:
         error.show(said := io.StringIO())
         _say(said.getvalue().rstrip("\n"))
@@ -149,6 +133,14 @@ def _attempt(act: Callable[[], object]) -> int:
     except Exception as error:  # noqa: BLE001  (the last resort: no traceback on the screen)
         return _mistake(error)
     return 0
+
+
+def _exit_code(code: object) -> int:
+    """What Python makes of the argument of sys.exit: a text, which is not ours, is said."""
+    if code is None or isinstance(code, int):
+        return code or 0
+    _say(str(code))
+    return BUG
 
 
 def _of_the_system(error: OSError) -> int:
@@ -166,7 +158,7 @@ def _of_the_system(error: OSError) -> int:
 def _mistake(error: Exception) -> int:
     if isinstance(error, MemoryError):
         _say(f"Error: there is not enough memory{f' ({error})' if str(error) else ''}. Free some, or take less data.")
-    elif not _received:  # an import that is interrupted may fail in any way
+    elif signals.first() is None:  # an import that is interrupted may fail in any way
         from hptune.cli import bug_report
 
         _say(bug_report.write(error))

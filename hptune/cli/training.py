@@ -69,7 +69,7 @@ def search(
 ) -> None:
     """Start a run: search the space of CONFIG from coarse to fine, then confirm the best configurations."""
     set_up_blas()
-    from hptune import session, study, study_data
+    from hptune import session, signals, study, study_data
     from hptune.report.safe_text import say
     from hptune.workers.cores import with_parallel
 
@@ -91,7 +91,11 @@ def search(
     if is_open_to_all(runs):
         text = f"Note: anybody can write into {runs}, and you are root: chmod o-w {shlex.quote(str(runs))}"
         say(console, text, "yellow")
-    with study.create(loaded, runs, data) as store, session.sitting(store.folder, loaded, dataset):
+    with (
+        signals.held(),  # until the sitting can name the command that goes on with what is there by then
+        study.create(loaded, runs, data) as store,
+        session.sitting(store.folder, loaded, dataset),
+    ):
         del dataset  # memory that is needed no more
         say(console, _headline(loaded, data, store))
         train(store, loaded, console, workers, runs)

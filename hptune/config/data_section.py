@@ -12,6 +12,7 @@ from hptune.config.reader import Reader
 from hptune.config.yaml_tree import Node
 from hptune.data.kinds import PAIRS, TABLES, kind, problem_of_kind
 from hptune.data.settings import CLASSES, FEWEST_PER_CLASS, LABELS, SOURCES, TASKS, DataSettings
+from hptune.places import absolute
 
 _NAMES = {"csv": "CSV", "tsv": "TSV", "parquet": "Parquet file"}  # of tables
 KEYS = tuple(DataSettings().to_json())
@@ -121,7 +122,7 @@ def _path(reader: Reader, node: Node | None, key: str, folder: Path | None) -> s
         return None
     # these never raise, as those of Path do: for the home of nobody, a name too long, a folder kept shut
     written = os.path.expanduser(text)  # noqa: PTH111
-    beside, here = (folder / written).absolute(), Path(written).absolute()
+    beside, here = absolute(folder / written), absolute(Path(written))
     found = next((place for place in (beside, here) if os.path.exists(place)), None)  # noqa: PTH110
     if found is None:
         places = f"{beside}" if beside == here else f"{beside} and {here}"

@@ -72,7 +72,7 @@ def read_csv(path: str, ignored: Container[str], as_text: Container[str], proble
     header_line, header, rows = begun
     wanted = [number for number, name in enumerate(header) if name not in ignored]
     at_most = max(content.count(b"\n"), content.count(b"\r")) + 1
-    if too_much := excess(2 * 8 * at_most * len(wanted)):  # once as read, once as X
+    if too_much := excess(8 * at_most * len(wanted)):
         problems.add(f"up to {at_most:,} rows of {len(wanted):,} columns: {too_much}; use fewer rows or columns")
         return None
     maybe_numbers = [number for number in wanted if header[number] not in as_text]

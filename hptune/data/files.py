@@ -15,17 +15,22 @@ from hptune.data.kinds import problem_of_kind
 from hptune.data.problems import FileProblems
 from hptune.errors import DataError, did_you_mean
 from hptune.machine import memory_free
+from hptune.places import absolute
 
 SIZE_LIMIT = 8 * 2**30  # bytes, of a file and of an array in memory
 SIZE_LIMIT_NAME = "8 GiB"
+LOADING = 2.5  # bytes at most that loading and splitting take for each byte of X in float64 (docs/study_file.md)
 
 
 def excess(size: int) -> str:
-    """Than what so many bytes are more, if they are more than can be loaded; else an empty text."""
+    """Than what so many bytes of X are more, if they are more than can be loaded; else an empty text."""
     if size > SIZE_LIMIT:
         return f"more than the limit of {SIZE_LIMIT_NAME}"
     free = memory_free()
-    return f"more than the {free / 2**30:.2g} GiB of memory that are free" if size > free else ""
+    if LOADING * size <= free:
+        return ""
+    needed = f"loading takes {LOADING:g} times as much, {LOADING * size / 2**30:.2g} GiB"
+    return f"more than the {free / 2**30:.2g} GiB of memory that are free allow ({needed})"
 
 
 def check_file(path: str) -> None:
@@ -66,7 +71,8 @@ def _problem_of_file(path: str) -> str:
         ),
         (not may_read, "no permission to read it: change it with chmod, or copy the file"),
         (status.st_size == 0, "the file is empty"),
-        (bool(too_much := excess(status.st_size)), f"has {status.st_size:,} bytes, {too_much}"),
+        (status.st_size > SIZE_LIMIT, f"has {status.st_size:,} bytes, more than the limit of {SIZE_LIMIT_NAME}"),
+        (status.st_size > memory_free(), f"has {status.st_size:,} bytes, more than the memory that is free"),
     )
     return next((message for applies, message in checks if applies), "")
 
@@ -77,4 +83,4 @@ def _missing(path: str) -> str:
         names = [entry.name for entry in folder.iterdir()]
     except OSError:
         return f"no such file: the directory {folder} does not exist or cannot be read"
-    return f"no such file (looked in {folder.resolve()}).{did_you_mean(Path(path).name, names)}"
+    return f"no such file (looked in {absolute(folder)}).{did_you_mean(Path(path).name, names)}"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
 
 from hptune.analysis.advice import BorderHit, Step
 from hptune.analysis.diagnosis import Diagnosis, Gap
+from hptune.analysis.divergence import Divergence
 from hptune.analysis.progress import Failure
 from hptune.analysis.summary import BestTrial, ByClass
 from hptune.domains import show
@@ -172,8 +173,8 @@ def _border_text(hit: BorderHit) -> str:
     return f"{hit.name} {show(hit.value)} lies at the {side} end of {hit.domain.describe()}{others}{limit}"
 
 
-def print_failures(console: Console, failures: Sequence[Failure]) -> None:
-    """How many trials did not complete, by reason."""
+def print_failures(console: Console, failures: Sequence[Failure], divergence: Divergence | None = None) -> None:
+    """How many trials did not complete, by reason, and what those that diverged have in common."""
     if not failures:
         return
     heading(console, "Trials that did not complete")
@@ -182,6 +183,21 @@ def print_failures(console: Console, failures: Sequence[Failure]) -> None:
     if rest := failures[SHOWN_FAILURES:]:
         n_trials = sum(len(failure.trials) for failure in rest)
         say(console, f"{n_trials} more for {len(rest)} other reasons; trials.csv has them all")
+    if divergence is not None:
+        for line in _divergence_lines(divergence):
+            say(console, line)
+
+
+def _divergence_lines(found: Divergence) -> Iterator[str]:
+    """The hyperparameters of trials that diverged."""
+    if (trait := found.leaning) is not None:
+        share = f"{trait.n_diverged} of {counted(len(found.trials), 'diverged trial')}"
+        others = f"{trait.n_others} of {found.n_others} with a score"
+        relation = "" if trait.relation == "is" else f"{trait.relation} "
+        on = " on" if trait.relation == "from" else ""
+        yield f"{share} had {trait.name} {relation}{show(trait.value)}{on}, and {others}."
+    for trial, values in zip(found.trials, found.values, strict=False):
+        yield f"trial {trial} diverged with {', '.join(f'{name} {show(value)}' for name, value in values.items())}"
 
 
 def _numbers(trials: Sequence[int]) -> str:

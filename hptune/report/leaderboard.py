@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from rich.console import Console
@@ -11,9 +12,9 @@ from hptune.analysis.leaderboard import TOP, Leaderboard, Row
 from hptune.domains import show
 from hptune.report.columns import MISSING, Column, Group, print_differing
 from hptune.report.safe_text import heading, say
-from hptune.report.sparkline import sparkline
+from hptune.report.sparkline import sparklines
 from hptune.tables import Run, complement
-from hptune.trial import Origin, Value
+from hptune.trial import Kind, Origin, Value
 from hptune.wording import counted
 
 
@@ -38,6 +39,8 @@ def print_leaderboard(console: Console, board: Leaderboard) -> None:
     if board.answer is not None and board.sort is None:
         how = f"confirmed trials stand by their mean of fresh seeds, others by {board.metric}"
         say(console, f"Rank 1 is the answer; {how}.")
+    if any(row.metrics.get("train_error", 0.0) > row.metrics.get("dev_error", math.inf) for row in board.rows):
+        say(console, "train_error is the mean while learning, dropout on: it can be above dev_error")
 
 
 def _title(board: Leaderboard) -> str:
@@ -67,16 +70,20 @@ def _results(board: Leaderboard) -> list[Group]:
     names = dict.fromkeys([board.metric, "dev_error", "train_error"])
     epoch = _column(board, "epoch", lambda row: f"{_optional(row.best_epoch)}/{_optional(row.epochs)}", always=True)
     are_alike = board.sort is None and not any(row.rank is None for row in board.rows)
+    stages = [] if {row.stage for row in board.rows} == {"search"} else [stage]
     confirmed = [_column(board, "confirmed", lambda row: _optional(row.mean), always=True)]
     means = confirmed if any(row.mean is not None for row in board.rows) else []
     metrics = [_metric(board, name) for name in names]
-    columns = [stage, origin, *([] if are_alike else [status]), *means, *metrics, epoch]
+    columns = [*stages, origin, *([] if are_alike else [status]), *means, *metrics, epoch]
     return [(column,) for column in columns]
 
 
 def _origin(origin: Origin) -> str:
     """Shorter than in trials.csv."""
-    return origin.kind.value if origin.parent is None else f"{origin.kind.value} of {origin.parent}"
+    if origin.kind is Kind.ZOOM:
+        return f"near {origin.parent}"
+    kind = "whole space" if origin.kind is Kind.GLOBAL else origin.kind.value
+    return kind if origin.parent is None else f"{kind} of {origin.parent}"
 
 
 def _metric(board: Leaderboard, name: str) -> Column:
@@ -84,9 +91,12 @@ def _metric(board: Leaderboard, name: str) -> Column:
 
 
 def _curve(console: Console, board: Leaderboard) -> Column:
-    unicode = console.encoding.startswith("utf")
-    lines = tuple(sparkline(row.curve, unicode=unicode) for row in board.rows)
-    return Column(f"{board.metric} curve", lines, "left", always=True)
+    """All curves on one scale, each between its first and its last value."""
+    lines = sparklines([row.curve for row in board.rows], unicode=console.encoding.startswith("utf"))
+    first, last = ([f"{row.curve[place]:.2g}" if row.curve else "" for row in board.rows] for place in (0, -1))
+    before, width = max(map(len, first), default=0), max(map(len, lines), default=0)
+    texts = [f"{a:>{before}} {line:<{width}} {b}".rstrip() for a, line, b in zip(first, lines, last, strict=True)]
+    return Column(f"{board.metric} curve", tuple(texts), "left", always=True)
 
 
 def _hyperparameter(board: Leaderboard, name: str) -> Group:

@@ -60,6 +60,7 @@ class Progress:
     to_come: int = 0  # in a stage that has not begun
     done: int = 0
     stopped: int = 0
+    diverged: int = 0  # a finding of the search, no failure
     failed: int = 0
     best: TrialResult | None = None  # of the searches
     running: dict[int, EpochMetrics | None] = field(default_factory=dict)
@@ -96,7 +97,8 @@ class Progress:
             to_come=0 if plan is None or has_begun else plan.confirm * REPLICATES,
             done=len(results),
             stopped=sum(result.status is Status.STOPPED for result in results),
-            failed=sum(result.score is None for result in results),
+            diverged=sum(result.status is Status.DIVERGED for result in results),
+            failed=sum(_has_failed(result) for result in results),
             best=_best(snapshot),
             budget=plan.budget if plan else Budget(),
             confirms=bool(plan and plan.confirm),
@@ -152,7 +154,8 @@ class Progress:
         self.running.pop(result.number, None)
         self.done += 1
         self.stopped += result.status is Status.STOPPED
-        self.failed += result.score is None
+        self.diverged += result.status is Status.DIVERGED
+        self.failed += _has_failed(result)
         if result.number in self.confirming:
             return False
         self.spent_epochs += result.epochs
@@ -191,6 +194,8 @@ class Progress:
                 return f"closing in on trial {parent}"
             case Origin(Kind.CONFIRMATION, parent):
                 return f"confirming trial {parent}"
+            case Origin(Kind.GLOBAL):
+                return "from the whole space"
             case Origin(kind):
                 return kind.value
 
@@ -204,7 +209,8 @@ class Progress:
         return f"{counted(self.done, 'trial')}, {self.share * 100:.0f} % of the budget"
 
     def _counts(self) -> list[str]:
-        parts = [f"{n} {what}" for n, what in ((self.stopped, "stopped"), (self.failed, "failed")) if n]
+        ends = ((self.stopped, "stopped"), (self.diverged, "diverged"), (self.failed, "failed"))
+        parts = [f"{n} {what}" for n, what in ends if n]
         if self.best is not None:
             parts.append(f"best {self.metric} {show(self.best.score or 0.0)} (trial {self.best.number})")
         return parts
@@ -236,6 +242,10 @@ class Progress:
                     Text(f"  trial {number}", style="dim"), epoch, Text(f"{self.metric} {value}", style="dim")
                 )
         return [table]
+
+
+def _has_failed(result: TrialResult) -> bool:
+    return result.score is None and result.status is not Status.DIVERGED
 
 
 def _best(snapshot: Snapshot) -> TrialResult | None:

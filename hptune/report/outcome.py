@@ -17,6 +17,7 @@ from hptune.analysis.breakage import Breakage, breakage
 from hptune.analysis.progress import faults
 from hptune.breaker import FIRST, LATEST, retry_option
 from hptune.domains import show
+from hptune.places import absolute
 from hptune.report.leaderboard import leaderboard
 from hptune.report.overview import faults_text
 from hptune.report.safe_text import say
@@ -97,7 +98,7 @@ def _answer_text(best: Best) -> str:
 def _next_commands(folder: RunFolder, outcome: Outcome, runs: Path) -> list[tuple[str, str]]:
     """What to type next, with what this run needs to be found."""
     where, name, snapshot = "", "", outcome.run.snapshot
-    if folder.path.absolute().parent != runs.absolute():
+    if absolute(folder.path).parent != absolute(runs):
         name = shlex.quote(str(folder.path))
     else:
         where = "" if str(runs) == "runs" else f" --runs {shlex.quote(str(runs))}"

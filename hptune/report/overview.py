@@ -12,6 +12,7 @@ from hptune.analysis.advice import cut_text
 from hptune.analysis.closing_in import Part
 from hptune.analysis.progress import Faults, StageSummary
 from hptune.analysis.summary import Report
+from hptune.breaker import FAILING
 from hptune.domains import show
 from hptune.report.columns import MISSING, Column, print_columns
 from hptune.report.safe_text import heading, plain, print_trimmed, say
@@ -50,6 +51,7 @@ def _print_stages(console: Console, stages: Sequence[StageSummary]) -> None:
     columns = [
         column("trials", lambda stage: _of(stage.n_done, stage.n_planned)),
         column("stopped", lambda stage: show(stage.counts[Status.STOPPED.value])),
+        *([column("diverged", lambda stage: show(_n_diverged(stage)))] if any(map(_n_diverged, stages)) else []),
         *([column("failed", lambda stage: show(_n_failed(stage)))] if any(map(_n_failed, stages)) else []),
         column("epochs", lambda stage: _of(stage.epochs, _budget(stage).epochs)),
         *([column("time", _time)] if has_limit else []),
@@ -134,10 +136,12 @@ def _what(stage: StageSummary) -> str:
     return f"{stage.plan.method}{bars_text(stage.plan)}, {stage.origin}"
 
 
+def _n_diverged(stage: StageSummary) -> int:
+    return stage.counts[Status.DIVERGED.value]
+
+
 def _n_failed(stage: StageSummary) -> int:
-    return sum(
-        stage.counts[status.value] for status in (Status.DIVERGED, Status.FAILED, Status.CRASHED, Status.TIMED_OUT)
-    )
+    return sum(stage.counts[status.value] for status in FAILING)
 
 
 def _budget(stage: StageSummary) -> Budget:

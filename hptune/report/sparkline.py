@@ -10,24 +10,23 @@ ASCII = " .:-=+*#"
 WIDTH = 16
 
 
-def sparkline(values: Sequence[float], *, unicode: bool, width: int = WIDTH) -> str:
-    """The values from left to right, each between the lowest and the highest of them.
+def sparklines(curves: Sequence[Sequence[float]], *, unicode: bool, width: int = WIDTH) -> list[str]:
+    """The values of each curve from left to right, between the lowest and the highest of all, so that lines compare.
 
-    More values than fit are averaged in groups; what is not a number leaves a gap.
+    More values than fit are averaged in groups; what is not a number leaves a gap. Where all are alike, they lie in the
+    middle.
     """
     ramp = BLOCKS if unicode else ASCII
-    points = _shortened(values, width)
-    finite = [point for point in points if math.isfinite(point)]
-    if not finite:
-        return ""
-    low, span = min(finite), max(finite) - min(finite)
+    lines = [_shortened(values, width) for values in curves]
+    finite = [point for points in lines for point in points if math.isfinite(point)]
+    low, high = min(finite, default=0.0), max(finite, default=0.0)
 
     def character(point: float) -> str:
         if not math.isfinite(point):
             return " "
-        return ramp[round((point - low) / span * (len(ramp) - 1))] if span else ramp[0]
+        return ramp[round((point - low) / (high - low) * (len(ramp) - 1)) if high > low else len(ramp) // 2]
 
-    return "".join(character(point) for point in points)
+    return ["".join(map(character, points)) if any(map(math.isfinite, points)) else "" for points in lines]
 
 
 def bars(heights: Sequence[float], *, unicode: bool) -> str:

@@ -23,5 +23,5 @@ def print_report(console: Console, report: Report) -> None:
         print_best(console, report.best)
     for retest in report.retests:
         print_retest(console, retest)
-    print_failures(console, report.failures)
+    print_failures(console, report.failures, report.divergence)
     print_next_steps(console, report.next_steps)

@@ -244,9 +244,9 @@ def test_data_are_understood(row, home):
 @pytest.mark.parametrize(
     ("name", "content", "others", "free", "what"),
     [
-        ("d.csv", good(), TABLE, 1023, "up to 32 rows of 2 columns: "),
-        ("d.npz", npz(X=HALVES, y=HALVES[:, 0] > 0), "", 15_999, "X has shape (1000, 2) of float16, "),
-        ("d.npy", npy(HALVES), PAIR, 15_999, "X has shape (1000, 2) of float16, "),
+        ("d.csv", good(), TABLE, 1279, "up to 32 rows of 2 columns: "),
+        ("d.npz", npz(X=HALVES, y=HALVES[:, 0] > 0), "", 39_999, "X has shape (1000, 2) of float16, "),
+        ("d.npy", npy(HALVES), PAIR, 39_999, "X has shape (1000, 2) of float16, "),
     ],
 )
 def test_memory_is_estimated_before_anything_is_loaded(name, content, others, free, what, home, monkeypatch):

@@ -172,22 +172,48 @@ def test_a_mistake_is_an_exit_code_even_where_nobody_can_be_told(place):
     assert ended.returncode == 3
 
 
-@pytest.mark.sweep
-def test_a_working_folder_that_was_deleted(place):
-    """Everything given by its full path works; what is not is said."""
+@pytest.fixture
+def in_the_deleted(programs, place):
+    """A command in a folder that is deleted before it begins; how it must end is given."""
     gone = place / "gone"
-    gone.mkdir()
-    code = f"import os, sys; os.rmdir({str(gone)!r}); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
 
-    def in_the_deleted(*arguments):
-        command = [sys.executable, "-c", code, "-m", "hptune", *map(str, arguments)]
-        gone.mkdir(exist_ok=True)
-        return subprocess.run(command, cwd=gone, capture_output=True, text=True, check=False, timeout=kit.TIMEOUT_S)
+    def run(code, *arguments):
+        gone.mkdir()
+        ended = programs.run(gone, *arguments, deleted=True)
+        assert ended.code == code, (arguments, ended.output)
+        assert "made a mistake" not in ended.output
+        return ended.output
 
-    ended = in_the_deleted("search", place / "toy.yaml", "--runs", place / "runs", "--workers", 1)
-    assert ended.returncode == 0, ended.stderr
-    ended = in_the_deleted("report", "--runs", place / "runs")
-    assert ended.returncode == 0, ended.stderr
-    ended = in_the_deleted("search", place / "toy.yaml", "--workers", 0)
-    assert ended.returncode == 7, ended.stderr
-    assert "Traceback" not in ended.stderr
+    return run
+
+
+def test_a_working_folder_that_was_deleted(in_the_deleted, place):
+    """Everything given by its full path works; what is not is said."""
+    run, study, new = place / "runs" / "toy-001", place / "toy.yaml", place / "new.csv"
+    new.write_text("x0,x1\n1,2\n")
+    in_the_deleted(0, "search", study, "--runs", place / "runs", "--workers", 1)
+    in_the_deleted(0, "search", study, "--dry-run")
+    assert "the current folder was deleted" in in_the_deleted(0, "check", study)
+    in_the_deleted(0, "check", study, "--runs", place / "runs")
+    in_the_deleted(0, "zoom", "--run", run, "--trials", 1, "--workers", 0)
+    in_the_deleted(0, "retest", run, "--top", 1, "--seeds", 1, "--workers", 0)
+    for command in ("resume", "report", "export", "repair", "retry --failed"):
+        in_the_deleted(0, *command.split(), run)
+    in_the_deleted(0, "predict", run, new)
+    in_the_deleted(0, "list", "--runs", place / "runs")
+    in_the_deleted(0, "schema")
+
+
+def test_what_lies_in_a_working_folder_that_was_deleted_is_not_there(in_the_deleted, place):
+    study = place / "toy.yaml"
+    in_the_deleted(0, "search", study, "--runs", place / "runs", "--workers", 0)
+    run = place / "runs" / "toy-001"
+    in_the_deleted(7, "search", study, "--workers", 0)
+    in_the_deleted(3, "search", "toy.yaml")
+    in_the_deleted(3, "check", "toy.yaml")
+    assert "no such file: looked for x.csv" in in_the_deleted(3, "retest", run, "--data", "x.csv")
+    in_the_deleted(7, "report", run, "--csv", "out.csv")
+    in_the_deleted(3, "predict", run, "x.csv")
+    for command in ("report", "resume", "zoom", "retest", "export", "repair", "retry --failed"):
+        in_the_deleted(2, *command.split())
+    in_the_deleted(0, "list")

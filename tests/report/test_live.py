@@ -62,7 +62,7 @@ def test_it_counts_done_running_failed_and_knows_the_best():
     state.update(epoch(4, 7, 0.125))
     NOW[0] = 120.0
     text = shown(state)
-    assert "4/10 trials, 1 running, 1 failed, best dev_error 0.25 (trial 1)" in text
+    assert "4/10 trials, 1 running, 1 diverged, best dev_error 0.25 (trial 1)" in text
     assert "0:20 elapsed, 0:30 left" in text
     assert "trial 4  epoch 7/30  dev_error 0.125" in text
 

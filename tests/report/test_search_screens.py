@@ -304,7 +304,7 @@ def test_a_search_that_goes_on_begins_with_what_is_stored(tmp_path):
     run.append(sitting=Sitting(0, 0, "2026-03-04T05:06:07+00:00", 30.0, 0.0, 0.0))
     loaded = run.load()
     state = Progress.of(loaded.config, loaded.snapshot)
-    assert (state.done, state.stopped, state.failed, state.best.number) == (7, 2, 1, 5)
+    assert (state.done, state.stopped, state.diverged, state.failed, state.best.number) == (7, 2, 1, 0, 5)
     assert state.share == pytest.approx(40 / 173 * 0.85)
     assert state.spent_s == 30.0
     assert state.planned is None
@@ -325,7 +325,7 @@ def test_nothing_is_wider_than_the_terminal(tmp_path, width, encoding):
     text = printed(print_report, report, width=width, encoding=encoding)
     assert max(map(cell_len, text.splitlines())) <= width
     assert [line for line in text.splitlines() if line != line.rstrip()] == []
-    for expected in ("closing in", "0.62", "confirm-1", "zoom of 3"):
+    for expected in ("closing in", "0.62", "confirm-1", "near 3"):
         assert expected in text
 
 

@@ -13,7 +13,7 @@ from hptune.report.as_json import to_json
 from hptune.report.leaderboard import leaderboard
 from hptune.report.run_list import runs_table
 from hptune.report.spaces import changes_table, specs_table
-from hptune.report.sparkline import sparkline
+from hptune.report.sparkline import sparklines
 from hptune.report.terminal import print_report
 from hptune.runs import RunFolder
 from hptune.search import zoom
@@ -80,9 +80,10 @@ def test_the_leaderboard(run):
         "learning_rate", "optimizer", "beta1", "1-beta1", "hidden_units", "batch_size",
     ]  # fmt: skip
     assert lines[3].split() == [
-        "1", "8", "zoom-1", "0.05", "0.025", "3/3", "█▂▁", "0.25", "adam", "0.98712", "0.01288", "100", "-",
+        "1", "8", "zoom-1", "0.05", "0.025", "3/3", "0.3", "▄▁▁", "0.05",
+        "0.25", "adam", "0.98712", "0.01288", "100", "-",
     ]  # fmt: skip
-    assert lines[5].split()[8:] == ["momentum", "-", "-", "128", "64"]
+    assert lines[5].split()[10:] == ["momentum", "-", "-", "128", "64"]
     assert lines[6] == "the same in all: origin random, hidden_layers 3"
     assert len(printed(leaderboard, run, 1, width=200).splitlines()) == 4
 
@@ -100,17 +101,18 @@ def test_the_whole_report(run):
         "diagnosis: high variance",
         "- more training data",
         "overfitted to the dev set",
+        "trial 2 diverged with learning_rate 0.3, optimizer adam",
         "2 diverged: train_loss became nan in epoch N (trials 2, 3)",
         "1 crashed: the worker was killed by signal 9 (SIGKILL) (trial 6)",
         "3 of 10 trials to go",
     ):
         assert expected in text
     for row in (
-        "stage trials stopped failed epochs best what",
+        "stage trials stopped diverged failed epochs best what",
         "train dev test dev loss",
         "best network 0.01 0.05 0.12 0.15",
-        "search 5/6 0 3 8 0.1 (trial 0) random, whole space",
-        "zoom-1 2/4 0 1 4 0.05 (trial 8) random, zoom around trial 0",
+        "search 5/6 0 2 1 8 0.1 (trial 0) random, whole space",
+        "zoom-1 2/4 0 0 1 4 0.05 (trial 8) random, zoom around trial 0",
     ):
         assert row in " ".join(text.split())
 
@@ -149,7 +151,7 @@ def test_hostile_reasons_and_names_in_any_encoding(tmp_path):
 def test_an_ascii_terminal_gets_ascii(run):
     text = printed(leaderboard, run, width=200, encoding="ascii")
     assert text.isascii()
-    assert "#." in text
+    assert "0.3 -   0.05" in text
 
 
 def test_plain_when_piped_and_without_colour_on_request(run, monkeypatch):
@@ -246,7 +248,8 @@ def test_piped_specs_have_one_row_a_trial_however_long():
     ("values", "line", "plain"),
     [
         ([], "", ""),
-        ([0.5], "▁", " "),
+        ([0.5], "▅", "="),
+        ([0.897] * 4, "▅▅▅▅", "===="),
         ([0.0, 0.5, 1.0], "▁▅█", " =#"),
         ([1.0, float("nan"), 0.0], "█ ▁", "#  "),
         ([float("inf")], "", ""),
@@ -254,5 +257,9 @@ def test_piped_specs_have_one_row_a_trial_however_long():
     ],
 )
 def test_sparklines(values, line, plain):
-    assert sparkline(values, unicode=True) == line
-    assert sparkline(values, unicode=False) == plain
+    assert sparklines([values], unicode=True) == [line]
+    assert sparklines([values], unicode=False) == [plain]
+
+
+def test_sparklines_of_several_curves_have_one_scale():
+    assert sparklines([[0.9, 0.9], [0.9, 0.0], [0.1, 0.1], []], unicode=True) == ["██", "█▁", "▂▂", ""]
