@@ -179,7 +179,7 @@ class _Watch:
         self._before_s = sum(sitting.elapsed_s for sitting in snapshot.sittings if sitting.stage == stage.number)
         self._since = time.monotonic()
         machine = json.dumps(environment())
-        self._sitting = Sitting(len(snapshot.sittings), stage.number, wording.now(), 0.0, 0.0, 0.0, machine)
+        self._sitting = Sitting(len(snapshot.sittings), stage.number, wording.moment(), 0.0, 0.0, 0.0, machine)
         self._available_s: float | None = None  # of the workers before this stage
 
     @property

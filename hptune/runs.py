@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import json
 import os
 import re
 import secrets
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hptune import rights
+from hptune import rights, wording
 from hptune.errors import RunDamagedError, StorageError, UsageError, did_you_mean
 from hptune.failpoints import reach
 
@@ -253,12 +254,27 @@ def _subfolders(runs: Path) -> list[Path]:
         return []
 
 
-def _age(folder: RunFolder) -> tuple[int, str]:
-    # config.yaml is written once, when the run is created, and never touched again
-    for path in (folder.config, folder.database):
+def _age(folder: RunFolder) -> tuple[str, int, str]:
+    """When a run was started: as it says itself, since its files may have been touched, edited or copied."""
+    touched = 0
+    for path in (folder.database, folder.config):
         with contextlib.suppress(OSError):
-            return path.stat().st_mtime_ns, folder.name
-    return 0, folder.name
+            touched = path.stat().st_mtime_ns
+    return _created(folder) or wording.moment(touched // 10**9), touched, folder.name
+
+
+def _created(folder: RunFolder) -> str:
+    """What its database says, read past all locks, which leaves nothing there: it was written once, before all else."""
+    import sqlite3  # noqa: PLC0415  (workers load this module)
+
+    address = f"{folder.database.absolute().as_uri()}?immutable=1"
+    with (
+        contextlib.suppress(sqlite3.Error, ValueError, TypeError),
+        contextlib.closing(sqlite3.connect(address, uri=True)) as connection,
+    ):
+        (value,) = connection.execute("SELECT value FROM facts WHERE name = 'created'").fetchone()
+        return str(json.loads(value))
+    return ""
 
 
 def find(runs: Path, run: str | None = None) -> RunFolder:

@@ -6,9 +6,9 @@ import re
 import time
 
 
-def now() -> str:
-    """Tell the wall clock as 2026-03-04T05:06:07+00:00, also in years that datetime does not know."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
+def moment(seconds: float | None = None) -> str:
+    """Tell a moment of the wall clock, or now, as 2026-03-04T05:06:07+00:00; in years that datetime has not, too."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(seconds))
 
 
 def counted(number: int, noun: str) -> str:

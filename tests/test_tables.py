@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -7,13 +8,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from fabricate import ADAM, MOMENTUM, STUDY, FabricatedRun, mixed, parsed
+from fabricate import ADAM, MOMENTUM, STUDY, FabricatedRun, mixed, parsed, zoomed
 
 import hptune
 from hptune import tables
 from hptune.config import study_file, yaml_tree
 from hptune.errors import RunDamagedError, StorageError, UsageError
-from hptune.store import database
+from hptune.runs import find, find_all
+from hptune.store import Store, database
 from hptune.wording import defused
 
 HYPERPARAMETERS = ["learning_rate", "optimizer", "beta1", "1-beta1", "hidden_units", "hidden_layers", "batch_size"]
@@ -276,6 +278,28 @@ def test_load_by_name_by_path_and_the_newest(tmp_path):
     assert hptune.load(runs / "a-001").config == parsed()
     with pytest.raises(UsageError, match="a-001"):
         hptune.load("a-002", runs)
+
+
+def test_the_newest_run_is_the_one_that_was_started_last_whatever_befell_its_files(tmp_path):
+    """Touched, copied without its times, its study file edited or deleted, a writer at work, its database damaged."""
+    names = [f"run-{year}" for year in (1970, 2026, 2040)]
+    for age, name in enumerate(names):
+        made = FabricatedRun(tmp_path / name, created=f"{name[4:]}-01-01T00:00:00+00:00")
+        os.utime(made.folder.config, (100 - age, 100 - age))
+    made.folder.config.unlink()
+    (tmp_path / names[0] / "config.yaml").write_text("name: edited\n")
+    shutil.copytree(tmp_path / names[0], tmp_path / "copy", copy_function=shutil.copy)
+    with Store(made.folder) as store:
+        store.add_stage(zoomed(1, 6, 3))
+        assert database.beside(made.folder.database, "-wal").stat().st_size
+        before = {path.name for path in tmp_path.rglob("*")}
+        assert [folder.name for folder in find_all(tmp_path)] == [names[0], "copy", *names[1:]]
+        assert {path.name for path in tmp_path.rglob("*")} == before
+    (tmp_path / names[1] / "run.db").write_bytes(b"no database")
+    os.utime(tmp_path / names[1] / "config.yaml", (2e9, 2e9))  # in 2033, which is all that there is to go by
+    assert find(tmp_path).name == names[2]
+    shutil.rmtree(tmp_path / names[2])
+    assert find(tmp_path).name == names[1]
 
 
 def test_a_database_without_a_study_file_is_damaged(tmp_path):

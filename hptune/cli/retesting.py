@@ -66,6 +66,8 @@ def retest(
         loaded = config_of(snapshot)
         agenda.retest_stage(snapshot, top, seeds)  # before the data are read, which may take a while
         dataset, facts = _data(loaded, snapshot, data, settings)
+        for note in () if data is None else dataset.notes:
+            say(console, f"Note: {note}", "yellow")
         say_if_elsewhere(console, snapshot)
         stage = agenda.retest_stage(snapshot, top, seeds, facts)
         with session.sitting(folder, loaded, dataset):

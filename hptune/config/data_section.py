@@ -8,10 +8,10 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from hptune.config.reader import Reader
+from hptune.config.reader import Reader, found
 from hptune.config.yaml_tree import Node
 from hptune.data.kinds import PAIRS, TABLES, kind, problem_of_kind
-from hptune.data.settings import CLASSES, FEWEST_PER_CLASS, LABELS, SOURCES, TASKS, DataSettings
+from hptune.data.settings import CLASSES, FEWEST_PER_CLASS, LABELS, MISSING, SOURCES, TASKS, DataSettings
 from hptune.places import absolute
 
 _NAMES = {"csv": "CSV", "tsv": "TSV", "parquet": "Parquet file"}  # of tables
@@ -42,6 +42,8 @@ def read(reader: Reader, node: Node | None, root: Node, folder: Path | None) -> 
         test=_path(reader, *of("test"), folder),
         ignore=tuple(reader.texts(*of("ignore"), or_empty=True)),
         categorical=tuple(reader.texts(*of("categorical"))),
+        missing=reader.one_of(*of("missing"), MISSING) or MISSING[0],
+        missing_values=_missing_values(reader, *of("missing_values")),
         image=_image(reader, *of("image")),
         split=_split(reader, *of("split")),
         examples=reader.whole(*of("examples"), low=10, high=10_000_000) or DataSettings().examples,
@@ -89,7 +91,7 @@ def _check_together(reader: Reader, node: Node, keys: Mapping[str, Node], settin
     for names, holds, what in (
         (("target", "ignore", "categorical"), is_table or is_any_file, "a CSV, TSV or Parquet file"),
         (tuple(LABELS.values()), is_pair or is_any_file, "an NPY or IDX file"),
-        (("dev", "test", "image"), is_file, "path"),
+        (("dev", "test", "missing", "missing_values", "image"), is_file, "path"),
         (("examples", "noise"), is_generated and not is_file, f"a generated set ({', '.join(CLASSES)})"),
         (("classes",), can_have_classes and not is_file, f"source: {' or '.join(CHANGEABLE_CLASSES)}"),
     ):
@@ -144,6 +146,18 @@ def _broken_link(place: Path) -> str:
     if not os.path.islink(place):  # noqa: PTH114  (it raises nothing)
         return ""
     return f"{place} is a symbolic link to {os.readlink(place)}, which is not there"  # noqa: PTH115
+
+
+def _missing_values(reader: Reader, node: Node | None, key: str) -> tuple[str, ...] | None:
+    """Texts, or numbers as they are written."""
+    if node is None:
+        return None
+    items = node.value if isinstance(node.value, list) else [node]
+    wrong = [item for item in items if isinstance(item.value, bool) or not isinstance(item.value, str | int | float)]
+    for item in wrong or ([] if items else [node]):
+        what = "texts or numbers that stand for a missing value, as [NA, -999]; with [''] only an empty cell does"
+        reader.problem(item, key, f"expected {what}, found {found(item)}")
+    return tuple(dict.fromkeys(str(item.value).strip() for item in items if item not in wrong))
 
 
 def _image(reader: Reader, node: Node | None, key: str) -> tuple[int, int, int] | None:

@@ -46,6 +46,12 @@ UNASKED: Mapping[str, Form] = {
         "maxItems": 3,
         "items": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
     },
+    "data.missing_values": {
+        "anyOf": [
+            {"type": ["string", "number"]},
+            {"type": "array", "minItems": 1, "items": {"type": ["string", "number"]}},
+        ]
+    },
     "search.time": LENGTH_OF_TIME,
     "search.trial_timeout": {"anyOf": [*LENGTH_OF_TIME["anyOf"], NO_LIMIT]},
     "search.stall_timeout": {"anyOf": [*LENGTH_OF_TIME["anyOf"], NO_LIMIT]},
@@ -72,6 +78,8 @@ MEANINGS: Mapping[str, str] = {
     "data.test": "A file of its own for test; else test is split off.",
     "data.ignore": "Tables: columns to leave out.",
     "data.categorical": "Tables: columns of numbers that are names, to be one-hot encoded.",
+    "data.missing": "Missing values: refuse them, drop their rows, or fill in the mean or a category of their own.",
+    "data.missing_values": "What stands for a missing value, as [NA, -999]; an empty cell always does.",
     "data.image": "Height, width and (if not 1) channels of the image that each row is.",
     "data.split": "Shares of train, dev and (if wanted) test, adding up to 1; by default by size.",
     "data.examples": "Of a generated set: how many.",

@@ -63,6 +63,8 @@ class StudyConfig:
         }
         if self.data.source not in CLASSES:
             del data["examples"]
+        if self.data.path is None:
+            del data["missing"]
         return {
             "name": self.name,
             "data": data,

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from hptune.data.array_rules import Arrays, check_lengths, feature_names, inputs_alone
 from hptune.data.dataset import Examples, ImageShape
 from hptune.data.labels import Classes
+from hptune.data.missing import Missing
 from hptune.data.npy_header import DAMAGE, check_header, load_array
 from hptune.data.problems import FileProblems, raise_all
 
@@ -40,34 +41,35 @@ class PairSchema:
     classes: Classes | None  # None: regression
     inspect: Inspect
     labels: Mapping[str, str]  # the file of y that goes with each file of X
+    missing: Missing
 
     def read(self, path: str) -> Examples:
         """Another two files with as many columns."""
-        return _read(path, self.labels[path], self.inspect).others(self.classes, self.features)
+        return _read(path, self.labels[path], self.inspect, self.missing).others(self.classes, self.features)
 
 
 def read_inputs(
-    path: str, features: tuple[str, ...], inspect: Inspect
+    path: str, features: tuple[str, ...], inspect: Inspect, missing: Missing
 ) -> tuple[NDArray[np.float64], ImageShape | None]:
     """X of a file that no y goes with, and what its images are like."""
     problems = FileProblems(path)
     waiting = inspect(path, "X", problems)
     problems.raise_any()
     assert waiting is not None  # an array that is None has left a problem
-    return inputs_alone(_load(waiting, problems), features, problems)
+    return inputs_alone(_load(waiting, problems), features, missing, problems)
 
 
 def read_pair(
-    path: str, labels: Mapping[str, str], inspect: Inspect, *, is_regression: bool = False
+    path: str, labels: Mapping[str, str], inspect: Inspect, missing: Missing, *, is_regression: bool = False
 ) -> tuple[Examples, PairSchema]:
     """The training files of X and y, and the schema they set for those of dev and test."""
-    arrays = _read(path, labels[path], inspect)
+    arrays = _read(path, labels[path], inspect, missing)
     features = feature_names(arrays.x.shape)
     whole, classes = arrays.training(features, is_regression=is_regression)
-    return whole, PairSchema(features, classes, inspect, labels)
+    return whole, PairSchema(features, classes, inspect, labels, missing)
 
 
-def _read(path: str, labels: str, inspect: Inspect) -> Arrays:
+def _read(path: str, labels: str, inspect: Inspect, missing: Missing) -> Arrays:
     of_x, of_y = FileProblems(path), FileProblems(labels)
     waiting_x, waiting_y = inspect(path, "X", of_x), inspect(labels, "y", of_y)
     raise_all(of_x, of_y)
@@ -75,7 +77,7 @@ def _read(path: str, labels: str, inspect: Inspect) -> Arrays:
     assert waiting_y is not None
     check_lengths(waiting_x.shape[0], waiting_y.shape[0], of_y)
     of_y.raise_any()
-    return Arrays(_load(waiting_x, of_x), _load(waiting_y, of_y), of_x, of_y)
+    return Arrays(_load(waiting_x, of_x), _load(waiting_y, of_y), of_x, of_y, missing)
 
 
 def inspect_npy(path: str, name: str, problems: FileProblems) -> Waiting | None:

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from hptune.data.dataset import Examples, ImageShape
 from hptune.data.files import excess
+from hptune.data.filling import complete_rows
 from hptune.data.labels import Classes, Labels, Report, class_numbers, find_classes
+from hptune.data.missing import Missing
 from hptune.data.problems import FileProblems, raise_all
 from hptune.data.targets import numbers_of_array
 from hptune.wording import counted
@@ -34,43 +36,62 @@ class Arrays:
     y: NDArray[Any]
     of_x: FileProblems
     of_y: FileProblems
+    missing: Missing
 
-    def checked(self) -> NDArray[np.float64]:
-        """X as float64, made flat, or a DataError with all values of X and y that are none."""
-        x = as_inputs(self.x, self.of_x)
-        if self.y.dtype.kind == "f":
+    def checked(self) -> tuple[NDArray[np.float64], NDArray[Any]]:
+        """X as float64 and y, both made flat, or a DataError with all values that are none."""
+        x, y = as_inputs(self.x, self.missing, self.of_x), self.y.reshape(-1)
+        if self.missing.drops:
+            is_complete = complete_rows(
+                {"X": np.asarray(np.isnan(x).any(axis=1)), "y": self._labels_missing(y)}, self.of_x
+            )
+            x, y = (x, y) if is_complete.all() else (x[is_complete], y[is_complete])
+        if y.dtype.kind == "f":
             with np.errstate(over="ignore"):  # a long double beyond float64 becomes infinite, and is reported
-                _check_finite("y", self.y.astype(np.float64, copy=False), self.of_y)
+                _check_finite("y", y.astype(np.float64, copy=False), self.of_y)
         raise_all(self.of_x, self.of_y)
-        return x
+        return x, y
+
+    def _labels_missing(self, y: NDArray[Any]) -> NDArray[np.bool_]:
+        """(examples,): which of the labels or targets y are missing."""
+        if y.dtype.kind not in "US":
+            return np.isnan(self.missing.without(y.astype(np.float64)))
+        labels = labels_of_array(y, self.missing, self.of_y)
+        return np.array(labels.is_missing)[labels.codes]
 
     def training(self, features: tuple[str, ...], *, is_regression: bool) -> tuple[Examples, Classes | None]:
         """Examples whose labels decide on the classes; None for these in regression."""
-        x = self.checked()
+        x, y = self.checked()
         if is_regression:
-            return self._examples(x, None, None, features), None
-        labels = labels_of_array(self.y.reshape(-1), self.of_y)
+            return self._examples(x, y, None, None, features), None
+        labels = labels_of_array(y, self.missing, self.of_y)
         classes = find_classes(labels, report_to(self.of_y))
-        return self._examples(x, labels, classes, features), classes
+        return self._examples(x, y, labels, classes, features), classes
 
     def others(self, classes: Classes | None, features: tuple[str, ...]) -> Examples:
         """Examples of dev or test, with the classes (None: regression) and as many columns as the training file."""
-        x = self.checked()
+        x, y = self.checked()
         check_width(x, features, self.of_x)
-        labels = None if classes is None else labels_of_array(self.y.reshape(-1), self.of_y)
-        return self._examples(x, labels, classes, features)
+        labels = None if classes is None else labels_of_array(y, self.missing, self.of_y)
+        return self._examples(x, y, labels, classes, features)
 
     def _examples(
-        self, x: NDArray[np.float64], labels: Labels | None, classes: Classes | None, features: tuple[str, ...]
+        self,
+        x: NDArray[np.float64],
+        y: NDArray[Any],
+        labels: Labels | None,
+        classes: Classes | None,
+        features: tuple[str, ...],
     ) -> Examples:
         report = report_to(self.of_y)
         if labels is None or classes is None:
-            y: NDArray[Any] = numbers_of_array(self.y.reshape(-1), report)
+            targets: NDArray[Any] = numbers_of_array(y, self.missing, report)
         else:
-            y = class_numbers(labels, classes, report)
+            targets = class_numbers(labels, classes, report)
         raise_all(self.of_x, self.of_y)
         names = classes.names if classes else ()
-        return Examples(x, y, names, features, image_shape(self.x.shape))
+        notes = (*self.of_x.notes, *(self.of_y.notes if self.of_y is not self.of_x else ()))
+        return Examples(x, targets, names, features, image_shape(self.x.shape), notes)
 
 
 def image_shape(shape: tuple[int, ...]) -> ImageShape | None:
@@ -93,20 +114,20 @@ def feature_names(shape: tuple[int, ...]) -> tuple[str, ...]:
 
 
 def inputs_alone(
-    x: NDArray[Any], features: tuple[str, ...], problems: FileProblems
+    x: NDArray[Any], features: tuple[str, ...], missing: Missing, problems: FileProblems
 ) -> tuple[NDArray[np.float64], ImageShape | None]:
     """X that no y goes with, flat, with as many columns as there are features, and what its images are like."""
-    inputs = as_inputs(x, problems)
+    inputs = as_inputs(x, missing, problems)
     check_width(inputs, features, problems)
     problems.raise_any()
     return inputs, image_shape(x.shape)
 
 
-def as_inputs(x: NDArray[Any], problems: FileProblems) -> NDArray[np.float64]:
-    """X as float64, made flat; values that are none go to problems."""
+def as_inputs(x: NDArray[Any], missing: Missing, problems: FileProblems) -> NDArray[np.float64]:
+    """X as float64, made flat, NaN where a value is missing and not refused; values that are none go to problems."""
     with np.errstate(over="ignore"):  # a long double beyond float64 becomes infinite, and is reported
-        inputs = np.ascontiguousarray(x, dtype=np.float64)
-    _check_finite("X", inputs, problems)
+        inputs = missing.without(np.ascontiguousarray(x, dtype=np.float64))
+    _check_finite("X", inputs, problems, or_missing=missing.drops or missing.fills)
     return inputs.reshape(len(inputs), -1)
 
 
@@ -179,15 +200,19 @@ def check_size(name: str, shape: tuple[int, ...], dtype: np.dtype[Any], stored: 
         problems.add(f"{what}: damaged or incomplete, save it again")
 
 
-def _check_finite(name: str, array: NDArray[Any], problems: FileProblems) -> None:
-    bad = ~np.isfinite(array)
+def _check_finite(name: str, array: NDArray[Any], problems: FileProblems, *, or_missing: bool = False) -> None:
+    bad = np.isinf(array) if or_missing else ~np.isfinite(array)
     if bad.any():
         first = tuple(int(i) for i in np.unravel_index(int(np.argmax(bad)), array.shape))
-        what = f"{name} has {counted(int(bad.sum()), 'NaN or infinite value')}, the first at "
-        problems.add(f"{what}{name}{list(first)} = {array[first]}: correct or remove the rows")
+        kind = "infinite value" if or_missing else "NaN or infinite value"
+        what = f"{name} has {counted(int(bad.sum()), kind)}, the first at {name}{list(first)} = {array[first]}"
+        todo = "drop or fill" if name == "X" else "drop"
+        is_missing = np.isnan(array[first]) and not problems.unseen
+        more = f", or write data.missing: {todo}" if is_missing else ""
+        problems.add(f"{what}: correct or remove the rows{more}")
 
 
-def labels_of_array(y: NDArray[Any], problems: FileProblems) -> Labels:
+def labels_of_array(y: NDArray[Any], missing: Missing, problems: FileProblems) -> Labels:
     distinct, first, codes = np.unique(y, return_index=True, return_inverse=True)
     names: list[str] = []
     try:
@@ -195,4 +220,5 @@ def labels_of_array(y: NDArray[Any], problems: FileProblems) -> Labels:
     except UnicodeDecodeError:
         problems.add("y holds bytes that are not UTF-8: save y.astype(str)")
         problems.raise_any()
-    return Labels(tuple(name.strip() for name in names), tuple(first.tolist()), codes.astype(np.int64))
+    is_missing = tuple(map(missing.is_missing, names))
+    return Labels(tuple(map(str.strip, names)), tuple(first.tolist()), codes.astype(np.int64), is_missing)

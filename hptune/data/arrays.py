@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from hptune.data.array_rules import Arrays, check_lengths, feature_names, inputs_alone
 from hptune.data.dataset import Examples, ImageShape
 from hptune.data.labels import Classes
+from hptune.data.missing import Missing
 from hptune.data.npy_header import DAMAGE, check_header, load_array
 from hptune.data.problems import FileProblems, listed
 from hptune.errors import DataError
@@ -31,10 +32,11 @@ class ArraySchema:
 
     features: tuple[str, ...]
     classes: Classes | None  # None: regression
+    missing: Missing
 
     def read(self, path: str) -> Examples:
         """Another file with as many columns."""
-        return _read(path).others(self.classes, self.features)
+        return _read(path, self.missing).others(self.classes, self.features)
 
     def read_unseen(self, path: str) -> tuple[NDArray[np.float64], NDArray[Any] | None, ImageShape | None]:
         """The same, where y may be missing: X, y if it is there, and what the images are like."""
@@ -42,7 +44,7 @@ class ArraySchema:
             with zipfile.ZipFile(path) as archive:
                 members = {name.removesuffix(".npy"): name for name in archive.namelist()}
                 if "X" in members and "y" not in members:
-                    x, image = _read_inputs(path, archive, members["X"], self.features)
+                    x, image = _read_inputs(path, archive, members["X"], self)
                     return x, None, image
         except DAMAGE as error:
             _raise_damaged(path, error)
@@ -50,18 +52,18 @@ class ArraySchema:
         return examples.x, examples.y, examples.image
 
 
-def read_arrays(path: str, *, is_regression: bool = False) -> tuple[Examples, ArraySchema]:
+def read_arrays(path: str, missing: Missing, *, is_regression: bool = False) -> tuple[Examples, ArraySchema]:
     """The training file, and the schema it sets for the files of dev and test."""
-    arrays = _read(path)
+    arrays = _read(path, missing)
     features = feature_names(arrays.x.shape)
     whole, classes = arrays.training(features, is_regression=is_regression)
-    return whole, ArraySchema(features, classes)
+    return whole, ArraySchema(features, classes, missing)
 
 
-def _read(path: str) -> Arrays:
+def _read(path: str, missing: Missing) -> Arrays:
     try:
         with zipfile.ZipFile(path) as archive:
-            return _read_archive(path, archive)
+            return _read_archive(path, archive, missing)
     except DAMAGE as error:
         _raise_damaged(path, error)
 
@@ -76,7 +78,7 @@ def _raise_damaged(path: str, error: Exception) -> NoReturn:
     raise DataError(f"{path}: {what} ({error}): copy it again, or save it again with np.savez") from error
 
 
-def _read_archive(path: str, archive: zipfile.ZipFile) -> Arrays:
+def _read_archive(path: str, archive: zipfile.ZipFile, missing: Missing) -> Arrays:
     problems = FileProblems(path)
     members = {name.removesuffix(".npy"): name for name in archive.namelist()}
     if not set(NEEDED) <= set(members):
@@ -89,17 +91,17 @@ def _read_archive(path: str, archive: zipfile.ZipFile) -> Arrays:
     check_lengths(shapes[0][0], shapes[1][0], problems)
     problems.raise_any()
     x, y = (_load(archive, members[name]) for name in NEEDED)
-    return Arrays(x, y, problems, problems)
+    return Arrays(x, y, problems, problems, missing)
 
 
 def _read_inputs(
-    path: str, archive: zipfile.ZipFile, member: str, features: tuple[str, ...]
+    path: str, archive: zipfile.ZipFile, member: str, schema: ArraySchema
 ) -> tuple[NDArray[np.float64], ImageShape | None]:
     """X alone, and what its images are like."""
     problems = FileProblems(path)
     _check_member(archive, member, "X", problems)
     problems.raise_any()
-    return inputs_alone(_load(archive, member), features, problems)
+    return inputs_alone(_load(archive, member), schema.features, schema.missing, problems)
 
 
 def _check_member(archive: zipfile.ZipFile, member: str, name: str, problems: FileProblems) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ import io
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
+from itertools import compress, islice
 from operator import itemgetter
 
 import numpy as np
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from hptune.data import csv_form
 from hptune.data.csv_form import Lengths, Row
 from hptune.data.files import excess, read_bytes
-from hptune.data.numbers import finite_numbers
+from hptune.data.missing import Missing, plain, quotes_marked
 from hptune.data.problems import FileProblems
 
 CHUNK = 1000  # rows whose cells are made numbers together
@@ -38,7 +38,13 @@ class TextTable:
     header_line: int
     cells: tuple[Sequence[str], ...]  # by column, then by row; none of columns that are ignored or in numbers
     lines: Sequence[int]  # of each row
-    numbers: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)  # columns of finite numbers, by name
+    numbers: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)  # columns of numbers, by name
+
+    def rows(self, some: NDArray[np.bool_]) -> TextTable:
+        """The table with some of its rows."""
+        cells = tuple(tuple(compress(column, some)) for column in self.cells)
+        numbers = {name: values[some] for name, values in self.numbers.items()}
+        return TextTable(self.header, self.header_line, cells, tuple(compress(self.lines, some)), numbers)
 
     @cached_property
     def places(self) -> Mapping[str, int]:
@@ -58,14 +64,19 @@ class _Columns:
     numbers: dict[int, NDArray[np.float64]]
 
 
-def read_csv(path: str, ignored: Container[str], as_text: Container[str], problems: FileProblems) -> TextTable | None:
+def read_csv(
+    path: str, ignored: Container[str], as_text: Container[str], missing: Missing, problems: FileProblems
+) -> TextTable | None:
     """The table, or None where nothing in it can be checked further; either way problems may have grown.
 
     Columns in as_text stay texts, whatever is in them. Numbers are made of some rows at a time, for as texts all
     cells would need many times the memory; a column that turns out to be none of numbers is read once more.
     """
-    content = read_bytes(path)
     separator = csv_form.separator_of(path)
+    content = read_bytes(path)
+    if not csv_form.is_text(content, problems):
+        return None
+    content = quotes_marked(content, separator)
     begun = _begun(content, separator, ignored, problems)
     if begun is None:
         return None
@@ -78,7 +89,7 @@ def read_csv(path: str, ignored: Container[str], as_text: Container[str], proble
     maybe_numbers = [number for number in wanted if header[number] not in as_text]
     certain = [number for number in wanted if header[number] in as_text]
     lengths = Lengths(len(header), separator)
-    found = _read_columns(lengths.good(rows), certain, maybe_numbers)
+    found = _read_columns(lengths.good(rows), certain, maybe_numbers, missing)
     is_fit = lengths.report(header, header_line, problems)
     if not found.lines and not problems.found:
         problems.add("a header and no rows", header_line)
@@ -88,7 +99,7 @@ def read_csv(path: str, ignored: Container[str], as_text: Container[str], proble
     if rest:
         again = _rows(content, separator, FileProblems(path))
         next(again)  # the header
-        texts = texts | _read_columns(Lengths(len(header), separator).good(again), rest, ()).texts
+        texts = texts | _read_columns(Lengths(len(header), separator).good(again), rest, (), missing).texts
     cells = tuple(texts.get(number, ()) for number in range(len(header)))
     numbers = {header[number]: values for number, values in found.numbers.items()}
     return TextTable(header, header_line, cells, found.lines, numbers)
@@ -98,16 +109,16 @@ def _begun(
     content: bytes, separator: str, ignored: Container[str], problems: FileProblems
 ) -> tuple[int, tuple[str, ...], Iterator[Row]] | None:
     """The header, its line and the rows after it; None where one of these cannot be made out."""
-    if not csv_form.is_text(content, problems) or not csv_form.has_sound_quotes(content, separator, problems):
-        return None
     line, first = _first_line(content)
+    if not csv_form.has_sound_quotes(content, separator, problems):
+        return None
     if not csv_form.has_separator(first, separator, line, problems):
         return None
     rows = _rows(content, separator, problems)
     header_line, fields = next(rows, (0, []))
     if not fields and not problems.found:
         problems.add("nothing in it: expected a header line and rows")
-    header = tuple(field.strip() for field in fields)
+    header = tuple(map(plain, fields))
     if not fields or not csv_form.check_header(header, header_line, ignored, problems):
         return None
     return header_line, header, rows
@@ -135,8 +146,8 @@ def _first_line(content: bytes) -> tuple[int, bytes]:
     return next(((number, line) for number, line in enumerate(lines, start=1) if line.strip()), (0, b""))
 
 
-def _read_columns(rows: Iterator[Row], as_text: Collection[int], others: Collection[int]) -> _Columns:
-    """The cells of some columns as text, and those of others where they are nothing but finite numbers."""
+def _read_columns(rows: Iterator[Row], as_text: Collection[int], others: Collection[int], missing: Missing) -> _Columns:
+    """The cells of some columns as text, and those of others where they are nothing but numbers."""
     lines: list[int] = []
     texts: dict[int, list[str]] = {number: [] for number in as_text}
     found: dict[int, list[NDArray[np.float64]]] = {number: [] for number in others}
@@ -146,7 +157,7 @@ def _read_columns(rows: Iterator[Row], as_text: Collection[int], others: Collect
             texts[number] += (fields[number] for _, fields in chunk)
         block = _block([fields for _, fields in chunk], tuple(found))
         for number in tuple(found):
-            values = block[number] if block is not None else finite_numbers([fields[number] for _, fields in chunk])
+            values = block[number] if block is not None else missing.as_numbers([fields[number] for _, fields in chunk])
             if values is None:
                 del found[number]
             else:

@@ -41,6 +41,7 @@ class Examples:
     classes: tuple[str, ...]  # none in regression
     features: tuple[str, ...]
     image: ImageShape | None = None
+    notes: tuple[str, ...] = ()  # what their owner should know of how they were read
 
     def subset(self, indices: NDArray[np.int64] | None = None) -> Subset:
         """Some of the examples, or all of them."""
@@ -71,6 +72,7 @@ class Dataset:
     normalisation: Normalisation | None = None  # by which x has been normalised, None where it has not
     target: TargetScale | None = None  # by which y has been normalised, None where it has not
     schema: str = ""  # JSON of table.TableSchema: how other files become examples of this kind
+    notes: tuple[str, ...] = ()  # what their owner should know of how they were read
     leaves_binary: bool = True  # whether columns of only 0 and 1 are not normalised; in runs begun long ago they are
 
     @property

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hptune.data.numbers import is_missing, parse_number, whole_number
+from hptune.data.missing import Missing, plain
+from hptune.data.numbers import parse_number, whole_number
 from hptune.data.problems import listed, quoted
 from hptune.wording import counted
 
@@ -31,6 +32,13 @@ class Labels:
     names: tuple[str, ...]  # the distinct ones as they stand, without blanks around them
     first: tuple[int, ...]  # the position where each occurs first
     codes: NDArray[np.int64]  # (examples,): which of names
+    is_missing: tuple[bool, ...]  # whether each of names stands for a missing label
+
+    @property
+    def present(self) -> list[tuple[str, int]]:
+        """The labels that are none of those that are missing, and where each occurs first."""
+        every = zip(self.names, self.first, self.is_missing, strict=True)
+        return [(name, first) for name, first, is_missing in every if not is_missing]
 
     def counts(self) -> list[int]:
         """How many examples have each."""
@@ -51,18 +59,19 @@ class Classes:
         return label if number is None else str(number)
 
 
-def labels_of(cells: Sequence[str]) -> Labels:
+def labels_of(cells: Sequence[str], missing: Missing) -> Labels:
     """The labels of a column of text."""
     last = len(cells) - 1
     first = dict(zip(reversed(cells), range(last, -1, -1), strict=True))  # the first occurrence is written last
     code = {cell: number for number, cell in enumerate(first)}
     codes = np.fromiter((code[cell] for cell in cells), np.int64, len(cells))
-    return Labels(tuple(cell.strip() for cell in first), tuple(first.values()), codes)
+    is_missing = tuple(map(missing.is_missing, first))
+    return Labels(tuple(map(plain, first)), tuple(first.values()), codes, is_missing)
 
 
 def find_classes(labels: Labels, report: Report) -> Classes:
     """The classes of a training set, from its labels; what is wrong with them goes to report."""
-    present = [(name, first) for name, first in zip(labels.names, labels.first, strict=True) if not is_missing(name)]
+    present = labels.present
     numbers = [parse_number(name) for name, _ in present]
     if not present or None in numbers:
         classes = Classes(tuple(sorted({name for name, _ in present})), are_numbers=False)
@@ -81,10 +90,11 @@ def class_numbers(labels: Labels, classes: Classes, report: Report) -> NDArray[n
     """The class number of each example; missing and unknown labels go to report."""
     report_missing(labels, report)
     number = {name: i for i, name in enumerate(classes.names)}
-    numbers = [number.get(classes.name_of(name), -1) for name in labels.names]
+    known = zip(labels.names, labels.is_missing, strict=True)
+    numbers = [-1 if is_missing else number.get(classes.name_of(name), -1) for name, is_missing in known]
     counts = labels.counts()
     for code, (name, found) in enumerate(zip(labels.names, numbers, strict=True)):
-        if found < 0 and classes.names and not is_missing(name):
+        if found < 0 and classes.names and not labels.is_missing[code]:
             message = f"label {quoted(name)} ({counted(counts[code], 'example')}) is no class of the training data"
             report(
                 f"{message}, which has {listed(classes.names)}: correct it, or add examples of it there",
@@ -95,12 +105,13 @@ def class_numbers(labels: Labels, classes: Classes, report: Report) -> NDArray[n
 
 def report_missing(labels: Labels, report: Report, what: str = "label") -> None:
     """Say how many labels are missing, or whatever they are called, and where the first one is."""
-    codes = [code for code, name in enumerate(labels.names) if is_missing(name)]
+    codes = [code for code, is_missing in enumerate(labels.is_missing) if is_missing]
     if codes:
         counts = labels.counts()
         count = sum(counts[code] for code in codes)
         where = min(labels.first[code] for code in codes)
-        report(f"{counted(count, what)} missing, the first one here: every example needs a {what}", where)
+        todo = "fill them in, remove the rows, or write data.missing: drop"
+        report(f"{counted(count, what)} missing, the first one here: every example needs a {what}; {todo}", where)
 
 
 def _report_fractions(fractions: Sequence[tuple[str, int]], report: Report) -> None:
@@ -123,5 +134,5 @@ def _check_number_of_classes(classes: Classes, labels: Labels, report: Report) -
     elif number > FEWEST_FOR_NEARLY_ALL and number > NEARLY_ALL * examples:
         report(f"{number:,} different labels in {examples:,} examples: {looks}", None)
     elif number == 1:
-        only = next(name for name in labels.names if not is_missing(name))
+        only = labels.present[0][0]
         report(f"a single class, {quoted(only)}: at least two are needed to tell apart", None)

@@ -15,10 +15,12 @@ from hptune.data.array_pair import inspect_npy, read_pair
 from hptune.data.arrays import read_arrays
 from hptune.data.dataset import Dataset, Examples, Subset, TargetScale, pixels, unlike
 from hptune.data.files import check_file
+from hptune.data.filling import completed
 from hptune.data.generated import generate
 from hptune.data.idx_file import inspect_idx
 from hptune.data.kinds import PAIRS, TABLES, kind
 from hptune.data.labels import Classes
+from hptune.data.missing import Missing
 from hptune.data.settings import LABELS, DataSettings
 from hptune.data.split import default_fractions, split
 from hptune.data.table import TableSchema, read_table
@@ -38,16 +40,22 @@ class Schema(Protocol):
     @property
     def classes(self) -> Classes | None: ...
 
+    @property
+    def missing(self) -> Missing: ...
 
-def load(settings: DataSettings) -> Dataset:
-    """The data set, split, x in float64 and not yet normalised. Raises DataError with everything that is wrong."""
+
+def load(settings: DataSettings, *, by_target: bool = True) -> Dataset:
+    """The data set, split, x in float64 and not yet normalised. Raises DataError with everything that is wrong.
+
+    by_target is as in split.split: False for the data of a run that was started when targets were left to chance.
+    """
     if settings.path is not None:
-        return _from_files(settings, settings.path)
+        return _from_files(settings, settings.path, by_target=by_target)
     whole = digits() if settings.source == "digits" else generate(settings)
     name = settings.source or "data"
     classes = Classes(whole.classes, are_numbers=True) if whole.classes else None
-    schema = TableSchema.of_arrays(whole.features, classes)
-    return _dataset(whole, _split(whole, settings, name, parts=3), schema, name)
+    schema = TableSchema.of_arrays(whole.features, classes, Missing())
+    return _dataset(whole, _split(whole, settings, name, parts=3, by_target=by_target), schema, name)
 
 
 def digits() -> Examples:
@@ -58,14 +66,14 @@ def digits() -> Examples:
     return Examples(x, y, tuple("0123456789"), features, image=(8, 8, 1))
 
 
-def _from_files(settings: DataSettings, path: str) -> Dataset:
+def _from_files(settings: DataSettings, path: str, *, by_target: bool) -> Dataset:
     _check_files(settings, path)
     whole, schema = _read_training(path, settings)
     whole = _with_image(whole, settings, path)
     apart = {key: file for key, file in (("dev", settings.dev), ("test", settings.test)) if file is not None}
     others = dict(zip(apart, _each(schema.read, apart.values()), strict=True))
     if not isinstance(schema, TableSchema):
-        schema = TableSchema.of_arrays(whole.features, schema.classes)
+        schema = TableSchema.of_arrays(whole.features, schema.classes, schema.missing)
     problems = [
         f"{apart[key]}: {difference}"
         for key, found in others.items()
@@ -73,22 +81,24 @@ def _from_files(settings: DataSettings, path: str) -> Dataset:
     ]
     if problems:
         raise DataError("\n".join(problems))
+    whole = replace(whole, notes=(*whole.notes, *(note for found in others.values() for note in found.notes)))
     test = others["test"].subset() if "test" in others else None
     if "dev" in others:
         return _dataset(
             whole, [whole.subset(), others["dev"].subset(), *([] if test is None else [test])], schema, path
         )
-    subsets = _split(whole, settings, path, parts=3 if test is None else 2)
+    subsets = _split(whole, settings, path, parts=3 if test is None else 2, by_target=by_target)
     return _dataset(whole, subsets if test is None else [*subsets, test], schema, path)
 
 
 def _read_training(path: str, settings: DataSettings) -> tuple[Examples, Schema]:
     if kind(path) in TABLES:
         return read_table(path, settings)
+    missing = Missing(settings.missing, settings.missing_values)
     if kind(path) in PAIRS:
         inspect = inspect_npy if kind(path) == "npy" else inspect_idx
-        return read_pair(path, _labels_of_files(settings), inspect, is_regression=settings.is_regression)
-    return read_arrays(path, is_regression=settings.is_regression)
+        return read_pair(path, _labels_of_files(settings), inspect, missing, is_regression=settings.is_regression)
+    return read_arrays(path, missing, is_regression=settings.is_regression)
 
 
 def _with_image(whole: Examples, settings: DataSettings, path: str) -> Examples:
@@ -116,23 +126,35 @@ def _labels_of_files(settings: DataSettings) -> dict[str, str]:
     return {x: y for x, y in pairs if x is not None and y is not None}
 
 
-def _split(whole: Examples, settings: DataSettings, name: str, *, parts: int) -> list[Subset]:
+def _split(whole: Examples, settings: DataSettings, name: str, *, parts: int, by_target: bool) -> list[Subset]:
     """Up to so many subsets: train, dev and, where it is not a file of its own, test."""
     by_size = default_fractions(len(whole.y))[:parts]
     fractions = settings.split or tuple(fraction / sum(by_size) for fraction in by_size)
     try:
-        return [whole.subset(some) for some in split(whole.y, whole.classes, fractions, settings.seed)]
+        parted = split(whole.y, whole.classes, fractions, settings.seed, by_target=by_target)
+        return [whole.subset(some) for some in parted]
     except DataError as error:
         raise DataError(f"{name}: {error}") from error
 
 
 def _dataset(whole: Examples, subsets: list[Subset], schema: TableSchema, name: str) -> Dataset:
+    try:
+        columns, subsets, filled = (
+            completed(schema.columns, subsets, marks=whole.image is None)
+            if schema.missing.fills
+            else (schema.columns, subsets, ())
+        )
+    except DataError as error:
+        raise DataError("\n".join(f"{name}: {line}" for line in str(error).splitlines())) from error
+    schema = replace(schema, columns=columns)
+    notes = (*whole.notes, *(f"{name}: {note}" for note in filled))
     train, dev, *test = subsets
     if not whole.classes and TargetScale.fit(train.y) is None:
         what = f"the target is {train.y[0]:g} in all {counted(len(train), 'example')} of train"
         raise DataError(f"{name}: {what}: there is nothing to learn; name another target or add examples")
     text = json.dumps(schema.to_json())
-    return Dataset(train, dev, test[0] if test else None, whole.classes, whole.features, whole.image, schema=text)
+    last = test[0] if test else None
+    return Dataset(train, dev, last, whole.classes, schema.features, whole.image, schema=text, notes=notes)
 
 
 def _check_files(settings: DataSettings, path: str) -> None:

@@ -1,4 +1,4 @@
-"""Which texts are numbers, which stand for a missing value, and whole columns of them at speed.
+"""Which texts are numbers, and whole columns of them at speed.
 
 Python's float() is more generous than a data file should be: it takes 1_000 and digits of every script.
 """
@@ -11,14 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-MISSING = frozenset(("", "na", "n/a", "#n/a", "nan", "null"))
-MISSING_NUMBERS = MISSING | {"?", ".", "-", "none"}  # in a column of numbers; among texts they may be names
 _MEANT_AS_NUMBER = re.compile(r"[+-]?\d+([_,']\d+)+(\.\d+)?", re.ASCII)
-
-
-def is_missing(text: str, *, number: bool = False) -> bool:
-    """Whether a cell stands for a missing value, in a column of texts or of numbers."""
-    return text.strip().lower() in (MISSING_NUMBERS if number else MISSING)
 
 
 def parse_number(text: str) -> float | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from hptune.data.csv_file import TextTable
 from hptune.data.files import excess
+from hptune.data.missing import marked
 from hptune.data.problems import FileProblems, listed, quoted
 
 PYARROW_MISSING = "Parquet files are read with pyarrow, which is not installed: pip install pyarrow"
@@ -86,7 +87,10 @@ def _is_readable(kind: Any) -> bool:
 
 
 def _texts(column: Any) -> tuple[str, ...]:
-    """The cells as text, an empty one for a missing value; each distinct value is converted once."""
+    """The cells as text, an empty one for a missing value; each distinct value is converted once.
+
+    A text that would stand for a missing value in a CSV file is a text here, where there are nulls.
+    """
     from pyarrow import float32, types
 
     if types.is_null(column.type):
@@ -98,7 +102,8 @@ def _texts(column: Any) -> tuple[str, ...]:
         encoded = chunk.dictionary_encode()
         values = encoded.dictionary.to_pylist()
         distinct: dict[int | None, str] = {
-            code: "" if value is None else str(value) for code, value in enumerate(values)
+            code: "" if value is None or value != value else marked(str(value))  # noqa: PLR0124  (NaN)
+            for code, value in enumerate(values)
         }
         distinct[None] = ""
         texts += [distinct[code] for code in encoded.indices.to_pylist()]

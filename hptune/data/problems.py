@@ -23,6 +23,8 @@ class FileProblems:
     unit: str = "line"  # of the places; "row" where a file has no lines
     found: list[tuple[int, str]] = field(default_factory=list)  # line (0: the file as a whole), message
     hidden: int = 0  # that have been dropped
+    notes: list[str] = field(default_factory=list)  # what is no problem, but worth a word
+    unseen: bool = False  # whether no study names the file, so that none can be changed for it
 
     def add(self, message: str, line: int = 0) -> None:
         self.found.append((line, message))
@@ -30,6 +32,10 @@ class FileProblems:
             self.found.sort(key=lambda problem: problem[0])
             self.hidden += len(self.found) - SHOWN
             del self.found[SHOWN:]
+
+    def note(self, message: str) -> None:
+        """Keep what the owner of the file should know of how it was read."""
+        self.notes.append(f"{self.path}: {message}")
 
     def raise_any(self) -> None:
         """A DataError of the first problems in the order of the file, if there are any."""

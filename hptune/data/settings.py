@@ -9,6 +9,7 @@ from pathlib import PurePath
 from typing import Any
 
 TASKS = ("classification", "regression")
+MISSING = ("refuse", "drop", "fill")  # what is done about missing values
 CLASSES: Mapping[str, int] = {"moons": 2, "circles": 2, "spirals": 2, "blobs": 3, "linear": 0, "sine": 0}
 """The generated sets, and how many classes they have unless told otherwise; those of regression have none."""
 
@@ -33,6 +34,8 @@ class DataSettings:
     test: str | None = None
     ignore: tuple[str, ...] = ()  # tables only: columns to leave out
     categorical: tuple[str, ...] = ()  # tables only: columns of numbers that are names, to be one-hot encoded
+    missing: str = MISSING[0]  # files: what is done about missing values
+    missing_values: tuple[str, ...] | None = None  # files: what stands for one, besides nothing; None: the usual
     image: tuple[int, int, int] | None = None  # files: height, width and channels of the image that each row is
     split: tuple[float, ...] | None = None  # fractions (train, dev) or (train, dev, test); None: by size
     examples: int = 1000  # generated sets only
@@ -55,6 +58,6 @@ class DataSettings:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> DataSettings:
-        keys = ("ignore", "categorical", "image", "split")
-        tuples = {key: tuple(record[key]) for key in keys if record[key] is not None}
+        keys = ("ignore", "categorical", "missing_values", "image", "split")
+        tuples = {key: tuple(value) for key in keys if (value := record.get(key)) is not None}
         return cls(**{**record, **tuples})

@@ -5,20 +5,23 @@ The training file decides on columns, categories and classes; files of dev and t
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hptune.data.columns import Cells, Column, encode, find_column, unknown_texts
+from hptune.data.columns import Cells, Column, encode, find_column, note_unusual_texts, unknown_texts
 from hptune.data.csv_file import TextTable, read_csv
-from hptune.data.dataset import Examples
+from hptune.data.dataset import Dataset, Examples
 from hptune.data.files import excess
+from hptune.data.filling import about_gaps, complete_rows, filled
 from hptune.data.kinds import kind
 from hptune.data.labels import Classes, class_numbers, find_classes, labels_of
-from hptune.data.numbers import is_missing
+from hptune.data.missing import Missing
 from hptune.data.parquet_file import read_parquet
 from hptune.data.problems import FileProblems, listed, quoted
 from hptune.data.settings import DataSettings
@@ -37,11 +40,17 @@ class TableSchema:
     ignored: tuple[str, ...]
     columns: tuple[Column, ...]
     classes: Classes | None  # None: regression
+    missing: Missing = field(default_factory=Missing)
 
     @classmethod
-    def of_arrays(cls, features: tuple[str, ...], classes: Classes | None) -> Self:
+    def of_arrays(cls, features: tuple[str, ...], classes: Classes | None, missing: Missing) -> Self:
         """The schema of a table with a column of numbers for every column of X, and y."""
-        return cls("y", (), tuple(map(Column, features)), classes)
+        return cls("y", (), tuple(map(Column, features)), classes, missing)
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> Self:
+        """That of a data set that came from a file or a generator."""
+        return cls.from_json(json.loads(dataset.schema), dataset.classes)
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -50,41 +59,64 @@ class TableSchema:
     def read(self, path: str) -> Examples:
         """Another file with the same columns, in any order."""
         problems = _problems_of(path)
-        table = _read(path, self.ignored, self._texts, problems)
+        table = _read(path, self.ignored, self._texts, self.missing, problems)
         if table is not None:
             self._check_columns(table, problems)
         problems.raise_any()
         assert table is not None  # a table that is None has left a problem
-        return self.encode(table, problems)
+        return self.encode(self.complete(table, problems), problems)
+
+    def complete(self, table: TextTable, problems: FileProblems) -> TextTable:
+        """The table without the rows that are to be left out for what is missing in them."""
+        if not self.missing.drops:
+            return table
+        is_number = {column.name: column.categories is None for column in self.columns}
+        is_number[self.target] = self.classes is None
+        missing = {
+            name: _cells(table, name, self.missing, problems).are_missing(number=number)
+            for name, number in is_number.items()
+        }
+        is_complete = complete_rows(missing, problems)
+        return table if is_complete.all() else table.rows(is_complete)
 
     def read_unseen(self, path: str) -> tuple[NDArray[np.float64], NDArray[Any] | None, tuple[str, ...]]:
         """Another file with the same feature columns: X, y if it has labels, and notes on what is not used or known."""
         problems = _problems_of(path)
-        table = _read(path, _AllBut(frozenset(self._known)), self._texts, problems)
+        problems.unseen = True
+        table = _read(path, _AllBut(frozenset(self._known)), self._texts, self.missing, problems)
         if table is not None:
             self._check_missing(self._known[1:], table, problems)
         problems.raise_any()
         assert table is not None  # a table that is None has left a problem
-        notes = tuple(f"{path}: {note}" for note in self._notes(table))
+        for note in self._notes(table, problems):
+            problems.note(note)
         if self._has_labels(table):
             examples = self.encode(table, problems, todo="; or remove the column, and no error is measured")
-            return examples.x, examples.y, notes
-        x = self._inputs(table, problems)
-        problems.raise_any()
-        return x, None, notes
+            x, y = examples.x, examples.y
+        else:
+            x, y = self._inputs(table, problems), None
+            problems.raise_any()
+        return self.fill_unseen(x, problems), y, tuple(problems.notes)
+
+    def fill_unseen(self, x: NDArray[np.float64], problems: FileProblems) -> NDArray[np.float64]:
+        """X as it was read of another file, with what stands for missing numbers; which that are goes to the notes."""
+        for note in about_gaps(self.columns, {"": x}) if self.missing.fills else ():
+            problems.note(note)
+        return filled(x, self.columns)
 
     def _has_labels(self, table: TextTable) -> bool:
-        return self.target in table.header and not all(map(is_missing, table.column(self.target)))
+        return self.target in table.header and not all(map(self.missing.is_missing, table.column(self.target)))
 
-    def _notes(self, table: TextTable) -> Iterator[str]:
+    def _notes(self, table: TextTable, problems: FileProblems) -> Iterator[str]:
         """What is not used of a table, or not known from training."""
         if unused := _without(table.header, (*self._known, *self.ignored)):
             yield f"columns that are not used: {listed(unused)}"
         if self.target in table.header and not self._has_labels(table):
             yield f"column {quoted(self.target)} is empty: no error is measured"
         for column in self.columns:
-            texts = [] if column.categories is None else unknown_texts(column.categories, table.column(column.name))
-            if texts:
+            if column.categories is None:
+                continue
+            if texts := unknown_texts(column, _cells(table, column.name, self.missing, problems)):
                 count = f"{len(texts):,} of {counted(len(table.lines), 'text')}"
                 what = f"{count} unknown from training, as {quoted(texts[0])}"
                 yield f"column {quoted(column.name)}: {what}; they count as none of {listed(column.categories or ())}"
@@ -95,30 +127,31 @@ class TableSchema:
         todo is something else to be done about labels that are wrong.
         """
         x = self._inputs(table, problems)
-        cells = _cells(table, self.target, problems)
+        cells = _cells(table, self.target, self.missing, problems)
 
         def report(message: str, position: int | None) -> None:
             cells.report(message + todo, position)
 
         if self.classes is None:
-            y: NDArray[Any] = numbers_of(cells.texts, report)
+            y: NDArray[Any] = numbers_of(cells.texts, self.missing, report)
         else:
-            y = class_numbers(labels_of(cells.texts), self.classes, report)
+            y = class_numbers(labels_of(cells.texts, self.missing), self.classes, report)
         problems.raise_any()
-        return Examples(x, y, self.classes.names if self.classes else (), self.features)
+        notes = tuple(problems.notes)
+        return Examples(x, y, self.classes.names if self.classes else (), self.features, notes=notes)
 
     def _inputs(self, table: TextTable, problems: FileProblems) -> NDArray[np.float64]:
-        """X (examples, features); what is wrong with its cells goes to problems."""
+        """X (examples, inputs as they are read); what is wrong with its cells goes to problems."""
         examples = len(table.lines)
         if too_much := excess(examples * len(self.features) * 8):
             what = f"{examples:,} rows of {len(self.features):,} features need {too_much}"
             problems.add(f"{what}: put columns under data.ignore, or use fewer rows")
         fits = not too_much
-        x = np.zeros((examples if fits else 0, len(self.features)))
+        x = np.zeros((examples if fits else 0, sum(column.width for column in self.columns)))
         start = 0
         for column in self.columns if fits else ():
-            stop = start + len(column.features)
-            encode(column, _cells(table, column.name, problems), x[:, start:stop])
+            stop = start + column.width
+            encode(column, _cells(table, column.name, self.missing, problems), x[:, start:stop])
             start = stop
         return x
 
@@ -128,14 +161,25 @@ class TableSchema:
             "ignored": self.ignored,
             "columns": [[column.name, column.categories] for column in self.columns],
             "classes_are_numbers": None if self.classes is None else self.classes.are_numbers,
+            "missing": self.missing.to_json(),
+            "fills": {column.name: column.fill for column in self.columns if column.fill is not None},
+            "marked": [column.name for column in self.columns if column.marks_missing],
         }
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any], classes: tuple[str, ...]) -> Self:
         """The schema that was written; classes are the names of the classes, which are not part of it."""
-        columns = tuple(Column(name, None if texts is None else tuple(texts)) for name, texts in record["columns"])
+        fills = {name: float(fill) for name, fill in record.get("fills", {}).items()}
+        marked = set(record.get("marked", ()))
+        columns = tuple(
+            Column(name, None if texts is None else tuple(texts), name in marked, fills.get(name))
+            for name, texts in record["columns"]
+        )
         found = Classes(classes, record["classes_are_numbers"]) if classes else None
-        schema = cls(record["target"], tuple(record["ignored"]), columns, found)
+        missing = Missing.from_json(record["missing"]) if "missing" in record else Missing()
+        schema = cls(record["target"], tuple(record["ignored"]), columns, found, missing)
+        if not all(map(math.isfinite, fills.values())):
+            raise ValueError("a missing number is filled with none")
         texts = (*schema._known, *schema.ignored, *(text for column in columns for text in column.categories or ()))
         if not all(isinstance(text, str) for text in texts):
             raise TypeError("names of columns that are no texts")
@@ -173,23 +217,36 @@ def read_table(path: str, settings: DataSettings) -> tuple[Examples, TableSchema
     """The training file, and the schema it sets for the files of dev and test."""
     if settings.target is None:
         raise DataError(f"{path}: data.target is missing: name the column that holds the labels")
-    problems = _problems_of(path)
-    table = _read(path, settings.ignore, (settings.target, *settings.categorical), problems)
+    problems, missing = _problems_of(path), Missing(settings.missing, settings.missing_values)
+    table = _read(path, settings.ignore, (settings.target, *settings.categorical), missing, problems)
     if table is None:
         problems.raise_any()
     assert table is not None  # a table that is None has left a problem
     names = _check_names(table, settings, settings.target, problems)
-    columns = tuple(
-        find_column(_cells(table, name, problems), categorical=name in settings.categorical) for name in names
-    )
     if settings.target not in table.header:
-        for column in columns:
-            encode(column, _cells(table, column.name, problems), np.zeros((len(table.lines), len(column.features))))
+        for column in (columns := _find_columns(table, names, settings, missing, problems)):
+            width = np.zeros((len(table.lines), column.width))
+            encode(column, _cells(table, column.name, missing, problems), width)
         problems.raise_any()
-    cells = _cells(table, settings.target, problems)
-    classes = None if settings.is_regression else find_classes(labels_of(cells.texts), cells.report)
-    schema = TableSchema(settings.target, settings.ignore, columns, classes)
+    if missing.drops:
+        columns = _find_columns(table, names, settings, missing, _problems_of(path))
+        classes = None if settings.is_regression else Classes((), are_numbers=False)
+        table = TableSchema(settings.target, (), columns, classes, missing).complete(table, problems)
+    columns = _find_columns(table, names, settings, missing, problems)
+    cells = _cells(table, settings.target, missing, problems)
+    for name in (*(column.name for column in columns if column.categories is not None), settings.target):
+        note_unusual_texts(_cells(table, name, missing, problems))
+    classes = None if settings.is_regression else find_classes(labels_of(cells.texts, missing), cells.report)
+    schema = TableSchema(settings.target, settings.ignore, columns, classes, missing)
     return schema.encode(table, problems), schema
+
+
+def _find_columns(
+    table: TextTable, names: Iterable[str], settings: DataSettings, missing: Missing, problems: FileProblems
+) -> tuple[Column, ...]:
+    return tuple(
+        find_column(_cells(table, name, missing, problems), categorical=name in settings.categorical) for name in names
+    )
 
 
 def _problems_of(path: str) -> FileProblems:
@@ -206,14 +263,16 @@ class _AllBut:
         return name not in self.names
 
 
-def _read(path: str, ignored: Container[str], as_text: Container[str], problems: FileProblems) -> TextTable | None:
+def _read(
+    path: str, ignored: Container[str], as_text: Container[str], missing: Missing, problems: FileProblems
+) -> TextTable | None:
     if kind(path) == "parquet":
         return read_parquet(path, ignored, problems)
-    return read_csv(path, ignored, as_text, problems)
+    return read_csv(path, ignored, as_text, missing, problems)
 
 
-def _cells(table: TextTable, name: str, problems: FileProblems) -> Cells:
-    return Cells(name, table.column(name), table.lines, problems, table.numbers.get(name))
+def _cells(table: TextTable, name: str, missing: Missing, problems: FileProblems) -> Cells:
+    return Cells(name, table.column(name), table.lines, problems, missing, table.numbers.get(name))
 
 
 def _check_names(table: TextTable, settings: DataSettings, target: str, problems: FileProblems) -> list[str]:

@@ -5,7 +5,6 @@ A text is a category, with an input of its own: 70% and 71% are as far from each
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -13,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from hptune.data.columns import Column
 from hptune.data.dataset import Dataset
 from hptune.data.problems import listed, quoted
+from hptune.data.table import TableSchema
 from hptune.wording import counted
 
 NUMBER = r"[0-9]{1,3}([,.'_ ][0-9]{3})*([.,][0-9]+)?|[0-9]+([.,][0-9]+)?"
@@ -27,8 +27,8 @@ DATE = re.compile(
 
 def columns_of_text(dataset: Dataset) -> tuple[Column, ...]:
     """The columns that are one-hot encoded, in the order of the file; none of data that came from no table."""
-    columns = json.loads(dataset.schema)["columns"] if dataset.schema else ()
-    return tuple(Column(name, tuple(texts)) for name, texts in columns if texts is not None)
+    columns = TableSchema.of(dataset).columns if dataset.schema else ()
+    return tuple(column for column in columns if column.categories is not None)
 
 
 def advice(dataset: Dataset, categorical: Collection[str]) -> Iterator[str]:

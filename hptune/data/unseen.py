@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from hptune.data.dataset import ImageShape, unlike
 from hptune.data.files import check_file
 from hptune.data.idx_file import inspect_idx
 from hptune.data.kinds import PAIRS, TABLES, kind
-from hptune.data.problems import listed
+from hptune.data.problems import FileProblems, listed
 from hptune.data.table import TableSchema
 from hptune.errors import DataError
 
@@ -56,14 +56,25 @@ def _read(path: str, labels: str | None, schema: TableSchema) -> Unseen:
     if kind(path) in TABLES:
         x, y, notes = schema.read_unseen(path)
         return Unseen(x, y, notes=notes)
+    names = tuple(column.name for column in schema.columns)
+    missing = (
+        replace(schema.missing, todo="refuse") if schema.missing.drops else schema.missing
+    )  # no row without answer
     if texts := [column.name for column in schema.columns if column.categories is not None]:
         what = "arrays of numbers, but the network was trained on a table with columns of text"
         raise DataError(f"{path}: {what} ({listed(texts)}): give a CSV, TSV or Parquet file")
     if kind(path) == "npz":
-        return Unseen(*ArraySchema(schema.features, schema.classes).read_unseen(path))
+        return _filled(path, schema, *ArraySchema(names, schema.classes, missing).read_unseen(path))
     inspect = inspect_npy if kind(path) == "npy" else inspect_idx
     if labels is None:
-        x, image = array_pair.read_inputs(path, schema.features, inspect)
-        return Unseen(x, None, image)
-    examples = PairSchema(schema.features, schema.classes, inspect, {path: labels}).read(path)
-    return Unseen(examples.x, examples.y, examples.image)
+        x, image = array_pair.read_inputs(path, names, inspect, missing)
+        return _filled(path, schema, x, None, image)
+    examples = PairSchema(names, schema.classes, inspect, {path: labels}, missing).read(path)
+    return _filled(path, schema, examples.x, examples.y, examples.image)
+
+
+def _filled(
+    path: str, schema: TableSchema, x: NDArray[np.float64], y: NDArray[Any] | None, image: ImageShape | None
+) -> Unseen:
+    problems = FileProblems(path, unseen=True)
+    return Unseen(schema.fill_unseen(x, problems), y, image, tuple(problems.notes))

@@ -8,10 +8,9 @@ import os
 import re
 import socket
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
-from hptune import rights
+from hptune import rights, wording
 from hptune.errors import RunInUseError, StorageError
 from hptune.failpoints import reach
 from hptune.runs import RunFolder, is_alive
@@ -86,7 +85,7 @@ def _take_file(folder: RunFolder) -> int:
                 continue
             with contextlib.suppress(OSError):  # a full disk: it only says who we are
                 os.ftruncate(lock, 0)
-                since = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
+                since = wording.moment().replace("T", " ")
                 who = f"hptune, process {os.getpid()} on {socket.gethostname()}, since {since}"
                 os.pwrite(lock, f"{who}\n{_numbering()}\n".encode(), 0)
             stack.pop_all()

@@ -21,6 +21,7 @@ from hptune.cli.overrides import setting
 from hptune.config import study_file
 from hptune.data import csv_file, unseen
 from hptune.data.loading import load
+from hptune.data.missing import Missing
 from hptune.data.problems import FileProblems
 from hptune.data.settings import DataSettings
 from hptune.data.table import TableSchema
@@ -219,7 +220,7 @@ def test_columns_read_at_once_are_those_read_cell_by_cell(examples, tmp_path):
 
     def read():
         problems = FileProblems("d.csv")
-        table = csv_file.read_csv(str(path), (), ("label",), problems)
+        table = csv_file.read_csv(str(path), (), ("label",), Missing(), problems)
         return table, problems.found
 
     def check(cells):

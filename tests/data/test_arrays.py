@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from hptune.data.arrays import read_arrays
 from hptune.data.loading import load
+from hptune.data.missing import Missing
 from hptune.data.settings import DataSettings
 from hptune.errors import DataError
 
@@ -26,7 +27,7 @@ def save(folder, name="data.npz", **arrays):
 
 
 def read(folder, x=X, y=Y):
-    return read_arrays(save(folder, X=x, y=y))[0]
+    return read_arrays(save(folder, X=x, y=y), Missing())[0]
 
 
 @pytest.mark.parametrize("dtype", ["?", "u1", "i8", ">i4", "f2", ">f4", "f8", "g"])
@@ -118,7 +119,7 @@ def test_a_problem_is_shown_once(tmp_path):
 
 def refused(path, phrase):
     with pytest.raises(DataError, match=phrase):
-        read_arrays(str(path))
+        read_arrays(str(path), Missing())
 
 
 def test_objects_are_never_unpickled(tmp_path):
@@ -174,7 +175,7 @@ def test_a_file_with_one_wrong_byte_is_read_or_refused_but_never_crashes(tmp_pat
     content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(content)
     with contextlib.suppress(DataError):
-        assert read_arrays(str(path))[0].x.shape == (3, 2)
+        assert read_arrays(str(path), Missing())[0].x.shape == (3, 2)
 
 
 def with_header(path, shape, descr="<f8", body=b""):

@@ -87,14 +87,17 @@ def test_missing_values_are_shown_with_column_and_row(arrow, tmp_path):
         "d": [float("inf"), *range(29)],
         "label": [None if i == 4 else "xy"[i % 2] for i in range(30)],
     }
-    todo = "fill them in, remove the rows, or put the column under data.ignore"
+    todo = "write data.missing: drop or fill, fill them in, or put the column under data.ignore"
     assert sorted(problems(write(tmp_path, columns))) == sorted(
         [
             f'row 2: column "a": 2 cells missing, the first one here (""): {todo}',
             f'row 1: column "b": 30 cells missing, the first one here (""): {todo}',
             f'row 2: column "color": 20 cells missing, the first one here (""): {todo}',
             'row 1: column "d": found "inf", expected a finite number: correct it or remove the row',
-            'row 5: column "label": 1 label missing, the first one here: every example needs a label',
+            (
+                'row 5: column "label": 1 label missing, the first one here: every example needs a label; '
+                "fill them in, remove the rows, or write data.missing: drop"
+            ),
         ]
     )
 

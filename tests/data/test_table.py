@@ -178,10 +178,30 @@ def test_cells_are_checked_even_where_the_target_is_misspelt(tmp_path):
 
 
 def test_only_the_first_twenty_problems_are_written_out(tmp_path):
-    found = problems(tmp_path, rows(*["1"] * 60, *["bad"] * 51))
+    names = [f"c{number}" for number in range(51)]
+    content = "\n".join([",".join([*names, "label"]), *(",".join(["1"] * 51 + ["x"]) for _ in range(60))])
+    found = problems(tmp_path, content + "\n" + ",".join(["bad"] * 51 + ["y"]))
     assert len(found) == 21
     assert found[0].startswith("data.csv:62:")
     assert found[-1] == "data.csv: and 31 more"
+
+
+def test_what_is_wrong_with_a_column_is_a_line_for_each_way_of_being_wrong(tmp_path):
+    """As the incomes of the students in thousands, which pushed all else off the screen."""
+    incomes = [f'"{n},{n:03d}"' for n in range(100, 150)]
+    rows_ = [f"{20 + n % 9},{income},{'xy'[n % 2]}" for n, income in enumerate(incomes)]
+    rows_[3:6] = ['"",unknown,x', "?,n.k.,y", "30,inf,x"]
+    found = problems(tmp_path, "\n".join(["age,income,label", *rows_]))
+    assert [line.split(": correct")[0].split(": numbers")[0].split(": write")[0] for line in found] == [
+        (
+            'data.csv:2: column "income": found "100,100", "101,101", "102,102" and 44 more in 47 cells, the first one '
+            "here, expected a number"
+        ),
+        'data.csv:5: column "age": 2 cells missing, the first one here ("")',
+        'data.csv:5: column "income": found "unknown", "n.k." in 2 cells, the first one here, expected a number',
+        'data.csv:7: column "income": found "inf", expected a finite number',
+    ]
+    assert "data.missing_values" in found[2]
 
 
 def test_1000_classes_and_200_texts_are_allowed(tmp_path):

@@ -14,7 +14,8 @@ PART = Subset(np.zeros((1, 1)), np.zeros(1, np.int64))
 
 
 def advice(categories, *, classes=("no", "yes"), categorical=()):
-    schema = json.dumps({"columns": [["size", None], ["c", categories]]})
+    columns = [["size", None], ["c", categories]]
+    schema = json.dumps({"target": "y", "ignored": [], "classes_are_numbers": False, "columns": columns})
     return list(texts.advice(Dataset(PART, PART, None, tuple(classes), ("x",), schema=schema), categorical))
 
 
