@@ -96,7 +96,7 @@ def create(runs: Path, name: str, fill: Callable[[RunFolder], None]) -> RunFolde
         StorageError: the folder cannot be made.
 
     """
-    return _created(runs, "--runs", fill, lambda draft: _into_place(draft, name))
+    return _made(runs, "--runs", fill, lambda draft: _into_place(draft, name))
 
 
 def create_at(path: Path, fill: Callable[[RunFolder], None]) -> RunFolder:
@@ -109,10 +109,10 @@ def create_at(path: Path, fill: Callable[[RunFolder], None]) -> RunFolder:
     """
     if os.path.lexists(path):
         raise UsageError(f"{path}: is there already: a copy goes into a new folder. Name another with --copy.")
-    return _created(path.parent, "--copy", fill, lambda draft: draft.rename(path))
+    return _made(path.parent, "--copy", fill, lambda draft: draft.rename(path))
 
 
-def _created(
+def _made(
     parent: Path, option: str, fill: Callable[[RunFolder], None], into_place: Callable[[Path], Path]
 ) -> RunFolder:
     """A draft below parent, which an option has named, filled and put into its place."""
