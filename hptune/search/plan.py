@@ -18,7 +18,9 @@ REPLICATES = 3  # trainings of each
 PARALLEL_PER_WORKER = 2  # simulated machines, unless a study file says how many
 
 _NUMBER = r"[0-9]+(\.[0-9]+)?"
-DURATION = f"({_NUMBER}[dhms]?)|(({_NUMBER}d)?({_NUMBER}h)?({_NUMBER}m)?({_NUMBER}s)?)"
+_UNITS = {"d": "d(ays?)?", "h": "h(ours?|rs?)?", "m": "m(in(utes?|s)?)?", "s": "s(ec(onds?|s)?)?"}
+_PARTS = "".join(f"({_NUMBER} ?{unit})?" for unit in _UNITS.values())
+DURATION = f"({_NUMBER} ?({'|'.join(_UNITS.values())})?)|({_PARTS})"
 """How a length of time is written."""
 
 UNITS_S: Mapping[str, int] = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
@@ -106,7 +108,7 @@ def parse_duration(text: str) -> float | None:
     """Seconds in a text such as 45s, 90m, 2h, 1h30m or 1.5d, or a number of them; None of others, of 0 and infinity."""
     if not re.fullmatch(DURATION, text):
         return None
-    parts = re.findall(r"([0-9.]+)([dhms]?)", text)
+    parts = re.findall(r"([0-9.]+) ?([dhms]?)", text)
     seconds = sum(float(number) * UNITS_S[unit or "s"] for number, unit in parts)
     return seconds if 0 < seconds < math.inf else None
 

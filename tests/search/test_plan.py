@@ -95,8 +95,8 @@ def test_durations(text, seconds):
 @pytest.mark.parametrize(
     "text",
     [
-        "", "0", "0s", "0h0m", "-1h", "+1h", "2 h", " 2h", "2h ", "2h\n", "h", "1h30", "30m1h", "1h1h", "1.h", ".5h",
-        "1,5h", "2H", "2 hours", "1w", "inf", "nan", "1e3", "1e3s", "9" * 400, "1_0s", "12:30", "0x1s",
+        "", "0", "0s", "0h0m", "-1h", "+1h", "2  h", " 2h", "2h ", "2h\n", "h", "1h30", "30m1h", "1h1h", "1.h", ".5h",
+        "1,5h", "2H", "2 hour s", "2 minuts", "1w", "inf", "nan", "1e3", "1e3s", "9" * 400, "1_0s", "12:30", "0x1s",
     ],
 )  # fmt: skip
 def test_what_is_no_duration(text):
