@@ -38,6 +38,17 @@ class Baseline:
         }
 
 
+RARE = 0.1  # share of train
+
+
+def is_unbalanced(rarest: float, commonest: float) -> bool:
+    """Whether a class is so rare beside the commonest one that the share of errors says little, by shares of train.
+
+    Ten classes that are equally common have less than a tenth each as well, and are none too few.
+    """
+    return rarest < RARE and rarest < commonest / 2
+
+
 def baseline_of(facts: Mapping[str, Any]) -> Baseline | None:
     """The baseline in the facts of a data set; None where they have none."""
     if "baseline" in facts:

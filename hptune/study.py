@@ -123,6 +123,8 @@ def data_to_go_on(config: StudyConfig, snapshot: Snapshot) -> Dataset:
 
 def _same(config: StudyConfig, facts: Mapping[str, Any], started: str) -> Dataset:
     dataset = study_data.load(config)
+    if dataset.is_regression and dataset.fingerprint() != facts["fingerprint"]:  # perhaps split as it was once
+        dataset = study_data.load(config, by_target=False)
     if dataset.fingerprint() != facts["fingerprint"]:
         raise DataError(f"{config.data.path or config.data.source}: not the data that {started}")
     return normalised_as(facts, dataset)

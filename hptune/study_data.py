@@ -34,8 +34,8 @@ def load_study(path: Path, overrides: Sequence[Override] = ()) -> tuple[StudyCon
     return config, load(config)
 
 
-def load(config: StudyConfig) -> Dataset:
-    """The data set, split, not yet normalised.
+def load(config: StudyConfig, *, by_target: bool = True) -> Dataset:
+    """The data set, split, not yet normalised; by_target as in hptune.data.loading.
 
     Raises:
         DataError: it cannot be used, or not for all that the study asks.
@@ -43,7 +43,7 @@ def load(config: StudyConfig) -> Dataset:
     """
     name = Path(config.data.path).name if config.data.path else config.data.source
     try:
-        dataset = load_data(config.data)
+        dataset = load_data(config.data, by_target=by_target)
     except MemoryError as error:  # what an estimate could not know, as a limit of the shell's
         raise DataError(f"{name}: needs more memory than there is ({error}): use fewer rows or columns") from error
     if problems := list(_problems(config, dataset.image)):

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import programs
 import pytest
 
+from hptune.analysis.study_advice import metric_advice
 from hptune.config import yaml_tree
 from hptune.config.study_file import parse
 from hptune.data.dataset import Dataset, Subset
 from hptune.data.review import advice, review
+from hptune.data.settings import DataSettings
 from hptune.report.data_review import _conditions
 
 SPACE = "space:\n  learning_rate: {scale: log, low: 1e-4, high: 1}\n  optimizer: {choices: [adam, momentum]}\n"
@@ -77,7 +80,7 @@ def test_it_prints_what_there_is_and_writes_nothing(study):
         "of dev 0 exactly, 0 nearly; of test 0 exactly, 0 nearly",
         "learning_rate   0.0001 .. 1 (log)",
         "optimizer: adam",
-        "3 columns compared, 0 with a corrected p below 0.01",
+        "They look alike: 3 columns compared, 0 with a corrected p below 0.01",
         "degree of freedom, p ",
         "Nothing to object to.",
     ):
@@ -160,13 +163,18 @@ def test_a_target_far_off_is_named():
     y = random.normal(1000, 10, size=300)
     train, dev = Subset(random.normal(size=(300, 3)), y), Subset(random.normal(size=(200, 3)), y[:200].copy())
     found = Dataset(train, dev, None, (), ("a", "b", "c"))
-    assert advice(review(found)) == ()
+    assert advice(looked(found)) == ()
     y[7] = 123_456.0
-    (text,) = advice(review(found))
+    (text,) = advice(looked(found))
     assert text.startswith("a target of train, 123,456, is 17.29 deviations from the mean")  # sqrt(299): all but alone
     y[7], dev.y[3] = 1000, 1200
-    (text,) = advice(review(found))
+    (text,) = advice(looked(found))
     assert text.startswith("a target of dev, 1,200, is ")
+
+
+def looked(found, **settings):
+    """The review of a data set whose parts are CSV files of their own, or as the settings say."""
+    return review(found, DataSettings(**{"path": "t.csv", "dev": "d.csv", "test": "e.csv", **settings}))
 
 
 def dataset(train, dev, y=None):
@@ -180,27 +188,86 @@ def dataset(train, dev, y=None):
 def test_rows_of_dev_that_are_in_train_are_counted():
     random = np.random.default_rng(0)
     train, dev = random.normal(size=(300, 3)), random.normal(size=(200, 3))
-    assert advice(review(dataset(train, dev))) == ()
+    assert advice(looked(dataset(train, dev))) == ()
     dev[:7] = train[10:17]
     dev[7:10] = train[20:23] + 1e-9
-    (repeats,) = review(dataset(train, dev)).repeats
+    (repeats,) = looked(dataset(train, dev)).repeats
     assert (repeats.exact, repeats.near) == (7, 10)
-    (text,) = advice(review(dataset(train, dev)))
-    assert text.startswith("7 of 200 rows of dev are in train, too.")
+    (text,) = advice(looked(dataset(train, dev)))
+    assert text.startswith("7 of 200 inputs of dev are in train, too")
     dev[:100] = train[:100] + 1e-9
-    (text,) = advice(review(dataset(train, dev)))
-    assert "100 of 200 rows of dev are nearly the same" in text
+    (text,) = advice(looked(dataset(train, dev)))
+    assert "100 of 200 inputs of dev are nearly the same" in text
+
+
+def test_the_same_inputs_with_other_answers_are_counted_apart():
+    random = np.random.default_rng(0)
+    found = dataset(random.normal(size=(300, 3)), random.normal(size=(200, 3)))
+    found.dev.x[:40] = found.train.x[:40]
+    found.dev.y[:30] = 1 - found.train.y[:30]  # persons of several years, say
+    (text,) = [text for text in advice(looked(found)) if "inputs" in text]
+    assert text.startswith("40 of 200 inputs of dev are in train, too, 10 of them with the same answer.")
+
+
+def test_inputs_that_are_near_by_chance_get_no_advice():
+    random = np.random.default_rng(0)
+    found = dataset(random.normal(size=(15000, 2)), random.normal(size=(1000, 2)))
+    (repeats,) = looked(found).repeats
+    assert repeats.near > 50  # so many of 1,000, with two columns and 15,000 rows of train
+    assert repeats.by_chance
+    assert advice(looked(found)) == ()
+
+
+def test_pixels_and_columns_of_built_in_sets_are_not_to_be_left_out():
+    random = np.random.default_rng(0)
+    found = dataset(random.normal(size=(300, 3)), random.normal(size=(200, 3)))
+    found.train.x[:, 1] = found.dev.x[:, 1] = 4
+    assert any("put under data.ignore" in text for text in advice(looked(found)))
+    assert any("left out of X" in text for text in advice(looked(found, path="t.npz")))
+    assert advice(looked(found, path=None, source="digits")) == ()
+    assert advice(looked(replace(found, image=(1, 3, 1)), path="t.npz")) == ()
+
+
+def test_what_hptune_has_parted_itself_differs_by_chance():
+    random = np.random.default_rng(0)
+    found = dataset(random.normal(size=(300, 3)), random.normal(1, size=(200, 3)))
+    (own,) = advice(looked(found, dev=None, test=None))
+    assert own.endswith("and of those 1 split in 100 looks so by chance: take another data.seed.")
+    (theirs,) = advice(looked(found))
+    assert theirs.endswith("look at where the data come from.")
+
+
+@pytest.mark.parametrize(
+    ("counts", "metric", "is_advised"),
+    [
+        ((40, 1960), "dev_error", True),
+        ((40, 1960), "dev_loss", False),
+        ((99, 901), "dev_error", True),
+        ((101, 899), "dev_error", False),
+        ((97,) * 9 + (127,), "dev_error", False),  # ten classes
+        ((9, 70, 76, 17, 13, 29), "dev_error", True),
+    ],
+)
+def test_another_metric_is_advised_where_a_class_is_rare(counts, metric, is_advised):
+    config = parse(
+        yaml_tree.parse(f"data: {{source: moons}}\nspace: {{l2: 0}}\nsearch: {{metric: {metric}}}", "s.yaml"),
+        (), default_name="s", folder=None,
+    )  # fmt: skip
+    classes = [f"c{number}" for number in range(len(counts))]
+    texts = list(metric_advice(config, classes, counts))
+    assert len(texts) == is_advised
+    assert all(text.endswith("Write dev_loss.") and '"c0" is ' in text for text in texts)
 
 
 def test_minus_zero_is_zero():
-    assert review(dataset([[0.0], [1.0]], [[-0.0]])).repeats[0].exact == 1
+    assert looked(dataset([[0.0], [1.0]], [[-0.0]])).repeats[0].exact == 1
 
 
 def test_constant_columns_and_absent_classes_are_named():
     random = np.random.default_rng(0)
     train, dev = random.normal(size=(300, 3)), random.normal(size=(200, 3))
     train[:, 1] = dev[:, 1] = 4
-    texts = advice(review(dataset(train, dev, y=1)))
+    texts = advice(looked(dataset(train, dev, y=1)))
     assert texts[0].startswith("train and dev have different shares of classes")
     assert texts[1].startswith('dev has no examples of "no"')
     assert texts[2].startswith('1 column with one value in train: "b"')
@@ -211,12 +278,12 @@ def test_classes_of_few_examples_are_named():
     found = dataset(random.normal(size=(400, 2)), random.normal(size=(200, 2)))
     found.dev.y[:] = 0
     found.dev.y[:4] = 1
-    texts = advice(review(found))
+    texts = advice(looked(found))
     assert texts[1:] == (
         'dev has fewer than 5 examples of "yes": its error hardly tells how well they are known. Add examples.',
     )
     found.dev.y[4] = 1
-    assert len(advice(review(found))) == 1
+    assert len(advice(looked(found))) == 1
 
 
 def test_texts_of_dev_that_train_does_not_have_are_counted(study):
@@ -233,9 +300,9 @@ def test_other_numbers_in_columns_of_0_and_1_are_named():
     train[:, 2] += dev[:, 2].max()  # 1 and 2: normalised
     dev[:, 2] += 1
     said = "of nothing but 0 and 1 in train with other numbers in dev: "
-    assert not [text for text in advice(review(dataset(train, dev))) if said in text]
+    assert not [text for text in advice(looked(dataset(train, dev))) if said in text]
     dev[5, 1] = 2
-    (text,) = (text for text in advice(review(dataset(train, dev))) if said in text)
+    (text,) = (text for text in advice(looked(dataset(train, dev))) if said in text)
     assert text.startswith(f'1 column {said}"b". ')
 
 

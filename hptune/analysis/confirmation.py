@@ -159,7 +159,7 @@ def confirmation(run: Run) -> Confirmation | None:
         return None
     found = _found_scores(snapshot)
     cost = _training_cost(run)
-    of_dev = _dev_error(run, snapshot.facts["data"])
+    of_dev = dev_error_of(run, snapshot.facts["data"])
     candidates = tuple(
         Candidate(one.trial, found[one.trial], one.scores, one.mean, one.standard_error, of_dev(one.mean), cost(one))
         for one in compared
@@ -201,7 +201,7 @@ def _cheapest(candidates: Sequence[Candidate], limit: float) -> int:
     return min((one for one in candidates if one.mean <= limit), key=lambda one: (one.cost, one.mean)).trial
 
 
-def _dev_error(run: Run, data: Mapping[str, Any]) -> Callable[[float], float | None]:
+def dev_error_of(run: Run, data: Mapping[str, Any]) -> Callable[[float], float | None]:
     """The standard error of a score through the choice of dev examples, where the metric is the dev error."""
     n = data.get("dev", 0)
     if run.config.search.metric != "dev_error" or not n:
@@ -232,7 +232,7 @@ def retest(run: Run, stage: Stage) -> Retest | None:
     one = next(one for one in new if one.trial == old_best)
     gap, gap_standard_error = paired(one, rival)
     facts = snapshot.facts["data"] if plan.data is None else plan.data
-    errors = [_dev_error(run, facts)(each.mean) for each in (one, rival)]
+    errors = [dev_error_of(run, facts)(each.mean) for each in (one, rival)]
     return Retest(
         stage=stage.name,
         metric=run.config.search.metric,
@@ -270,7 +270,7 @@ def _standings(
     old = {one.trial: one for one in contenders(_first_stages(snapshot, stage.number))}
     found = _found_scores(snapshot)
     present = [trial for trial in order if trial in {one.trial for one in new}]
-    before = [(trial in old, old[trial].mean if trial in old else found[trial]) for trial in present]
+    before = [old[trial].mean if trial in old else found[trial] for trial in present]
     old_ranks, ranks = dict(zip(present, _ranks(before), strict=True)), _ranks([one.mean for one in new])
     return tuple(
         Standing(
@@ -288,7 +288,7 @@ def _standings(
     )
 
 
-def _ranks(scores: Sequence[Any]) -> list[int]:
+def _ranks(scores: Sequence[float]) -> list[int]:
     """The ranks, from 1, of what stands in order: neighbours that are equal share the first of theirs."""
     ranks: list[int] = []
     for place, score in enumerate(scores):

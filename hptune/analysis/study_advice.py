@@ -13,9 +13,11 @@ from hptune.analysis.meant import AVERAGES, meant_otherwise
 from hptune.analysis.preview import Preview
 from hptune.analysis.written import Range, rewritten, scale_of, values_of
 from hptune.config.study_file import StudyConfig
+from hptune.data.problems import quoted
 from hptune.domains import LINEAR, LOG, ONE_MINUS, Choice, is_number, show
 from hptune.effects import origin
 from hptune.machine import Machine
+from hptune.measured import is_unbalanced
 from hptune.notations import FACTORS, WIDTHS
 from hptune.search.bars import rungs
 from hptune.search.plan import SearchPlan
@@ -65,6 +67,18 @@ def budget_notes(config: StudyConfig, plan: SearchPlan) -> Iterator[str]:
             yield f"{only}; {counted(trials, 'trial')} repeat some."
         else:
             yield f"{only}; the search ends when all have been tried."
+
+
+def metric_advice(config: StudyConfig, classes: Sequence[str], counts: Sequence[int]) -> Iterator[str]:
+    """Advise on the metric where a class is rare; counts are the examples of each class in train."""
+    if not counts or config.search.metric != "dev_error":
+        return
+    n, rarest = sum(counts), min(range(len(counts)), key=counts.__getitem__)
+    if is_unbalanced(counts[rarest] / n, max(counts) / n):
+        share = f"{quoted(classes[rarest])} is {counts[rarest] / n:.1%} of train"
+        baseline = f"and always answering {quoted(classes[counts.index(max(counts))])} has an error of"
+        why = f"{share}, {baseline} {1 - max(counts) / n:.1%}, so that networks that know more often have no less"
+        yield f"search.metric: dev_error hardly tells networks apart here: {why}. Write dev_loss."
 
 
 def worker_notes(n_workers: int, cores: int) -> Iterator[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from hptune import rights
 from hptune.analysis import advice, confirmation, diagnosis, usefulness
@@ -158,7 +158,7 @@ def _best(run: Run, bayes_error: float) -> BestTrial | None:
         metric=best.metric,
         score=best.score,
         standard_error=best.standard_error,
-        dev_standard_error=_of_dev(best.score, best.metric, errors),
+        dev_standard_error=confirmation.dev_error_of(run, data)(best.score),
         n_seeds=best.n_seeds,
         found_score=best.found_score,
         weights_trial=best.weights,
@@ -227,13 +227,6 @@ def _mean_errors(run: Run, best: Best) -> MeanErrors:
         dev_error=statistics.fmean(one["dev_error"] for one in at_best),
         dev_loss=statistics.fmean(one["dev_loss"] for one in at_best),
     )
-
-
-def _of_dev(score: float, metric: str, errors: Errors | None) -> float | None:
-    """The standard error of a score through the choice of dev examples; None where it is not known."""
-    if errors is None or metric != "dev_error" or not errors.n_dev:
-        return None
-    return replace(errors, dev=score).dev_chance
 
 
 def _notes(run: Run, best: Best, errors: Errors | None, measured: Measured | None) -> tuple[str, ...]:

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 from hptune.analysis.diagnosis import SURE, Errors
 from hptune.domains import show
-from hptune.measured import Baseline, Measured, gain_over
+from hptune.measured import Baseline, Measured, gain_over, is_unbalanced
 
-RARE = 0.1  # share of train
 LOOK = (
     "Look at the curves (a learning rate that is too high makes them rise), at the inputs (normalize_inputs) and at "
     "the labels."
@@ -40,7 +39,9 @@ class Usefulness:
 
 def is_rare(baseline: Baseline | None) -> bool:
     """Whether a class is so rare in train that the share of errors says little."""
-    return baseline is not None and baseline.rarest_share is not None and baseline.rarest_share < RARE
+    if baseline is None or baseline.rarest_share is None:
+        return False
+    return is_unbalanced(baseline.rarest_share, 1 - baseline.error["train"])
 
 
 def notes(found: Usefulness) -> tuple[str, ...]:
@@ -132,8 +133,9 @@ def _of_errors(found: Usefulness) -> Iterator[str]:
             against = f"{show(errors.test)} against {show(baseline.error['test'])}"
             parts.append(f"test {against}, standard error of the difference {show(chance)}")
     if parts:
+        always = f"always answering {_commonest(baseline)}"
         yield (
-            f"Its dev loss is better than that of {_same(found)}, but its error is no better than always answering "
-            f"{_commonest(baseline)} ({'; '.join(parts)}): what is rare is seldom answered. Use the probabilities that "
-            "hptune predict writes, with a threshold of your own."
+            f"Its dev loss is better than that of {_same(found)}; its error is not, or by no more than chance "
+            f"explains, better than {always} ({'; '.join(parts)}): what is rare is seldom answered. Use the "
+            "probabilities that hptune predict writes, with a threshold of your own."
         )

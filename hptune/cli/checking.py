@@ -51,7 +51,7 @@ def check(
         return
     here = machine.look(runs, cores=usable_cores())
     data = study.data_facts(dataset)
-    found = study_check(loaded, review(dataset), data, here, n_workers(loaded, workers))
+    found = study_check(loaded, review(dataset, loaded.data), data, here, n_workers(loaded, workers))
     print_check(new_console(), found)
 
 

@@ -39,7 +39,7 @@ def retry(
     """Train the trials of RUN (its name or path; the newest by default) again that have failed, then what is left.
 
     They have the configurations and the seeds that they had. Everything else stays as it was, and what they were is
-    kept and counted.
+    kept and counted. Trials that diverged have not failed: the same seed would diverge again.
     """
     set_up_blas()
     from hptune import retry as retrying

@@ -68,7 +68,8 @@ def search(
 ) -> None:
     """Start a run: search the space of CONFIG from coarse to fine, then confirm the best configurations."""
     set_up_blas()
-    from hptune import session, signals, study, study_data
+    from hptune import agenda, session, signals, study, study_data
+    from hptune.data import suspects
     from hptune.report.safe_text import say
     from hptune.workers.cores import with_parallel
 
@@ -82,13 +83,14 @@ def search(
     loaded, dataset = study_data.load_study(config, overrides(settings, options))
     loaded = with_parallel(loaded, workers)
     data = study.data_facts(dataset)
+    about_data = (*dataset.notes, *suspects.advice(dataset, loaded.data))
     if dry_run:
-        _print_dry_run(new_console(), loaded, workers)
+        console = new_console()
+        _say_before(console, loaded, workers, about_data)
+        _print_specs(console, agenda.first_stage(loaded), loaded)
         return
     console = lasting_console()
-    for note in dataset.notes:
-        say(console, f"Note: {note}", "yellow")
-    _say_before(console, loaded, workers)
+    _say_before(console, loaded, workers, about_data)
     if is_open_to_all(runs):
         text = f"Note: anybody can write into {runs}, and you are root: chmod o-w {shlex.quote(str(runs))}"
         say(console, text, "yellow")
@@ -249,7 +251,9 @@ def _headline(config: StudyConfig, data: dict[str, Any], store: Store) -> str:
     return f"{store.folder.path}: {plan} on {config.data.name} ({counts}), {recipe}"
 
 
-def _say_before(console: Console, config: StudyConfig, workers: int | Literal["auto"] | None) -> None:
+def _say_before(
+    console: Console, config: StudyConfig, workers: int | Literal["auto"] | None, about_data: Sequence[str]
+) -> None:
     """Say what was probably meant otherwise, and what has no room in the budget, the space or this machine."""
     from hptune import agenda
     from hptune.analysis.meant import meant_otherwise
@@ -259,7 +263,7 @@ def _say_before(console: Console, config: StudyConfig, workers: int | Literal["a
 
     plan = agenda.first_stage(config).plan
     assert isinstance(plan, SearchPlan)
-    notes = (*meant_otherwise(config), *budget_notes(config, plan))
+    notes = (*about_data, *meant_otherwise(config), *budget_notes(config, plan))
     for text in (*notes, *worker_notes(n_workers(config, workers), usable_cores())):
         say(console, f"Note: {text}", "yellow")
 
@@ -270,13 +274,6 @@ def say_if_elsewhere(console: Console, snapshot: Snapshot) -> None:
 
     if changes := study.environment_changes(snapshot):
         say(console, f"Note: since the run was started: {changes}. The last digits of results may differ.", "yellow")
-
-
-def _print_dry_run(console: Console, config: StudyConfig, workers: int | Literal["auto"] | None) -> None:
-    from hptune import agenda
-
-    _say_before(console, config, workers)
-    _print_specs(console, agenda.first_stage(config), config)
 
 
 def _print_specs(console: Console, stage: Stage, config: StudyConfig) -> None:

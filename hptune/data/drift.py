@@ -1,17 +1,24 @@
 """Whether two samples look as if they came from different distributions: in their columns and in their labels.
 
-Columns (N. Smirnov, "Table for estimating the goodness of fit of empirical distributions", Annals of Mathematical
-Statistics 19, 1948). With F and G the empirical distribution functions of samples of n and m values,
+Columns of many values (N. Smirnov, "Table for estimating the goodness of fit of empirical distributions", Annals of
+Mathematical Statistics 19, 1948). With F and G the empirical distribution functions of samples of n and m values,
 
     D = max over x of |F(x) - G(x)|
     lambda = sqrt(n m / (n + m)) D
     p = Q(lambda) = 2 sum over k = 1, 2, ... of (-1)^(k - 1) exp(-2 k^2 lambda^2)
 
 is the probability, for large n and m, of a distance at least as large where both come from one distribution. Small
-samples and columns with few values made it larger than the true one wherever it was measured, so alarms are then rarer
-than stated, not more frequent. With c columns, each p is multiplied by c (Bonferroni).
+samples made it larger than the true one wherever it was measured, so alarms are then rarer than stated.
 
-The targets of regression are compared in the same way, as a column of their own.
+Columns of few values, as those of 0 and 1 that a text becomes, hardly ever reach such a p: of 600 and 200 examples with
+shares of 2 and of 10 %, none. There the examples up to a value and those above it, and those with a value and without
+it, are compared by the exact test of R. Fisher (Statistical Methods for Research Workers, 1934): with the sums of a
+table given, p is the probability of all tables that are no more probable than this one. p of the column is the smallest
+one times the number of tables. It finds 91 % of the 2 and 10 %, and gives no more alarms than stated for any share and
+sample.
+
+With c columns, each p is multiplied by c (Bonferroni). The targets of regression are compared in the same way, as a
+column of their own.
 
 Labels (K. Pearson, Philosophical Magazine 50, 1900): with a_i and b_i the examples of class i in the samples,
 
@@ -38,6 +45,9 @@ from hptune.data.dataset import Subset
 
 LEVEL = 0.01
 """How often two samples of one distribution give an alarm: about so, in any of the columns and in labels or targets."""
+FEW_VALUES = 20  # of a column; from here on Smirnov's test finds as much
+PROBE = 200  # values, by which most columns are known to have many
+AS_PROBABLE = 1 + 1e-7  # tables of the same probability differ in its last digits
 FEWEST_EXPECTED = 5.0  # examples of a class, for the chi-square distribution to be near
 
 
@@ -72,7 +82,7 @@ class LabelDrift:
 class Drift:
     """How far two samples are from each other."""
 
-    columns: tuple[ColumnDrift, ...]  # those that are not constant, the farthest first
+    columns: tuple[ColumnDrift, ...]  # those that are not constant, the least alike first
     labels: LabelDrift | TargetDrift
 
     @property
@@ -87,21 +97,80 @@ class Drift:
 def compare(one: Subset, other: Subset, classes: int) -> Drift:
     """The distances of all columns that are not constant, and that of the labels (classes 0: of the targets)."""
     varying = [c for c in range(one.x.shape[1]) if not _is_constant(one.x[:, c], other.x[:, c])]
+    logs = log_factorials(len(one) + len(other))
     found = []
     for column in varying:
-        distance, p = _smirnov(one.x[:, column], other.x[:, column])
+        distance, p = _distance(one.x[:, column], other.x[:, column], logs)
         found.append(ColumnDrift(column, distance, p, min(1.0, p * len(varying))))
-    by_distance = tuple(sorted(found, key=lambda drift: -drift.distance))
+    by_p = tuple(sorted(found, key=lambda drift: (drift.p, -drift.distance)))
     if not classes:
-        return Drift(by_distance, TargetDrift(*_smirnov(one.y, other.y)))
+        return Drift(by_p, TargetDrift(*_distance(one.y, other.y, logs)))
     counts = [np.bincount(subset.y, minlength=classes) for subset in (one, other)]
-    return Drift(by_distance, label_drift(*counts))
+    return Drift(by_p, label_drift(*counts))
 
 
-def _smirnov(one: NDArray[Any], other: NDArray[Any]) -> tuple[float, float]:
-    """D and p of two samples."""
+def _distance(one: NDArray[Any], other: NDArray[Any], logs: NDArray[np.float64]) -> tuple[float, float]:
+    """D and p of two samples, by the test that goes with the number of their values."""
+    if (counts := _counts_of_few(one, other)) is not None:
+        shares = np.cumsum(counts, axis=1) / counts.sum(axis=1, keepdims=True)
+        return float(abs(shares[0] - shares[1]).max()), few_values_probability(counts, logs)
     distance = ks_distance(one, other)
     return distance, ks_probability(distance, len(one), len(other))
+
+
+def _counts_of_few(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.int64] | None:
+    """How many of two samples have each value (samples, values in order), or None where there are many."""
+    if len(np.unique(one[:PROBE])) > FEW_VALUES:
+        return None
+    found = [np.unique(sample, return_counts=True) for sample in (one, other)]
+    values = np.union1d(found[0][0], found[1][0])
+    if len(values) > FEW_VALUES:
+        return None
+    counts = np.zeros((2, len(values)), np.int64)
+    for row, (own, times) in zip(counts, found, strict=True):
+        row[np.searchsorted(values, own)] = times
+    return counts
+
+
+def few_values_probability(counts: NDArray[np.int64], logs: NDArray[np.float64]) -> float:
+    """How probable two samples at least as unlike are, given by their examples of each value (samples, values)."""
+    sizes = (int(counts[0].sum()), int(counts[1].sum()))
+    cuts = np.cumsum(counts, axis=1)[:, :-1].T  # up to a value
+    alone = counts[:, 1:-1].T  # with the value; of the first and the last one it is a cut
+    tables = np.concatenate([cuts, alone])
+    return min(1.0, len(tables) * float(fisher(tables[:, 0], tables[:, 1], sizes, logs).min()))
+
+
+def fisher(
+    one: NDArray[np.int64], other: NDArray[np.int64], sizes: tuple[int, int], logs: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Fisher's exact p, of both sides, for each table of how many examples of two samples are of a kind.
+
+    With K of the kind among n + m, the first sample has k of them with probability
+    C(n, k) C(m, K - k) / C(n + m, K); logs are the log_factorials from 0 to n + m at least. Only k near the mean are
+    looked at; others are too improbable to count.
+    """
+    n, m = sizes
+    of_a_kind = one + other
+    mean = n * of_a_kind / (n + m)
+    spread = np.sqrt(mean * (1 - of_a_kind / (n + m)) * m / max(n + m - 1, 1))
+    width = np.maximum(40 * spread + 50, abs(one - mean) + 1)
+    low = np.maximum(0, np.maximum(of_a_kind - m, (mean - width).astype(np.int64)))
+    high = np.minimum(np.minimum(n, of_a_kind), (mean + width).astype(np.int64))
+    k = low[:, None] + np.arange((high - low).max() + 1)  # (tables, numbers)
+    is_possible = k <= high[:, None]
+    k = np.minimum(k, high[:, None])
+    rest = of_a_kind[:, None] - k
+    constant = logs[n] + logs[m] + logs[of_a_kind] + logs[n + m - of_a_kind] - logs[n + m]
+    found = np.exp(constant[:, None] - logs[k] - logs[n - k] - logs[rest] - logs[m - rest]) * is_possible
+    own = np.take_along_axis(found, (one - low)[:, None], axis=1)
+    p: NDArray[np.float64] = np.where(found <= own * AS_PROBABLE, found, 0).sum(axis=1)
+    return np.minimum(1.0, p)
+
+
+def log_factorials(most: int) -> NDArray[np.float64]:
+    """The logarithms of 0!, 1!, ... most!."""
+    return np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, most + 1)))])
 
 
 def _is_constant(one: NDArray[Any], other: NDArray[Any]) -> bool:

@@ -44,15 +44,18 @@ class Schema(Protocol):
     def missing(self) -> Missing: ...
 
 
-def load(settings: DataSettings) -> Dataset:
-    """The data set, split, x in float64 and not yet normalised. Raises DataError with everything that is wrong."""
+def load(settings: DataSettings, *, by_target: bool = True) -> Dataset:
+    """The data set, split, x in float64 and not yet normalised. Raises DataError with everything that is wrong.
+
+    by_target is as in split.split: False for the data of a run that was started when targets were left to chance.
+    """
     if settings.path is not None:
-        return _from_files(settings, settings.path)
+        return _from_files(settings, settings.path, by_target=by_target)
     whole = digits() if settings.source == "digits" else generate(settings)
     name = settings.source or "data"
     classes = Classes(whole.classes, are_numbers=True) if whole.classes else None
     schema = TableSchema.of_arrays(whole.features, classes, Missing())
-    return _dataset(whole, _split(whole, settings, name, parts=3), schema, name)
+    return _dataset(whole, _split(whole, settings, name, parts=3, by_target=by_target), schema, name)
 
 
 def digits() -> Examples:
@@ -63,7 +66,7 @@ def digits() -> Examples:
     return Examples(x, y, tuple("0123456789"), features, image=(8, 8, 1))
 
 
-def _from_files(settings: DataSettings, path: str) -> Dataset:
+def _from_files(settings: DataSettings, path: str, *, by_target: bool) -> Dataset:
     _check_files(settings, path)
     whole, schema = _read_training(path, settings)
     whole = _with_image(whole, settings, path)
@@ -84,7 +87,7 @@ def _from_files(settings: DataSettings, path: str) -> Dataset:
         return _dataset(
             whole, [whole.subset(), others["dev"].subset(), *([] if test is None else [test])], schema, path
         )
-    subsets = _split(whole, settings, path, parts=3 if test is None else 2)
+    subsets = _split(whole, settings, path, parts=3 if test is None else 2, by_target=by_target)
     return _dataset(whole, subsets if test is None else [*subsets, test], schema, path)
 
 
@@ -123,12 +126,13 @@ def _labels_of_files(settings: DataSettings) -> dict[str, str]:
     return {x: y for x, y in pairs if x is not None and y is not None}
 
 
-def _split(whole: Examples, settings: DataSettings, name: str, *, parts: int) -> list[Subset]:
+def _split(whole: Examples, settings: DataSettings, name: str, *, parts: int, by_target: bool) -> list[Subset]:
     """Up to so many subsets: train, dev and, where it is not a file of its own, test."""
     by_size = default_fractions(len(whole.y))[:parts]
     fractions = settings.split or tuple(fraction / sum(by_size) for fraction in by_size)
     try:
-        return [whole.subset(some) for some in split(whole.y, whole.classes, fractions, settings.seed)]
+        parted = split(whole.y, whole.classes, fractions, settings.seed, by_target=by_target)
+        return [whole.subset(some) for some in parted]
     except DataError as error:
         raise DataError(f"{name}: {error}") from error
 

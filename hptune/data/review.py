@@ -3,36 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import blake2b
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hptune.data.dataset import Dataset, Normalisation, Subset, TargetScale, is_binary, row_blocks
-from hptune.data.drift import Drift, LabelDrift, compare
+from hptune.data import suspects
+from hptune.data.dataset import Dataset, TargetScale, is_binary, row_blocks
+from hptune.data.drift import LEVEL, Drift, LabelDrift, compare
+from hptune.data.kinds import TABLES, kind
 from hptune.data.problems import listed, quoted
+from hptune.data.repeats import Repeats, repeats
+from hptune.data.settings import DataSettings
 from hptune.data.split import NAMES
 from hptune.data.table import TableSchema
 from hptune.wording import amount, counted
 
 FEW = 100  # examples of dev or test, below which an error is measured badly
-NEAR = 2  # decimals of a deviation to which rows that are nearly the same agree
-MANY_NEAR = 0.05  # share of rows nearly the same as one of train that is worth a word
 FEW_OF_A_CLASS = 5
 FAR = 10  # deviations of the training targets from their mean, above which a target is worth a word
-
-
-@dataclass(frozen=True, slots=True)
-class Repeats:
-    """Rows of dev or test whose inputs are those of a row of train."""
-
-    subset: str
-    exact: int
-    near: int  # equal after rounding to hundredths of a deviation, the exact ones among them
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +32,7 @@ class Comparison:
     one: str
     other: str
     drift: Drift
+    is_own_split: bool = False  # whether hptune has parted them, at random
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +40,7 @@ class Review:
     """The data set in numbers."""
 
     dataset: Dataset
+    settings: DataSettings  # where it comes from
     names: tuple[str, ...]  # of the subsets that there are
     counts: NDArray[np.int64]  # (subsets, classes); no column in regression
     constant: tuple[str, ...]  # features with one value in train
@@ -56,54 +48,33 @@ class Review:
     comparisons: tuple[Comparison, ...]  # train with dev, and dev with test
 
 
-def review(dataset: Dataset) -> Review:
-    """Look at a data set that has been read and split."""
+def review(dataset: Dataset, settings: DataSettings) -> Review:
+    """Look at a data set that has been read and split, as the settings say."""
     subsets = dataset.subsets()
     names = NAMES[: len(subsets)]
     classes = len(dataset.classes)
     is_constant = (dataset.train.x == dataset.train.x[0]).all(axis=0)
     comparisons = (
-        Comparison(*pair, compare(one, other, classes))
+        Comparison(*pair, compare(one, other, classes), getattr(settings, pair[1]) is None)
         for pair, (one, other) in zip(pairwise(names), pairwise(subsets), strict=True)
     )
     return Review(
         dataset,
+        settings,
         names,
         np.array([np.bincount(subset.y, minlength=classes) if classes else () for subset in subsets], np.int64),
         tuple(name for name, constant in zip(dataset.features, is_constant, strict=True) if constant),
-        _repeats(subsets, names),
+        repeats(subsets, names),
         tuple(comparisons),
     )
-
-
-def _repeats(subsets: tuple[Subset, ...], names: tuple[str, ...]) -> tuple[Repeats, ...]:
-    normalisation = Normalisation.fit(subsets[0].x)
-    exact = [_digests(subset.x) for subset in subsets]
-    near = [_digests(subset.x, lambda x: np.round(normalisation.apply(x, np.float64), NEAR)) for subset in subsets]
-    known, nearly_known = set(exact[0]), set(near[0])
-    return tuple(
-        Repeats(
-            names[number],
-            sum(row in known for row in exact[number]),
-            sum(
-                row in known or nearly in nearly_known for row, nearly in zip(exact[number], near[number], strict=True)
-            ),
-        )
-        for number in range(1, len(subsets))
-    )
-
-
-def _digests(x: NDArray[Any], made: Callable[[NDArray[Any]], NDArray[Any]] = np.asarray) -> list[bytes]:
-    """A short text for each row of what is made of x, equal for equal rows."""
-    blocks = (np.ascontiguousarray(made(x[rows]), np.float64) + 0.0 for rows in row_blocks(x))  # -0.0 becomes 0.0
-    return [blake2b(row.tobytes(), digest_size=16).digest() for block in blocks for row in block]
 
 
 def advice(found: Review) -> tuple[str, ...]:
     """What to look at before a search is started: a sentence for each thing, what to do included."""
     return (
         *(text for comparison in found.comparisons for text in _about_drift(comparison, found.dataset.features)),
-        *(text for repeats in found.repeats if (text := _about_repeats(repeats, found))),
+        *(text for those in found.repeats if (text := those.advice())),
+        *suspects.advice(found.dataset, found.settings),
         *_about_sizes(found),
         *_about_absent_classes(found),
         *_about_unknown_categories(found),
@@ -121,7 +92,7 @@ def _about_drift(comparison: Comparison, features: tuple[str, ...]) -> list[str]
         how_many = f"{len(drift.alarms)} of {counted(len(drift.columns), 'column')}"
         texts.append(
             f"{one} and {other} look as if they came from different distributions: {how_many}, the farthest "
-            f"{quoted(features[worst.column])} (distance {worst.distance:.2f}). {_meaning(one)}"
+            f"{quoted(features[worst.column])} (distance {worst.distance:.2f}). {_meaning(comparison)}"
         )
     labels = drift.labels
     if not drift.labels_differ:
@@ -129,28 +100,21 @@ def _about_drift(comparison: Comparison, features: tuple[str, ...]) -> list[str]
     if isinstance(labels, LabelDrift):
         texts.append(
             f"{one} and {other} have different shares of classes (chi-square {labels.statistic:.1f} with "
-            f"{counted(labels.freedom, 'degree')} of freedom). {_meaning(one)}"
+            f"{counted(labels.freedom, 'degree')} of freedom). {_meaning(comparison)}"
         )
     else:
         what = f"have targets that look as if they came from different distributions (distance {labels.distance:.2f})"
-        texts.append(f"{one} and {other} {what}. {_meaning(one)}")
+        texts.append(f"{one} and {other} {what}. {_meaning(comparison)}")
     return texts
 
 
-def _meaning(one: str) -> str:
-    if one == "train":
+def _meaning(comparison: Comparison) -> str:
+    if comparison.is_own_split:
+        often = f"{LEVEL * 100:.0f} split in 100"
+        return f"hptune has parted them at random, and of those {often} looks so by chance: take another data.seed."
+    if comparison.one == "train":
         return "A gap between their errors may come from that and not from variance: look at where the data come from."
     return "What is best on dev need not be best on test: put both together, shuffle and part them anew."
-
-
-def _about_repeats(repeats: Repeats, found: Review) -> str:
-    rows = len(found.dataset.subsets()[found.names.index(repeats.subset)])
-    chance = "Unless rows can be alike by chance, remove them: the error measured is too good."
-    if repeats.exact:
-        return f"{repeats.exact:,} of {rows:,} rows of {repeats.subset} are in train, too. {chance}"
-    if repeats.near > MANY_NEAR * rows:
-        return f"{repeats.near:,} of {rows:,} rows of {repeats.subset} are nearly the same as one of train. {chance}"
-    return ""
 
 
 def _about_sizes(found: Review) -> list[str]:
@@ -238,7 +202,9 @@ def _about_far_targets(found: Review) -> list[str]:
 
 
 def _about_constant_columns(found: Review) -> list[str]:
-    if not found.constant:
+    """Columns to be left out where that can be said; pixels at the edge of an image cannot be left out."""
+    if not found.constant or found.settings.path is None or found.dataset.image is not None:
         return []
-    todo = "Nothing can be learned from what never changes; they may be left out."
+    where = "put under data.ignore" if kind(found.settings.path) in TABLES else "left out of X"
+    todo = f"Nothing can be learned from what never changes; they may be {where}."
     return [f"{counted(len(found.constant), 'column')} with one value in train: {listed(found.constant)}. {todo}"]

@@ -1,4 +1,4 @@
-"""Which examples are train, dev and test: exact sizes, every class in proportion where there are some, by a seed."""
+"""Which examples are train, dev and test: exact sizes, every class or part of the targets in proportion, by a seed."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from hptune.randomness import Purpose, generator
 from hptune.wording import counted
 
 NAMES = ("train", "dev", "test")
+MOST_PARTS = 20  # of the targets
 
 Indices = NDArray[np.int64]
 
@@ -26,28 +27,48 @@ def default_fractions(examples: int) -> tuple[float, float, float]:
     return (0.98, 0.01, 0.01) if examples >= 100_000 else (0.6, 0.2, 0.2)
 
 
-def split(y: NDArray[Any], classes: tuple[str, ...], fractions: tuple[float, ...], seed: int) -> tuple[Indices, ...]:
+def split(
+    y: NDArray[Any], classes: tuple[str, ...], fractions: tuple[float, ...], seed: int, *, by_target: bool = True
+) -> tuple[Indices, ...]:
     """The examples of each subset, shuffled.
 
     y holds the class number of each example or, where there are no classes, targets; fractions are those of
-    train and dev or of train, dev and test (they sum to 1); the seed decides which examples go where.
+    train and dev or of train, dev and test (they sum to 1); the seed decides which examples go where. Every class is
+    in proportion in each of them, and so is every part of the targets between two quantiles. With by_target False
+    targets are left to chance, as they were once.
     """
     order = generator(seed, Purpose.SPLIT).permutation(len(y))
     sizes = _sizes(len(y), fractions)
-    if not classes:
+    if classes:
+        counts = np.bincount(y, minlength=len(classes)).astype(np.int64)
+        _check_classes(counts, classes)
+        shares = apportion(counts, sizes)
         _check_sizes(sizes, fractions)
-        return tuple(np.split(order, np.cumsum(sizes)[:-1]))
-    counts = np.bincount(y, minlength=len(classes)).astype(np.int64)
-    _check_classes(counts, classes)
-    shares = apportion(counts, sizes)
+        _check_train(sizes, shares, classes, fractions)
+        return _parted(order, y, counts, shares)
     _check_sizes(sizes, fractions)
-    _check_train(sizes, shares, classes, fractions)
+    if not by_target:
+        return tuple(np.split(order, np.cumsum(sizes)[:-1]))
+    parts = _parts_of_targets(y, order, min(MOST_PARTS, int(sizes.min())))
+    counts = np.bincount(parts)
+    return _parted(order, parts, counts, apportion(counts, sizes))
+
+
+def _parts_of_targets(y: NDArray[np.float64], order: Indices, parts: int) -> Indices:
+    """The part of each target, from the lowest ones upwards; parts are equally large, and equal targets by chance."""
+    found = np.empty(len(y), np.int64)
+    found[order[np.argsort(y[order], kind="stable")]] = np.arange(len(y)) * parts // len(y)
+    return found
+
+
+def _parted(order: Indices, y: Indices, counts: Indices, shares: Indices) -> tuple[Indices, ...]:
+    """The examples of each subset in order, with so many of each class (classes, subsets) as shares says."""
     by_class = order[np.argsort(y[order], kind="stable")]
     rank = np.arange(len(y)) - np.repeat(np.cumsum(counts) - counts, counts)  # within the class
     borders = np.repeat(np.cumsum(shares[:, :-1], axis=1), counts, axis=0)
     subset = np.empty(len(y), np.int64)
     subset[by_class] = (rank[:, None] >= borders).sum(axis=1)
-    return tuple(order[subset[order] == number] for number in range(len(sizes)))
+    return tuple(order[subset[order] == number] for number in range(shares.shape[1]))
 
 
 def apportion(counts: Indices, sizes: Indices) -> Indices:

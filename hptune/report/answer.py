@@ -20,7 +20,7 @@ from hptune.wording import amount, counted
 
 SHOWN_TRIALS = 8  # numbers of failed trials listed one by one
 SHOWN_FAILURES = 8
-SHOWN_CLASSES = 10
+SHOWN_CLASSES = 5
 VERDICT_STYLES = {"neither": "green"}
 VERDICTS = {
     "high bias": "high bias",
@@ -160,10 +160,8 @@ def _gap_text(gap: Gap, difference: str, no_worse: str) -> str:
         return f"none: {no_worse} ({error})"
     if gap.level == "cannot tell" and gap.size > gap.threshold + gap.standard_error:  # of a rare class
         return f"{show(gap.size)} ({difference}, {error}): cannot tell"
-    beyond = f"{gap.level}, for it counts above {show(gap.threshold)}"
-    if gap.level == "cannot tell":
-        beyond = f"cannot tell, for it counts above {show(gap.threshold)}, which is nearer than its own error"
-    return f"{show(gap.size)} ({difference}, {error}): {beyond}"
+    beyond = {"high": "high, above", "not high": "not high, below", "cannot tell": "cannot tell, too near to"}
+    return f"{show(gap.size)} ({difference}, {error}): {beyond[gap.level]} {show(gap.threshold)}"
 
 
 def _border_text(hit: BorderHit) -> str:

@@ -180,8 +180,9 @@ def _needs(name: str, searched: Collection[str]) -> Iterator[str]:
 def _print_comparison(console: Console, comparison: Comparison, features: Sequence[str]) -> None:
     drift = comparison.drift
     heading(console, f"{comparison.one} and {comparison.other}")
+    alike = "They look alike" if not drift.alarms and not drift.labels_differ else "They do not look alike"
     alarms = f"{len(drift.alarms):,} with a corrected p below {LEVEL:g}"
-    say(console, f"{counted(len(drift.columns), 'column')} compared, {alarms}; the farthest:")
+    say(console, f"{alike}: {counted(len(drift.columns), 'column')} compared, {alarms}; the least alike:")
     worst = drift.columns[:WORST]
     name = Column("column", tuple(features[column.column] for column in worst), "left")
     numbers = (

@@ -14,6 +14,7 @@ from rich.console import Console
 from hptune import rights
 from hptune.analysis.advice import cut_text, is_unconfirmed, last_cut_short, limits_in
 from hptune.analysis.breakage import Breakage, breakage
+from hptune.analysis.confirmation import dev_error_of
 from hptune.analysis.progress import faults
 from hptune.breaker import FIRST, LATEST, retry_option
 from hptune.domains import show
@@ -54,7 +55,7 @@ def print_outcome(console: Console, outcome: Outcome, runs: Path) -> None:
         leaderboard(console, outcome.run, top=5)
     console.print()
     if outcome.run.best is not None and outcome.run.snapshot.is_finished:
-        say(console, _answer_text(outcome.run.best))
+        say(console, _answer_text(outcome.run, outcome.run.best))
         if cut := last_cut_short(outcome.run.snapshot):
             say(console, f"Its confirmation was {cut_text(cut)}.", "yellow")
     files = ["trials.csv", "curves.csv", *(["best.yaml"] if outcome.n_completed else [])]
@@ -87,10 +88,13 @@ def breaker_lines(found: Breakage) -> Iterator[str]:
         yield f"What they have in common, {others}: {', '.join(map(str, found.traits))}."
 
 
-def _answer_text(best: Best) -> str:
+def _answer_text(run: Run, best: Best) -> str:
     """The answer and how sure it is, in a line."""
     seeds = f"mean of {counted(best.n_seeds, 'fresh seed')}" if best.n_seeds else "not confirmed"
-    error = "" if best.standard_error is None else f", standard error {show(best.standard_error)}"
+    of_dev = dev_error_of(run, run.snapshot.facts["data"])(best.score)
+    errors = [("over seeds", best.standard_error), ("of the dev set", of_dev)]
+    known = ", ".join(f"{of} {show(value)}" for of, value in errors if value is not None)
+    error = f"; standard error {known}" if known else ""
     test = "" if best.test_error is None else f"; test error {show(best.test_error)}"
     return f"Answer: trial {best.trial}, {best.metric} {show(best.score)} ({seeds}{error}){test}"
 

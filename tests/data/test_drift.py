@@ -11,12 +11,14 @@ from hptune.data.drift import (
     TargetDrift,
     chi_square_probability,
     compare,
+    fisher,
     ks_distance,
     ks_probability,
     label_drift,
+    log_factorials,
 )
 
-REPETITIONS = 2000
+REPETITIONS = 1000
 
 
 def test_distance_by_hand():
@@ -63,6 +65,66 @@ def test_label_statistic_by_hand():
     assert drift.statistic == pytest.approx(2 * (100 / 40 + 100 / 60))
     assert drift.freedom == 1
     assert drift.p == pytest.approx(0.00389, rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "sizes", "p"),
+    [
+        (12, 24, (600, 200), 7.751842089732787e-08),  # scipy.stats.fisher_exact([[12, 588], [24, 176]])
+        (60, 40, (600, 200), 0.0004739981360493076),
+        (300, 130, (600, 200), 0.00022700724276546622),
+        (0, 3, (10, 5), 0.02197802197802198),
+        (7, 1, (10, 10), 0.019766611097880447),
+        (2, 2, (20, 20), 1.0),
+    ],
+)
+def test_fishers_exact_test_is_that_of_scipy(one, other, sizes, p):
+    (found,) = fisher(np.array([one]), np.array([other]), sizes, log_factorials(sum(sizes)))
+    assert found == pytest.approx(p, rel=1e-9)
+
+
+def test_a_column_of_0_and_1_is_compared_exactly():
+    one, other = np.zeros((600, 2)), np.zeros((200, 2))
+    one[:12, 0] = other[:24, 0] = 1  # 2 and 12 %
+    one[::2, 1] = other[::2, 1] = 1
+    first, second = compare(Subset(one, np.arange(600) % 2), Subset(other, np.arange(200) % 2), 2).columns
+    assert (first.column, round(first.distance, 12)) == (0, 0.1)
+    assert first.corrected == pytest.approx(2 * 7.751842089732787e-08, rel=1e-9)
+    assert second.corrected == 1
+
+
+@pytest.mark.parametrize(
+    ("shares", "found"),  # Fisher's exact test by SciPy at the same level and correction, 2,000 pairs of 600 and 200
+    [
+        ((0.02, 0.10), 0.9065),
+        ((0.02, 0.15), 0.9995),
+        ((0.10, 0.25), 0.9675),
+        ((0.10, 0.20), 0.666),
+        ((0.5, 0.65), 0.7445),
+    ],
+)
+def test_another_share_of_one_in_five_columns_is_noticed_as_often_as_by_scipy(shares, found):
+    random, often = np.random.default_rng(0), 0
+    for _ in range(300):
+        one, other = ((random.random((n, 5)) < shares[0]).astype(float) for n in (600, 200))
+        other[:, 0] = random.random(200) < shares[1]
+        drift = compare(Subset(one, np.arange(600) % 2), Subset(other, np.arange(200) % 2), 2)
+        often += bool(drift.alarms)
+    assert often / 300 == pytest.approx(found, abs=4 * math.sqrt(found * (1 - found) / 300) + 0.01)
+
+
+@pytest.mark.parametrize("share", [0.003, 0.03, 0.3])
+def test_rare_columns_of_0_and_1_give_no_more_alarms_than_stated(share):
+    random = np.random.default_rng(1)
+    draw = lambda n: Subset((random.random((n, 200)) < share).astype(float), np.arange(n) % 2)  # noqa: E731
+    assert np.mean([bool(compare(draw(1200), draw(60), 2).alarms) for _ in range(25)]) <= 0.08  # 2 of them
+
+
+def test_ratings_that_move_and_one_that_becomes_common_are_noticed():
+    random = np.random.default_rng(2)
+    for other_shares in ([0.05, 0.1, 0.2, 0.3, 0.35], [0.14, 0.14, 0.44, 0.14, 0.14]):
+        one, other = random.choice(5, (600, 1)), random.choice(5, (400, 1), p=other_shares)
+        assert compare(Subset(one, np.arange(600) % 2), Subset(other, np.arange(400) % 2), 2).alarms
 
 
 def test_rare_classes_are_counted_together():
@@ -155,7 +217,8 @@ def test_targets_of_another_distribution_are_noticed(change):
 def test_distance_of_targets_by_hand():
     # up to 2: three of four against one of two values, whatever the columns are
     drift = compare(Subset(np.zeros((4, 1)), np.array([1.0, 2, 2, 5])), Subset(np.zeros((2, 1)), np.array([2.0, 9])), 0)
-    assert drift.labels == TargetDrift(0.5, ks_probability(0.5, 4, 2))
+    # of the five tables of few values that of 4 of 4 and 1 of 2 is the least probable, with 1/3
+    assert drift.labels == TargetDrift(0.5, 1.0)
     assert drift.columns == ()
     assert not drift.labels_differ
 

@@ -5,8 +5,10 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from hptune.data.drift import ks_distance, ks_probability
 from hptune.data.split import apportion, default_fractions, split
 from hptune.errors import DataError
+from hptune.randomness import Purpose, generator
 
 
 def names(counts):
@@ -125,3 +127,36 @@ def test_subset_that_would_be_empty_is_named():
 def test_class_that_train_would_lack_is_named():
     with pytest.raises(DataError, match=r'train, a share of 0.1, has none of "b"'):
         split(labels([97, 3]), ("a", "b"), (0.1, 0.9), 0)
+
+
+@pytest.mark.parametrize(
+    ("n", "fractions"), [(392, (0.6, 0.2, 0.2)), (101, (0.8, 0.2)), (12, (0.6, 0.2, 0.2)), (5003, (0.98, 0.01, 0.01))]
+)
+def test_every_part_of_the_targets_is_in_proportion(n, fractions):
+    y = np.random.default_rng(0).lognormal(size=n).round(1)  # with ties
+    parts = split(y, (), fractions, seed=3)
+    sizes = [len(part) for part in parts]
+    assert sizes[1:] == [round(n * fraction) for fraction in fractions[1:]]
+    assert sorted(np.concatenate(parts)) == list(range(n))
+    n_parts = min(20, *sizes)
+    borders = np.sort(y)[[n * part // n_parts for part in range(1, n_parts)]]
+    for part, size in zip(parts, sizes, strict=True):
+        for border in borders:  # below each quantile as many as of all, but for ties and one example a part
+            below, upto = (y < border).mean() * size, (y <= border).mean() * size
+            assert below - n_parts <= (y[part] < border).sum() <= (y[part] <= border).sum() <= upto + n_parts
+    assert all(np.array_equal(one, again) for one, again in zip(parts, split(y, (), fractions, seed=3), strict=True))
+    assert not np.array_equal(parts[0], split(y, (), fractions, seed=4)[0])
+
+
+def test_targets_in_proportion_never_look_as_if_from_elsewhere():
+    # a plain shuffle has a p below 0.01 in 1 of 100 seeds
+    y = np.random.default_rng(1).gamma(4, 5, size=392)
+    for seed in range(200):
+        train, dev, test = split(y, (), (0.6, 0.2, 0.2), seed)
+        for one, other in ((train, dev), (dev, test)):
+            assert ks_probability(ks_distance(y[one], y[other]), len(one), len(other)) > 0.5
+
+
+def test_targets_are_left_to_chance_as_they_were_once():
+    parts = split(np.arange(30.0), (), (0.6, 0.2, 0.2), seed=3, by_target=False)
+    assert np.array_equal(np.concatenate(parts), generator(3, Purpose.SPLIT).permutation(30))
