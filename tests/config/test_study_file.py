@@ -234,7 +234,7 @@ def test_strange_paths_are_problems_and_nothing_worse(path, phrase, tmp_path):
             "cust.txt",
             "hptune reads .csv, .tsv, .tab, .npz, .npy, .parquet and IDX files, this one ends in .txt",
         ),
-        ("path", "cust.csv.gz", "and IDX files, this one ends in .gz"),
+        ("path", "cust.csv.bz2", "and IDX files, this one ends in .bz2"),
         ("path", "cust.xlsx", "this one ends in .xlsx"),
         ("path", "cust", "this one ends in nothing"),
         ("path", "folder", "is a directory: name a file in it"),
