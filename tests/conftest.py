@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import signal
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,29 @@ import pytest
 for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, usual)
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Say how long each sweep has taken."""
+    if not config.option.markexpr.startswith("sweep"):
+        return
+    seconds = Counter()
+    for report in (report for reports in terminalreporter.stats.values() for report in reports):
+        seconds[getattr(report, "nodeid", "").partition("[")[0]] += getattr(report, "duration", 0.0)
+    terminalreporter.write_sep("=", "minutes of each sweep")
+    for name, duration in seconds.most_common():
+        terminalreporter.write_line(f"{duration / 60:6.1f}  {name}")
+
+
+@pytest.fixture(autouse=True)
+def _signals_are_as_before():
+    """The program at its end ignores signals, which what is started after it would inherit from the tests' process."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        if signal.getsignal(number) is not handler:
+            signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True)

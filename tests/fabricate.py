@@ -2,6 +2,7 @@
 
 import json
 
+from hptune import tables
 from hptune.config import study_file, yaml_tree
 from hptune.events import AttemptLost, EpochEnded, TrialEnded, TrialStarted
 from hptune.runs import RunFolder
@@ -81,9 +82,13 @@ class FabricatedRun:
         with Store(self.folder) as store:
             store.append(events, SITTING)
 
-    def start(self, number, hyperparameters=ADAM, errors=(), stage=0, attempt=1):
-        """A trial without a result, its dev errors by epoch."""
-        spec = TrialSpec(number, stage, hyperparameters, 0, Origin(Kind.RANDOM))
+    def load(self):
+        return tables.load(self.path)
+
+    def start(self, number, hyperparameters=ADAM, errors=(), stage=0, attempt=1, confirms=None):
+        """A trial without a result, its dev errors by epoch; one that confirms another is of a seed of its own."""
+        origin = Origin(Kind.RANDOM if confirms is None else Kind.CONFIRMATION, confirms)
+        spec = TrialSpec(number, stage, hyperparameters, 0, origin, replicate=None if confirms is None else number)
         epochs = [
             EpochMetrics(epoch, 2 * error, error / 2, 3 * error, error, hyperparameters["learning_rate"], 0.1 * epoch)
             for epoch, error in enumerate(errors, 1)
@@ -91,8 +96,10 @@ class FabricatedRun:
         lost = [AttemptLost(spec, "its worker died")] * (attempt - 1)
         self._append([*lost, TrialStarted(spec, attempt), *(EpochEnded(number, metrics) for metrics in epochs)])
 
-    def complete(self, number, hyperparameters=ADAM, errors=(0.5, 0.1, 0.2), stage=0, train=0.01, test=0.12):
-        self.start(number, hyperparameters, errors, stage)
+    def complete(
+        self, number, hyperparameters=ADAM, errors=(0.5, 0.1, 0.2), stage=0, train=0.01, test=0.12, confirms=None
+    ):
+        self.start(number, hyperparameters, errors, stage, confirms=confirms)
         score = min(errors)
         best = errors.index(score) + 1
         final = FinalCheck(train)

@@ -42,6 +42,7 @@ search: {trials: 14, seed: 3, metric: dev_loss, parallel: 2}
 AT_REST = [".lock", "best.npz", "best.yaml", "config.yaml", "curves.csv", "run.db", "trials.csv"]
 TAG = "HPTUNE_TEST_TAG"  # in the environment of a program and of all that it starts
 TIMEOUT_S = 60
+STRIKE = "strike"  # among the points: a signal has come
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,12 @@ class Programs:
         self._zygote.communicate()
         self._own.cleanup()
 
-    def start(self, place, *arguments, orders="", file_size=None, deleted=False, **variables):
-        """Begin a command in a folder, which may be deleted then; file_size is the limit of every file's in bytes."""
+    def start(self, place, *arguments, orders="", file_size=None, deleted=False, strike=None, left=False, **variables):
+        """Begin a command in a folder, which may be deleted then.
+
+        No file may grow beyond file_size bytes; strike, a number and a signal, sends it at the call of a function of
+        that number; left: whoever was to read its output has left.
+        """
         self._count += 1
         tag = f"{os.getpid()}-{self._count}"
         files = {kind: f"{self._own.name}/{kind}-{self._count}" for kind in ("output", "trace")}
@@ -85,7 +90,8 @@ class Programs:
         trace = "" if file_size is not None else f"trace@{files['trace']}"
         variables = {"HPTUNE_FAILPOINT": f"{trace} {orders}", TAG: tag, **variables}
         request = {"arguments": list(map(str, arguments)), "place": str(place), "variables": variables}
-        request |= {"output": files["output"], "file_size": file_size, "deleted": deleted}
+        request |= {"output": files["output"], "file_size": file_size, "deleted": deleted, "left": left}
+        request |= {"strike": strike and (*strike, files["trace"])}
         self._ask(request)
         pid = self._answer()
         self._running.add(pid)
@@ -219,13 +225,35 @@ def _child(request):
     for descriptor in (1, 2):
         os.dup2(output, descriptor)
     os.close(output)
+    if request["left"]:
+        reader, writer = os.pipe()
+        os.close(reader)
+        os.dup2(writer, 1)
     sys.stdout, sys.stderr = (os.fdopen(descriptor, "w", closefd=False) for descriptor in (1, 2))
     if request["file_size"] is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (request["file_size"], resource.RLIM_INFINITY))
     sys.argv = ["hptune", *request["arguments"]]
     from hptune.cli import main
 
+    if request["strike"]:
+        _strike(*request["strike"])
     main()
+
+
+def _strike(n, number, trace):
+    """Send this process a signal at the n-th call of a Python function, and note it among the points."""
+    calls = 0
+
+    def see(_frame, event, _argument):
+        nonlocal calls
+        calls += event == "call"
+        if calls == n:
+            sys.setprofile(None)
+            with open(trace, "a") as file:  # noqa: PTH123  (as few calls as can be)
+                file.write(f"{os.getpid()} {STRIKE}\n")
+            signal.raise_signal(number)
+
+    sys.setprofile(see)
 
 
 def _fork(request, answers):

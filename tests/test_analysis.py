@@ -15,7 +15,8 @@ from hptune.analysis.leaderboard import leaderboard, ordered
 from hptune.analysis.progress import RunLine, run_line
 from hptune.analysis.summary import summarize
 from hptune.errors import UsageError
-from hptune.store import Store
+from hptune.search.plan import ConfirmPlan
+from hptune.store import Stage, Store
 from hptune.trial import Status, TrialResult
 
 
@@ -244,6 +245,27 @@ def test_the_best_trial_is_diagnosed_with_the_dropout_off(run):
     assert (best.trial, best.train_error, best.dev_error, best.test_error) == (8, 0.01, 0.05, 0.12)
     assert best.diagnosis.verdict == "high variance"
     assert summarize(run, bayes_error=-1.0).best.diagnosis.verdict == "both"
+
+
+def test_the_diagnosis_rests_on_the_mean_over_fresh_seeds_not_on_the_luckiest_network(tmp_path):
+    data = {**DATA, "baseline": {"error": {"dev": 0.9, "test": 0.9}, "loss": {"dev": 2.3}, "answer": "3"}}
+    made = FabricatedRun(tmp_path / "run", n_trials=1, data=data)
+    made.complete(0, ADAM, (0.02,), train=0.0, test=None)
+    space = made.load().snapshot.stages[0].space
+    made.add_stage(Stage(1, "confirm-1", "", space, 1, 3, ConfirmPlan((0,), (0, 1, 2), follows=0), (0,)))
+    for number, (train, dev) in enumerate(((0.0, 0.02), (0.03, 0.11), (0.03, 0.11)), 1):
+        made.complete(number, ADAM, (dev,), 1, train, 0.05 if number == 1 else None, confirms=0)
+    best = summarize(made.load()).best
+    assert (best.weights_trial, best.dev_error, best.train_error) == (1, 0.02, 0.0)  # the luckiest
+    means = best.mean_errors
+    assert (means.train_error, means.dev_error, means.dev_loss) == pytest.approx((0.02, 0.08, 0.24))
+    assert best.diagnosis.variance.size == pytest.approx(0.06)
+    # of 400: p = 34/404, of 800: p = 18/804; over three seeds deviations of 0.052 and 0.0173, by the root of 3
+    chance = math.hypot(math.sqrt(34 * 370 / 404**3), math.sqrt(18 * 786 / 804**3), 0.03, 0.01)
+    assert best.diagnosis.variance.standard_error == pytest.approx(chance)
+    assert best.standard_error == pytest.approx(0.03)
+    assert best.dev_standard_error == pytest.approx(math.sqrt(34 * 370 / 404**3))
+    assert (best.baseline.error["test"], best.n_tested) == (0.9, 1)
 
 
 def test_no_train_error_no_diagnosis(tmp_path):

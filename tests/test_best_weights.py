@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import weights_driver
 from processes import ended_within
@@ -11,6 +12,7 @@ from processes import ended_within
 from hptune import loop, runs, store, study
 from hptune.errors import StorageError
 from hptune.events import EpochEnded, TrialEnded, TrialStarted
+from hptune.measured import measured_in
 from hptune.nn import model_file
 from hptune.nn.prediction import predict
 from hptune.search.ranking import ranked
@@ -111,7 +113,21 @@ def test_the_number_is_that_of_the_network_on_the_test_set(tmp_path):
     folder = weights_driver.search(tmp_path, 0)
     model, data = model_file.load(folder.best_npz), weights_driver.load(weights_driver.config().data)
     found = predict(model, data.test.x, data.test.y)
-    assert store.read(folder).trials[model.trial].test_error == found.errors / len(data.test)
+    snapshot = store.read(folder)
+    assert snapshot.trials[model.trial].test_error == found.errors / len(data.test)
+    # beside it, by the formulas: the loss, by how much it is below that of the shares in train, and counts by class
+    measured = measured_in(snapshot.facts, model.trial)
+    assert measured["test"].loss == pytest.approx(found.loss)
+    shares = np.bincount(data.train.y) / len(data.train)
+    of_label = found.probabilities[np.arange(len(data.test)), data.test.y].astype(float)
+    gains = np.log(of_label) - np.log(shares[data.test.y])
+    assert measured["test"].loss_gain == pytest.approx(gains.mean(), rel=1e-4)
+    assert measured["test"].loss_gain_error == pytest.approx(gains.std() / np.sqrt(len(gains)), rel=1e-4)
+    for number, (n_true, n_answered, n_right) in enumerate(measured["test"].by_class):
+        is_class, is_answer = data.test.y == number, found.values == number
+        assert (n_true, n_answered, n_right) == (is_class.sum(), is_answer.sum(), (is_class & is_answer).sum())
+    on_dev = predict(model, data.dev.x, data.dev.y)
+    assert measured["dev"].loss == pytest.approx(on_dev.loss)
 
 
 @pytest.mark.usefixtures("no_groups")

@@ -85,6 +85,19 @@ def test_exit_codes_are_documented():
         assert re.search(rf"^\| {code} \|", DOCUMENTS[0].read_text(), flags=re.MULTILINE), code
 
 
+def test_every_sweep_has_a_part_and_its_minutes():
+    rows = re.findall(
+        r"^\| `pytest -m sweep ([^`]+)` \| \d+ \|", (ROOT / "docs" / "faults.md").read_text(), flags=re.MULTILINE
+    )
+    files = {file for row in rows for file in re.findall(r"tests/\S+\.py", row)}
+    marked = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "tests").rglob("test_*.py")
+        if "pytest.mark.sweep" in path.read_text() and path != Path(__file__)
+    }
+    assert files == marked
+
+
 def test_every_test_that_the_faults_name_is_there():
     named = re.findall(r"`([\w/]+\.py)::(\w+)`", (ROOT / "docs" / "faults.md").read_text())
     assert len(named) > 50

@@ -36,6 +36,23 @@ def curves(folder):
     return [tuple(row[:2]) for row in store.read_with_curves(folder)[1]]
 
 
+@pytest.mark.parametrize(
+    ("code", "where", "advice"),
+    [
+        ("SQLITE_IOERR_SHMMAP", "toy-001", r"toy-001: its file system has no memory .* local disk"),
+        ("SQLITE_IOERR_SHMMAP", ".new-0", r"runs: its file system has no memory .* local disk"),
+        ("SQLITE_IOERR_WRITE", "toy-001", r"quota .*dmesg.* hptune resume .*toy-001"),
+        ("SQLITE_FULL", "toy-001", r"Free space or rights, then: hptune resume .*toy-001"),
+    ],
+)
+def test_what_is_said_of_a_file_system_helps(code, where, advice):
+    """mmap that refuses MAP_SHARED gives the first; write that fails with EDQUOT or EIO the third, with ENOSPC FULL."""
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorname = code
+    with pytest.raises(StorageError, match=advice), database.errors(Path("runs", where)):
+        raise error
+
+
 def test_a_new_attempt_forgets_the_curve_of_the_last_one(tmp_path):
     with new(tmp_path) as opened:
         opened.append([TrialStarted(spec(0), 1), epoch(0, 1), epoch(0, 2), TrialStarted(spec(1), 1), epoch(1, 1)])

@@ -59,7 +59,7 @@ def retry(
         trials = retrying.trials_to_retry(snapshot, statuses)
         if not trials:
             words = " or ".join(status.value for status in statuses)
-            say(console, f"{folder.path}: no trial has {words}; nothing to retry.")
+            say(console, f"{folder.path}: no trial has {words}; nothing to retry.{_of_diverged(snapshot)}")
             return
         loaded = with_limits(config_of(snapshot), overrides(settings))
         dataset = study.same_data(loaded, snapshot)
@@ -69,6 +69,12 @@ def retry(
             retrying.take_back(store, trials)
             say(console, f"{folder.path}: {counted(len(trials), 'trial')} again; {to_go(store.snapshot())}.")
             train(store, loaded, console, workers, runs)
+
+
+def _of_diverged(snapshot: Snapshot) -> str:
+    """That trials which diverged are not among those that failed; empty where none has."""
+    n = sum(result.status is Status.DIVERGED for result in snapshot.results)
+    return f" {counted(n, 'trial')} diverged, which is a finding: the same seed would diverge again." if n else ""
 
 
 def _choices(snapshot: Snapshot) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+from array import array
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,7 +27,7 @@ from hptune.data.files import excess, read_bytes
 from hptune.data.missing import Missing, plain, quotes_marked
 from hptune.data.problems import FileProblems
 
-CHUNK = 1000  # rows whose cells are made numbers together
+CHUNK = 100_000  # cells that are made numbers together
 LONGEST_HEADER = 2**20  # bytes looked at for its separator
 
 
@@ -60,7 +61,7 @@ class TextTable:
 class _Columns:
     """What has been read of a table, by the numbers of columns."""
 
-    lines: list[int]  # of each row
+    lines: Sequence[int]  # of each row
     texts: dict[int, list[str]]
     numbers: dict[int, NDArray[np.float64]]
 
@@ -83,14 +84,14 @@ def read_csv(
         return None
     header_line, header, rows = begun
     wanted = [number for number, name in enumerate(header) if name not in ignored]
-    at_most = max(content.count(b"\n"), content.count(b"\r")) + 1
+    at_most = content.count(b"\n") + content.count(b"\r") - content.count(b"\r\n") + 1
     if too_much := excess(8 * at_most * len(wanted)):
         problems.add(f"up to {at_most:,} rows of {len(wanted):,} columns: {too_much}; use fewer rows or columns")
         return None
     maybe_numbers = [number for number in wanted if header[number] not in as_text]
     certain = [number for number in wanted if header[number] in as_text]
     lengths = Lengths(len(header), separator)
-    found = _read_columns(lengths.good(rows), certain, maybe_numbers, missing)
+    found = _read_columns(lengths.good(rows), certain, maybe_numbers, at_most, missing)
     is_fit = lengths.report(header, header_line, problems)
     if not found.lines and not problems.found:
         problems.add("a header and no rows", header_line)
@@ -100,7 +101,8 @@ def read_csv(
     if rest:
         again = _rows(content, separator, FileProblems(path))
         next(again)  # the header
-        texts = texts | _read_columns(Lengths(len(header), separator).good(again), rest, (), missing).texts
+        once_more = Lengths(len(header), separator).good(again)
+        texts = texts | _read_columns(once_more, rest, (), at_most, missing).texts
     cells = tuple(texts.get(number, ()) for number in range(len(header)))
     numbers = {header[number]: values for number, values in found.numbers.items()}
     names = {number: header[number] for number in found.numbers}
@@ -151,23 +153,31 @@ def _first_line(content: bytes) -> tuple[int, bytes]:
     return next(((number, line) for number, line in enumerate(lines, start=1) if line.strip()), (0, b""))
 
 
-def _read_columns(rows: Iterator[Row], as_text: Collection[int], others: Collection[int], missing: Missing) -> _Columns:
-    """The cells of some columns as text, and those of others where they are nothing but numbers."""
-    lines: list[int] = []
+def _read_columns(
+    rows: Iterator[Row], as_text: Collection[int], others: Collection[int], at_most: int, missing: Missing
+) -> _Columns:
+    """The cells of some columns as text, and those of others where they are nothing but numbers, of at_most rows.
+
+    A text that comes again is kept once, and a number goes to its place at once: memory is what may become scarce.
+    """
+    lines = array("q")
     texts: dict[int, list[str]] = {number: [] for number in as_text}
-    found: dict[int, list[NDArray[np.float64]]] = {number: [] for number in others}
-    while chunk := list(islice(rows, CHUNK)):
-        lines += (line for line, _ in chunk)
-        for number in texts:
-            texts[number] += (fields[number] for _, fields in chunk)
+    known: dict[int, dict[str, str]] = {number: {} for number in as_text}
+    found = {number: np.empty(at_most) for number in others}  # of which the system gives what is written to
+    step = max(1, CHUNK // max(1, len(as_text) + len(others)))
+    while chunk := list(islice(rows, step)):
+        start = len(lines)
+        lines.extend(line for line, _ in chunk)
+        for number, same in known.items():
+            texts[number] += (same.setdefault(text, text) for text in (fields[number] for _, fields in chunk))
         block = _block([fields for _, fields in chunk], tuple(found))
         for number in tuple(found):
             values = block[number] if block is not None else missing.as_numbers([fields[number] for _, fields in chunk])
             if values is None:
                 del found[number]
             else:
-                found[number].append(values)
-    return _Columns(lines, texts, {number: np.concatenate(found.pop(number)) for number in tuple(found) if lines})
+                found[number][start : len(lines)] = values
+    return _Columns(lines, texts, {number: values[: len(lines)] for number, values in found.items() if lines})
 
 
 def _block(rows: Sequence[list[str]], columns: tuple[int, ...]) -> dict[int, NDArray[np.float64]] | None:
@@ -184,4 +194,4 @@ def _block(rows: Sequence[list[str]], columns: tuple[int, ...]) -> dict[int, NDA
         return None
     if values.shape != (len(rows), len(columns)) or not np.isfinite(values).all():
         return None
-    return dict(zip(columns, values.T.copy(), strict=True))
+    return dict(zip(columns, values.T, strict=True))

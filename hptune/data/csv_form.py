@@ -20,6 +20,7 @@ from hptune.wording import counted
 SEPARATORS = {",": "a comma", ";": '";"', "\t": "a tab", "|": '"|"'}
 NEARLY_ALL = 0.9  # of the rows being alike in what only a fault of the header explains
 CODE = re.compile(r"0[0-9]{2,}", re.ASCII)  # a number that begins with zeros, longer than that of a month or day
+PART = 2**20  # bytes read at once
 SIGNS_OF_A_COMMENT = ("#", "//", "%")
 
 Row = tuple[int, list[str]]  # the line in the file where it begins, its fields
@@ -40,15 +41,24 @@ def is_text(content: bytes, problems: FileProblems) -> bool:
         line = content.count(b"\n", 0, at) + 1
         problems.add(f"not a text file: NUL at byte {at:,} (from 0); expected CSV, saved as UTF-8", line)
         return False
-    start = len(codecs.BOM_UTF8) if content.startswith(codecs.BOM_UTF8) else 0
-    try:
-        content[start:].decode("utf-8")
-    except UnicodeDecodeError as error:
-        at = start + error.start
-        line = content.count(b"\n", 0, at) + 1
-        problems.add(f"not UTF-8 text: byte 0x{content[at]:02x} at byte {at:,} (from 0): save as UTF-8", line)
-        return False
-    return True
+    bad = _not_utf_8(content)
+    if bad is not None:
+        line = content.count(b"\n", 0, bad) + 1
+        problems.add(f"not UTF-8 text: byte 0x{content[bad]:02x} at byte {bad:,} (from 0): save as UTF-8", line)
+    return bad is None
+
+
+def _not_utf_8(content: bytes) -> int | None:
+    """The place of the first byte that cannot be read; looked for a part at a time, which needs little memory."""
+    decoder, whole, start = codecs.getincrementaldecoder("utf-8")(), memoryview(content), 0
+    while start <= len(content):  # the last, empty part ends the text
+        part, waiting = whole[start : start + PART], len(decoder.getstate()[0])
+        try:
+            decoder.decode(part, final=not part)
+        except UnicodeDecodeError as error:
+            return start - waiting + error.start
+        start += max(1, len(part))
+    return None
 
 
 def has_sound_quotes(content: bytes, separator: str, problems: FileProblems) -> bool:

@@ -230,8 +230,16 @@ def _is_read_only(error: sqlite3.Error | UnicodeDecodeError) -> bool:
 
 
 def _refused(path: Path, why: object) -> StorageError:
+    name = getattr(why, "sqlite_errorname", "")
+    if name.startswith("SQLITE_IOERR_SHM"):
+        place = path.parent if path.name.startswith(DRAFT) else path
+        what = f"{place}: its file system has no memory that programs share, as run.db needs it ({why})"
+        return StorageError(f"{what}. Use a folder on a local disk: --runs DIR, or move the run there.")
+    cause = "Free space or rights"
+    if name.startswith("SQLITE_IOERR"):
+        cause = "See whether the quota is used up (quota) or the disk fails (dmesg)"
     then = "try again" if path.name.startswith(DRAFT) else f"hptune resume {path}"
-    return StorageError(f"{path}: cannot write or read run.db ({why}). Free space or rights, then: {then}")
+    return StorageError(f"{path}: cannot write or read run.db ({why}). {cause}, then: {then}")
 
 
 @contextlib.contextmanager

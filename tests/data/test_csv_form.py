@@ -5,6 +5,7 @@ import gzip
 import numpy as np
 import pytest
 
+from hptune.data import csv_form
 from hptune.data.loading import load
 from hptune.data.settings import DataSettings
 from hptune.data.table import read_table
@@ -190,3 +191,25 @@ def test_a_class_in_two_spellings_is_named_where_it_is_too_small(tmp_path):
         load(DataSettings(path=str(tmp_path / "d.csv"), target="label"))
     assert 'too few of "Yes" (1)' in str(caught.value)
     assert str(caught.value).endswith('"Yes" differs from "yes" only in case or blanks: spell them alike')
+
+
+@pytest.mark.parametrize("part", [1, 2, 3, 7, 100])
+def test_the_first_byte_that_is_no_utf_8_is_found_wherever_parts_end(part, monkeypatch):
+    monkeypatch.setattr(csv_form, "PART", part)
+    good = "a,ä,€,𝄞\n".encode() * 2
+    contents = [good, b"", *(good[:n] for n in range(len(good)))]
+    contents += [good[:n] + bad + good[n:] for n in range(len(good)) for bad in (b"\xff", b"\xe2\x82", b"\xed\xa0\x80")]
+    for content in contents:
+        try:
+            content.decode("utf-8")
+            expected = None
+        except UnicodeDecodeError as error:
+            expected = error.start
+        assert csv_form._not_utf_8(content) == expected
+
+
+@pytest.mark.parametrize("ends", [["\n"], ["\r"], ["\r\n"], ["\n", "\r"], ["\r\n", "\r", "\n", "\n\n"]], ids=repr)
+def test_numbers_of_all_rows_are_read_whatever_ends_the_lines(ends, tmp_path):
+    lines = ["a,b,y", *(f"{n},{n / 4},{'pq'[n % 2]}" for n in range(20))]
+    found = read(tmp_path, "".join(line + ends[n % len(ends)] for n, line in enumerate(lines)), target="y")
+    np.testing.assert_array_equal(found.x, [[n, n / 4] for n in range(20)])

@@ -132,6 +132,50 @@ def heeds(programs, finish, step, place, n, action):
     return True
 
 
+def heeds_at_call(programs, finish, step, place, n, action, *, left=False):
+    """A signal at the n-th call of whatever function, then a resume; whether it came to that call."""
+    step.start(place)
+    number = getattr(signal, f"SIG{action.upper()}")
+    ended = programs.run(place, *step.command, "--workers", 0, strike=(n, number), left=left)
+    if kit.STRIKE not in ended.points:
+        assert ended.code == 0, ended.output
+        return False
+    after = ended.points[ended.points.index(kit.STRIKE) + 1 :]
+    assert ended.code in ((SIGNALS[action], -number) if after else (0, SIGNALS[action], -number)), ended.output
+    assert "Traceback" not in ended.output
+    assert "Exception ignored" not in ended.output
+    assert after.count("trial.epoch") <= 1, "it trained on"
+    if not left and ended.code == SIGNALS[action] and kit.n_stages(place) > step.number and not is_finished(place):
+        assert "hptune resume" in ended.output
+    finish(place, step, "--workers", 0)
+    assert kit.left_by(place) == step.left
+    return True
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_a_signal_at_a_call_is_heeded_though_the_output_is_closed(left, programs, undisturbed, finish, tmp_path):
+    assert heeds_at_call(programs, finish, undisturbed["search"], tmp_path / "place", 20_000, "term", left=left)
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("command", kit.COMMANDS)
+def test_sweep_of_signals_at_any_call(command, part, programs, undisturbed, finish, tmp_path):
+    """Of the three in turn, at every few thousandth call of a function, every other time with a closed output."""
+    n = 997 * (part + 1)
+    while heeds_at_call(
+        programs, finish, undisturbed[command], tmp_path / str(n), n, [*SIGNALS][n % 3], left=bool(n % 2)
+    ):
+        n += 4 * 997
+
+
+@pytest.mark.parametrize("name", ["run.placed", "database.opened"])
+def test_a_signal_while_a_run_is_made_names_what_goes_on(name, programs, undisturbed, finish, tmp_path):
+    n = undisturbed["search"].points(name)[0]
+    place = tmp_path / "place"
+    assert heeds(programs, finish, undisturbed["search"], place, n, "term")
+
+
 @pytest.mark.parametrize(("action", "n"), [("int", 30), ("term", 62), ("hup", 363)])
 def test_a_signal_at_a_point_then_resume_gives_the_same(action, n, programs, undisturbed, finish, tmp_path):
     assert heeds(programs, finish, undisturbed["search"], tmp_path / "place", n, action)
