@@ -57,7 +57,8 @@ def budget_notes(config: StudyConfig, plan: SearchPlan) -> Iterator[str]:
     if config.search.confirm and not plan.confirm:
         yield "search.confirm: too small a budget to confirm what is found; hptune retest does it at any time."
     coarse = (plan.budget.trials or math.inf) / 2
-    if plan.method == "coarse-to-fine" and plan.parallel > coarse:
+    is_chosen = (plan.budget.trials or math.inf) > 1 and config.space.size > (plan.budget.trials or 0)
+    if plan.method == "coarse-to-fine" and plan.parallel > coarse and is_chosen:
         few = f"search.parallel: {plan.parallel} of {counted(plan.budget.trials or 0, 'trial')} at a time"
         yield f"{few}, so most are chosen before anything is known. A smaller number finds more."
     there_are, trials = config.space.size, config.search.trials or 0
