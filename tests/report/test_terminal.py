@@ -251,8 +251,8 @@ def test_specs_for_people_are_rounded_and_fit_the_console():
     lines = console.file.getvalue().splitlines()
     assert max(map(len, lines)) <= 40
     assert lines[1].split()[:3] == ["0", "0.3", "adam"]
-    assert "0.9871" in console.file.getvalue()
-    assert "0.98712" not in console.file.getvalue()
+    assert "0.98712" in console.file.getvalue()
+    assert "0.987123" not in console.file.getvalue()
 
 
 @pytest.mark.parametrize(
