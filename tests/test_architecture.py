@@ -29,6 +29,8 @@ FLOORS = [
     ["search", "store", "trainers.network"],
     ["stage_trials"],
     ["workers", "stored_config", "study_data", "agenda", "other_data", "final_test", "probe"],
+    ["zooming"],
+    ["zooming"],
     ["study", "loop", "lost_network", "retry", "tables"],
     ["analysis"],
     ["report"],

@@ -108,11 +108,11 @@ def test_the_whole_report(run):
     ):
         assert expected in text
     for row in (
-        "stage trials stopped diverged failed epochs best what",
+        "stage trials share stopped diverged failed epochs share best what",
         "train dev test dev loss",
         "best network 0.01 0.05 0.12 0.15",
-        "search 5/6 0 2 1 8 0.1 (trial 0) random, whole space",
-        "zoom-1 2/4 0 0 1 4 0.05 (trial 8) random, zoom around trial 0",
+        "search 5/6 71 % 0 2 1 8 67 % 0.1 (trial 0) random, whole space",
+        "zoom-1 2/4 29 % 0 0 1 4 33 % 0.05 (trial 8) random, zoom around trial 0",
     ):
         assert row in " ".join(text.split())
 
