@@ -23,7 +23,8 @@ from hptune.cli.options import (
 )
 from hptune.cli.overrides import limits_option, overrides, set_option
 from hptune.errors import UsageError
-from hptune.runs import is_name, is_open_to_all
+from hptune.rights import is_open_to_all
+from hptune.runs import is_name
 from hptune.search.plan import Budget, Method, SearchPlan
 from hptune.wording import counted
 
