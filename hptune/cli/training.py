@@ -285,7 +285,7 @@ def _print_specs(console: Console, stage: Stage, config: StudyConfig) -> None:
     from hptune.report.spaces import plan_text, specs_table
 
     specs = agenda.certain_specs(stage, config)
-    specs_table(console, specs, stage_space(stage.space))
+    specs_table(console, specs, stage_space(stage.space), exact=not console.is_terminal)
     plan = plan_text(stage.plan)
     if len(specs) == stage.n_trials:
         say(console, f"{plan[0].upper()}{plan[1:]}: these are all its configurations.")

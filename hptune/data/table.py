@@ -306,7 +306,8 @@ def _report_unknown(key: str, name: str, table: TextTable, problems: FileProblem
 
 def _about_header(name: str, header: Sequence[str]) -> str:
     """Why a column may not be found in a header, or which one was meant; empty where nothing is known."""
-    if len(header) == 1 and name in (part.strip("'") for part in header[0].split()):
+    parts = [part.strip("'") for part in header[0].split()] if len(header) == 1 else []
+    if name in parts or (len(parts) > 1 and all(parse_number(part) is not None for part in parts)):
         return " The fields look separated by blanks: save the file with commas."
     if 2 * sum(parse_number(other) is not None for other in header) >= len(header):
         return " Is the header missing? The first line has the names of the columns."

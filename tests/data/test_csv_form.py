@@ -110,6 +110,10 @@ def test_fields_separated_by_blanks_are_named(tmp_path):
     """As spector.csv of statsmodels is written."""
     (found,) = problems(tmp_path, "'OBS' 'GPA' 'GRADE'\n1 2.66 0\n2 2.89 1\n", target="GRADE")
     assert found.endswith("The fields look separated by blanks: save the file with commas.")
+    found = problems(
+        tmp_path, "59 2 32.1 101.0\n48 1 21.6 87.0\n72 2 30.5 93.0\n"
+    )  # as scikit-learn's diabetes_data_raw.csv.gz
+    assert found[0].endswith("The fields look separated by blanks: save the file with commas.")
 
 
 def test_a_header_that_may_be_missing_is_named(tmp_path):
