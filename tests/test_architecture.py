@@ -32,7 +32,7 @@ FLOORS = [
     ["zooming"],
     ["zooming"],
     ["study", "loop", "lost_network", "retry", "tables"],
-    ["analysis"],
+    ["analysis", "copying"],
     ["report"],
     ["session"],
     ["cli"],

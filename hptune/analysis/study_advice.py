@@ -78,7 +78,7 @@ def metric_advice(config: StudyConfig, classes: Sequence[str], counts: Sequence[
     if is_unbalanced(counts[rarest] / n, max(counts) / n):
         share = f"{quoted(classes[rarest])} is {counts[rarest] / n:.1%} of train"
         baseline = f"and always answering {quoted(classes[counts.index(max(counts))])} has an error of"
-        why = f"{share}, {baseline} {1 - max(counts) / n:.1%}, so that networks that know more often have no less"
+        why = f"{share}, {baseline} {1 - max(counts) / n:.1%}, as one has that knows more"
         yield f"search.metric: dev_error hardly tells networks apart here: {why}. Write dev_loss."
 
 

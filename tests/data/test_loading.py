@@ -102,7 +102,7 @@ def test_blanks_and_unicode_in_a_path_are_fine(tmp_path):
     [
         ("https://example.org/data.csv", ["local files only"]),
         ("s3://bucket/data.npz", ["local files only"]),
-        ("data.csv.gz", [".csv, .tsv, .tab, .npz, .npy, .parquet and IDX files", "ends in .gz"]),
+        ("data.csv.bz2", [".csv, .tsv, .tab, .npz, .npy, .parquet and IDX files", "ends in .bz2: unpack it first"]),
         ("/nowhere/at/all/data.csv", ["no such file", "/nowhere/at/all"]),
         ("a\0b.csv", ["cannot be read"]),
         ("x" * 300 + ".csv", ["cannot be read"]),
