@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 # In deviations of the training set. None of n training examples is more than sqrt(n) off, so this bounds only
 # absurd values of dev and test, which would be infinite in float32 or in the first layer.
 FARTHEST = 1e6
-BLOCK = 2**21  # numbers of x that are copied at once
+BLOCK = 2**19  # numbers of x that are copied at once
 
 ImageShape = tuple[int, int, int]
 """Height, width and channels of images of which each is a row, its pixels row by row, the channels innermost."""
