@@ -25,6 +25,17 @@ def pytest_terminal_summary(terminalreporter, config):
 
 
 @pytest.fixture(autouse=True)
+def _signals_are_as_before():
+    """The program at its end ignores signals, which what is started after it would inherit from the tests' process."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        if signal.getsignal(number) is not handler:
+            signal.signal(number, handler)
+
+
+@pytest.fixture(autouse=True)
 def _fake_trainers_are_found(monkeypatch):
     """Worker processes import fake_trainers from here."""
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))

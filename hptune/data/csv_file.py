@@ -40,6 +40,7 @@ class TextTable:
     cells: tuple[Sequence[str], ...]  # by column, then by row; none of columns that are ignored or in numbers
     lines: Sequence[int]  # of each row
     numbers: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)  # columns of numbers, by name
+    notes: tuple[str, ...] = ()  # what may have been meant otherwise
 
     def rows(self, some: NDArray[np.bool_]) -> TextTable:
         """The table with some of its rows."""
@@ -104,7 +105,11 @@ def read_csv(
         texts = texts | _read_columns(once_more, rest, (), at_most, missing).texts
     cells = tuple(texts.get(number, ()) for number in range(len(header)))
     numbers = {header[number]: values for number, values in found.numbers.items()}
-    return TextTable(header, header_line, cells, found.lines, numbers)
+    names = {number: header[number] for number in found.numbers}
+    once_more = _rows(content, separator, FileProblems(path))
+    next(once_more)  # the header
+    codes = csv_form.about_codes(content, Lengths(len(header), separator).good(once_more), names, separator)
+    return TextTable(header, header_line, cells, found.lines, numbers, (*csv_form.about_header(header), *codes))
 
 
 def _begun(

@@ -25,6 +25,7 @@ class Activation:
     apply: Callable[[NDArray[Any]], object]  # z is overwritten with g(z)
     derivative: Callable[[NDArray[Any], NDArray[Any]], object]  # (a, out): out is overwritten with g'(z)
     has_kink: bool = False  # at z = 0, where a changes its sign
+    is_squared: bool = False  # a, in g'(z)
 
 
 LEAK = 0.01
@@ -81,7 +82,7 @@ def _sigmoid_derivative(a: NDArray[Any], out: NDArray[Any]) -> None:
 ACTIVATIONS: Mapping[str, Activation] = {
     "relu": Activation(_relu, _relu_derivative, has_kink=True),  # max(0, z)
     "leaky_relu": Activation(_leaky_relu, _leaky_relu_derivative, has_kink=True),  # max(0.01 z, z)
-    "tanh": Activation(_tanh, _tanh_derivative),  # g' = 1 - a^2
+    "tanh": Activation(_tanh, _tanh_derivative, is_squared=True),  # g' = 1 - a^2
     "sigmoid": Activation(_sigmoid, _sigmoid_derivative),  # 1 / (1 + exp(-z)), g' = a (1 - a)
 }
 """Every activation, by the name it has in a study file."""

@@ -84,6 +84,7 @@ class RunningStatistics:
         self.means, self.variances = parts[: len(units)], parts[len(units) :]
         for variance in self.variances:
             variance[:] = 1
+        self.halves = np.split(self.flat, 2)  # all means, all variances
         self._seen = np.empty_like(self.flat)
         self._n = 0.0
 

@@ -18,6 +18,7 @@ from hptune.nn.activations import Activation
 from hptune.nn.batch_norm import EPSILON, BatchNorm, RunningStatistics
 from hptune.nn.dropout import Dropout
 from hptune.nn.losses import Loss
+from hptune.nn.underflow import Underflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,8 @@ class Network:
         for gamma in self.gammas:
             gamma[:] = 1
         self.statistics = RunningStatistics(normed, dtype, batch_norm_epsilon) if normed else None
+        self.underflow = Underflow(len(sizes) - 2, dtype)
+        self._least_activation = self.underflow.root if activation.is_squared else self.underflow.floor
         self._flat_weights = self.parameters[:n_weights]
         self._flat_weight_gradients = self.gradient[:n_weights]
         self._penalty_gradient = aligned.empty((n_weights,), dtype)
@@ -177,6 +180,8 @@ class Network:
             else:
                 training.norms[layer].apply(hidden, self.gammas[layer], self.biases[layer])
             self.activation.apply(hidden)
+            if self.underflow.activations[layer]:
+                self.underflow.clear_again(hidden, self._least_activation, self.underflow.activations, layer, layer - 1)
             x = hidden
             if dropout is not None:
                 x = dropout.apply(layer, hidden)
@@ -185,8 +190,10 @@ class Network:
 
     def _backward(self, batch: TrainingBuffers, inputs: NDArray[Any], delta: NDArray[Any]) -> None:
         """Fill the gradient, given delta (rows, outputs), the gradient of the loss by the logits."""
-        dropout = batch.dropout
+        dropout, underflow = batch.dropout, self.underflow
         sources = (inputs, *(batch.forward.hidden if dropout is None else dropout.kept))
+        if underflow.deltas[-1]:
+            underflow.clear_again(delta, underflow.floor, underflow.deltas, len(sources) - 1, len(sources))
         for layer in range(len(sources) - 1, -1, -1):
             batch.ones.dot(delta, self._bias_gradients[layer])
             if layer < len(batch.norms):
@@ -201,6 +208,8 @@ class Network:
             np.multiply(delta, slope, out=delta)
             if dropout is not None:
                 np.multiply(delta, dropout.masks[below], out=delta)
+            if underflow.deltas[below]:
+                underflow.clear_again(delta, underflow.floor, underflow.deltas, below, layer)
 
 
 def _views(

@@ -1,7 +1,7 @@
 """How the parameters follow the gradient. Each optimizer acts on the one flat vector of all parameters.
 
-An optimizer is a function of the learning rate that updates the parameters, in place, from what the
-gradient's vector then holds. Averages are kept as plain decaying sums, S = beta S + g, and divided by
+The step of an optimizer is a function of the learning rate that updates the parameters, in place, from what
+the gradient's vector then holds. Averages are kept as plain decaying sums, S = beta S + g, and divided by
 their weights where they are used: the same numbers as in the textbook, with fewer passes over memory.
 """
 
@@ -9,16 +9,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hptune.nn import aligned
 from hptune.nn.hyperparameters import Hyperparameters
+from hptune.nn.underflow import least_root
 
-Step = Callable[[float], None]
-"""One update at the learning rate given."""
+Step = Callable[[float, bool], None]
+"""One update at the learning rate given; True where the squares of the gradient are to be kept from underflow."""
+
+
+class Optimizer(NamedTuple):
+    """A step, and the averages that it keeps, each (parameters,), with the factors by which they decay."""
+
+    step: Step
+    totals: tuple[NDArray[Any], ...] = ()  # of gradients
+    squares: tuple[NDArray[Any], ...] = ()  # of their squares
+    total_beta: float = 0.0
+    square_beta: float = 0.0
 
 
 def clip(gradient: NDArray[Any], largest: float) -> None:
@@ -33,18 +44,18 @@ def clip(gradient: NDArray[Any], largest: float) -> None:
         np.multiply(gradient, largest / norm, out=gradient)
 
 
-def gradient_descent(parameters: NDArray[Any], gradient: NDArray[Any]) -> Step:
+def gradient_descent(parameters: NDArray[Any], gradient: NDArray[Any]) -> Optimizer:
     """Step p -= learning_rate * g; both vectors are (parameters,)."""
     scratch = aligned.empty(parameters.shape, parameters.dtype)
 
-    def step(learning_rate: float) -> None:
+    def step(learning_rate: float, _is_tiny: bool = False) -> None:
         np.multiply(gradient, learning_rate, out=scratch)
         np.subtract(parameters, scratch, out=parameters)
 
-    return step
+    return Optimizer(step)
 
 
-def momentum(parameters: NDArray[Any], gradient: NDArray[Any], *, beta: float) -> Step:
+def momentum(parameters: NDArray[Any], gradient: NDArray[Any], *, beta: float) -> Optimizer:
     """Step p -= learning_rate * v with v = beta v + (1 - beta) g, from v = 0 and without bias correction.
 
     The averaged form of Ng's Deep Learning Specialization (course 2, week 2). Kept is S = v / (1 - beta).
@@ -52,16 +63,16 @@ def momentum(parameters: NDArray[Any], gradient: NDArray[Any], *, beta: float) -
     total = aligned.zeros(parameters.shape, parameters.dtype)  # S
     scratch = aligned.empty(parameters.shape, parameters.dtype)
 
-    def step(learning_rate: float) -> None:
+    def step(learning_rate: float, _is_tiny: bool = False) -> None:
         np.multiply(total, beta, out=total)
         np.add(total, gradient, out=total)
         np.multiply(total, learning_rate * (1 - beta), out=scratch)
         np.subtract(parameters, scratch, out=parameters)
 
-    return step
+    return Optimizer(step, totals=(total,), total_beta=beta)
 
 
-def rmsprop(parameters: NDArray[Any], gradient: NDArray[Any], *, beta2: float, epsilon: float) -> Step:
+def rmsprop(parameters: NDArray[Any], gradient: NDArray[Any], *, beta2: float, epsilon: float) -> Optimizer:
     """Step p -= learning_rate * g / (sqrt(s) + epsilon) with s = beta2 s + (1 - beta2) g^2, from s = 0.
 
     The form of Ng's Deep Learning Specialization (course 2, week 2), without bias correction, so that the
@@ -73,9 +84,9 @@ def rmsprop(parameters: NDArray[Any], gradient: NDArray[Any], *, beta2: float, e
     root = math.sqrt(1 - beta2)
     floor = max(epsilon / root, float(np.finfo(parameters.dtype).tiny))  # rounded to 0 it would make 0 / 0
 
-    def step(learning_rate: float) -> None:
+    def step(learning_rate: float, is_tiny: bool = False) -> None:
         np.multiply(total_squares, beta2, out=total_squares)
-        np.square(gradient, out=scratch)
+        _square(gradient, is_tiny, scratch)
         np.add(total_squares, scratch, out=total_squares)
         np.sqrt(total_squares, out=scratch)
         np.add(scratch, floor, out=scratch)
@@ -83,10 +94,10 @@ def rmsprop(parameters: NDArray[Any], gradient: NDArray[Any], *, beta2: float, e
         np.multiply(scratch, learning_rate / root, out=scratch)
         np.subtract(parameters, scratch, out=parameters)
 
-    return step
+    return Optimizer(step, squares=(total_squares,), square_beta=beta2)
 
 
-def adam(parameters: NDArray[Any], gradient: NDArray[Any], *, beta1: float, beta2: float, epsilon: float) -> Step:
+def adam(parameters: NDArray[Any], gradient: NDArray[Any], *, beta1: float, beta2: float, epsilon: float) -> Optimizer:
     """Step p -= learning_rate * m_hat / (sqrt(v_hat) + epsilon), with bias correction (Kingma and Ba 2015).
 
     m_hat = m / (1 - beta1^t) is the weighted mean of the gradients so far: their decaying sum M over the
@@ -99,7 +110,7 @@ def adam(parameters: NDArray[Any], gradient: NDArray[Any], *, beta1: float, beta
     tiny = float(np.finfo(parameters.dtype).tiny)  # an epsilon rounded to 0 would make 0 / 0
     n1 = n2 = 0.0
 
-    def step(learning_rate: float) -> None:
+    def step(learning_rate: float, is_tiny: bool = False) -> None:
         nonlocal n1, n2
         n1 = beta1 * n1 + 1
         n2 = beta2 * n2 + 1
@@ -107,7 +118,7 @@ def adam(parameters: NDArray[Any], gradient: NDArray[Any], *, beta1: float, beta
         np.multiply(total, beta1, out=total)
         np.add(total, gradient, out=total)
         np.multiply(total_squares, beta2, out=total_squares)
-        np.square(gradient, out=scratch)
+        _square(gradient, is_tiny, scratch)
         np.add(total_squares, scratch, out=total_squares)
         np.sqrt(total_squares, out=scratch)
         np.add(scratch, max(epsilon * root, tiny), out=scratch)
@@ -115,10 +126,20 @@ def adam(parameters: NDArray[Any], gradient: NDArray[Any], *, beta1: float, beta
         np.multiply(scratch, learning_rate * root / n1, out=scratch)
         np.subtract(parameters, scratch, out=parameters)
 
-    return step
+    return Optimizer(step, (total,), (total_squares,), beta1, beta2)
 
 
-def build(hyperparameters: Hyperparameters, parameters: NDArray[Any], gradient: NDArray[Any]) -> Step:
+def _square(gradient: NDArray[Any], is_tiny: bool, out: NDArray[Any]) -> None:
+    """Fill out with g^2, no square of which is subnormal where is_tiny says that some would be."""
+    if is_tiny:
+        np.abs(gradient, out=out)
+        np.maximum(out, least_root(out.dtype), out=out)
+        np.square(out, out=out)
+    else:
+        np.square(gradient, out=out)
+
+
+def build(hyperparameters: Hyperparameters, parameters: NDArray[Any], gradient: NDArray[Any]) -> Optimizer:
     """The optimizer that the hyperparameters name, for these two vectors."""
     h = hyperparameters
     if h.optimizer == "adam":

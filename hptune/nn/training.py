@@ -19,6 +19,8 @@ from hptune.nn import augmentation, initializers, losses, optimizers, schedules
 from hptune.nn.activations import ACTIVATIONS
 from hptune.nn.hyperparameters import Hyperparameters
 from hptune.nn.network import ForwardBuffers, Network, TrainingBuffers
+from hptune.nn.optimizers import Optimizer
+from hptune.nn.underflow import steps_between_looks
 from hptune.notations import RATES
 from hptune.randomness import Purpose, generator
 from hptune.trial import DivergedError, EpochMetrics, FinalCheck, MetricName, Standing
@@ -153,7 +155,8 @@ def _trainer(
     changes: Sequence[augmentation.Change],
 ) -> Callable[[int, float], tuple[float, float]]:
     """A function (epoch from 0, learning rate) -> mean loss and error over the epoch's mini-batches."""
-    step = optimizers.build(h, network.parameters, network.gradient)
+    optimizer = optimizers.build(h, network.parameters, network.gradient)
+    underflow, every = network.underflow, steps_between_looks(optimizer.total_beta, optimizer.square_beta)
     shuffle_rng = generator(seed, Purpose.SHUFFLE, number)
     dropout_rng = generator(seed, Purpose.DROPOUT, number)
     n = len(examples.x)
@@ -164,6 +167,8 @@ def _trainer(
     @np.errstate(all="ignore")  # a number that overflows shows in the loss, and the loss is checked
     def train_epoch(epoch: int, learning_rate: float) -> tuple[float, float]:
         total_loss, total_errors = 0.0, 0.0
+        if learning_rate < underflow.root:  # of most gradients it makes subnormal products, which change nothing
+            learning_rate = 0.0
         order = shuffle_rng.permutation(n)
         for start in range(0, n, batch_size):
             rows = order[start : start + batch_size]
@@ -174,17 +179,28 @@ def _trainer(
             for change in changes:
                 change(batch.inputs)
             batch.draw(dropout_rng)
+            if underflow.begin_step(every):
+                _clear_lasting(network, optimizer)
             loss, errors = network.differentiate(batch, h.l2, h.l1)
             _require_finite("train_loss", loss, epoch)
             network.track(batch, h.batch_norm_momentum)
             if h.clip_norm:
                 optimizers.clip(network.gradient, h.clip_norm)
-            step(learning_rate)
+            if underflow.is_look or underflow.gradient:
+                underflow.clear_gradient(network.gradient)
+            optimizer.step(learning_rate, underflow.squares)
             total_loss += loss * len(rows)
             total_errors += errors
         return total_loss / n, network.loss.error(total_errors, n)
 
     return train_epoch
+
+
+def _clear_lasting(network: Network, optimizer: Optimizer) -> None:
+    """Take for 0 what has come next to it of all that stays from step to step."""
+    means, variances = ((), ()) if network.statistics is None else ([half] for half in network.statistics.halves)
+    totals, squares = (network.parameters, *optimizer.totals, *means), (*optimizer.squares, *variances)
+    network.underflow.clear_lasting(totals, squares)
 
 
 def _chunks(examples: _Examples, network: Network) -> Sequence[_Chunk]:

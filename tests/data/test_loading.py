@@ -104,7 +104,7 @@ def test_blanks_and_unicode_in_a_path_are_fine(tmp_path):
     [
         ("https://example.org/data.csv", ["local files only"]),
         ("s3://bucket/data.npz", ["local files only"]),
-        ("data.csv.gz", [".csv, .tsv, .tab, .npz, .npy, .parquet and IDX files", "ends in .gz"]),
+        ("data.csv.bz2", [".csv, .tsv, .tab, .npz, .npy, .parquet and IDX files", "ends in .bz2: unpack it first"]),
         ("/nowhere/at/all/data.csv", ["no such file", "/nowhere/at/all"]),
         ("a\0b.csv", ["cannot be read"]),
         ("x" * 300 + ".csv", ["cannot be read"]),
@@ -203,7 +203,7 @@ def test_split_errors_name_the_file(tmp_path):
 
 def test_loading_takes_no_more_memory_than_is_asked_for(tmp_path):
     """NumPy's memory is counted; docs/study_file.md says 2.5 times X, of which some is for Python itself."""
-    x = np.random.default_rng(0).normal(size=(20_000, 100))
+    x = np.random.default_rng(0).normal(size=(20_000, 200))
     np.savez(tmp_path / "d.npz", X=x, y=x[:, 0] > 0)
     tracemalloc.start()
     try:

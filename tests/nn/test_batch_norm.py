@@ -179,7 +179,7 @@ def test_a_step_moves_gamma_and_beta():
     network, batch = network_and_batch(5)
     before = [view.copy() for view in (*network.gammas, *network.biases)]
     network.differentiate(batch, 0.0)
-    gradient_descent(network.parameters, network.gradient)(0.1)
+    gradient_descent(network.parameters, network.gradient).step(0.1)
     assert all(np.all(a != b) for a, b in zip(before, (*network.gammas, *network.biases), strict=True))
 
 

@@ -37,7 +37,7 @@ def test_a_3_2_1_network_worked_by_hand():
     dw1 = [-0.125, 0.25 + 0.25, -0.25, 0.5, -0.125, 0.25]
     np.testing.assert_allclose(network.gradient, [*dw1, -0.5, -0.25, -0.125, 0, 0], atol=1e-15)
     before = network.parameters.copy()
-    gradient_descent(network.parameters, network.gradient)(0.1)
+    gradient_descent(network.parameters, network.gradient).step(0.1)
     np.testing.assert_allclose(network.parameters, before - 0.1 * network.gradient)
     np.testing.assert_allclose(network.weights[0], [[1.0125, -0.05], [0.025, 0.95], [1.0125, -1.025]])
     np.testing.assert_allclose(network.weights[1], [[0.55], [-0.975]])

@@ -12,7 +12,7 @@ GRADIENTS = np.array([[0.1, -0.4, 2.0], [-0.3, 0.2, 1.0], [0.5, 0.0, -1.0]])
 
 def after_steps(make, learning_rates, **options):
     parameters, gradient = START.copy(), np.empty(3)
-    step = make(parameters, gradient, **options)
+    step = make(parameters, gradient, **options).step
     history = []
     for g, learning_rate in zip(GRADIENTS, learning_rates, strict=False):
         gradient[:] = g
@@ -79,7 +79,7 @@ def test_adams_first_step_is_the_learning_rate_whatever_the_gradient():
 @pytest.mark.parametrize("optimizer", ["rmsprop", "adam"])
 def test_a_parameter_without_gradient_is_left_alone_even_if_epsilon_rounds_to_zero(optimizer):
     parameters, gradient = np.ones(1, np.float32), np.zeros(1, np.float32)
-    build(Hyperparameters(optimizer=optimizer, epsilon=1e-300), parameters, gradient)(0.1)
+    build(Hyperparameters(optimizer=optimizer, epsilon=1e-300), parameters, gradient).step(0.1)
     assert parameters[0] == 1
 
 
@@ -87,7 +87,7 @@ def test_rmsprop_takes_its_own_hyperparameters():
     steps = []
     for changes in ({}, {"beta2": 0.5}, {"epsilon": 1.0}, {"beta1": 0.1}):
         parameters, gradient = START.copy(), GRADIENTS[0].copy()
-        build(Hyperparameters(optimizer="rmsprop", **changes), parameters, gradient)(0.1)
+        build(Hyperparameters(optimizer="rmsprop", **changes), parameters, gradient).step(0.1)
         steps.append(parameters)
     plain, other_beta2, other_epsilon, other_beta1 = steps
     assert np.all(plain != other_beta2)
@@ -125,7 +125,7 @@ def rosenbrock(p):
 @pytest.mark.parametrize(("target", "minimum"), [(parabola, [0, 0]), (rosenbrock, [1, 1])])
 def test_every_optimizer_reaches_the_minimum(optimizer, target, minimum):
     parameters, gradient = np.array([-1.0, 1.5]), np.empty(2)
-    step = build(Hyperparameters(optimizer=optimizer), parameters, gradient)
+    step = build(Hyperparameters(optimizer=optimizer), parameters, gradient).step
     for t in range(3000):
         gradient[:] = target(parameters)
         step(0.03 if optimizer != "rmsprop" else 0.03 * 0.998**t)  # at a rate that stays it circles the minimum
