@@ -16,10 +16,11 @@ from hptune.config import study_file
 from hptune.config.study_file import StudyConfig
 from hptune.data.settings import DataSettings
 from hptune.errors import UsageError
-from hptune.search import confirmation
+from hptune.search import confirmation, used_up
+from hptune.search.handed_out import Past
 from hptune.search.known import Key, Known, key_of, known_of
-from hptune.search.plan import PARALLEL_PER_WORKER, Budget, ConfirmPlan, SearchPlan, search_plan
-from hptune.search.stage_search import Past, StageSearch
+from hptune.search.plan import PARALLEL_PER_WORKER, Budget, ConfirmPlan, Few, SearchPlan, search_plan
+from hptune.search.stage_search import StageSearch
 from hptune.space import SearchSpace
 from hptune.stage_trials import Again, Confirmations, SearchAndConfirmation, Trials
 from hptune.store import Snapshot, Stage, StoredTrial
@@ -43,7 +44,7 @@ def first_stage(config: StudyConfig) -> Stage:
     return search_stage(config, config.space, number=0, name="search", origin="whole space", first_trial=0)
 
 
-def search_stage(
+def search_stage(  # noqa: PLR0913  (what a stage is made of is all said here)
     config: StudyConfig,
     space: SearchSpace,
     *,
@@ -52,9 +53,11 @@ def search_stage(
     origin: str,
     first_trial: int,
     parents: tuple[int, ...] = (),
+    before: Snapshot | None = None,
 ) -> Stage:
-    """A search of a space as the study file plans it."""
+    """A search of a space as the study file plans it; before is the run that it is added to."""
     settings = config.search
+    left = None if settings.method == "random" else n_new(space, config, before)
     plan = search_plan(
         settings.budget,
         max(space.most_epochs(config.train), config.space.most_epochs(config.train)),
@@ -63,9 +66,23 @@ def search_stage(
         parallel=settings.parallel or PARALLEL_PER_WORKER,
         extend=settings.extend,
         confirm=settings.confirm,
+        few=None if left is None else Few(left, 0 if before is None else len(_unconfirmed(before))),
     )
     n_trials = plan.budget.trials if plan.budget == Budget(trials=plan.budget.trials) else None
     return Stage(number, name, origin, json.dumps(space.plain()), first_trial, n_trials, plan, parents)
+
+
+def n_new(space: SearchSpace, config: StudyConfig, before: Snapshot | None = None) -> int | None:
+    """How many configurations of a space have not been tried; None where there are many."""
+    every = used_up.configurations(space, config.train)
+    tried = [] if before is None else [t for t in before.trials if t.result is not None and t.spec.replicate is None]
+    return None if every is None else len(every - {key_of(trial.hyperparameters) for trial in tried})
+
+
+def _unconfirmed(snapshot: Snapshot) -> set[Key]:
+    """The configurations that have completed and were not confirmed."""
+    completed = {result.number for result in snapshot.found if result.status is Status.COMPLETED}
+    return {key_of(t.hyperparameters) for t in snapshot.trials if t.number in completed} - _confirmed(snapshot)
 
 
 def retest_stage(snapshot: Snapshot, top: int, n_seeds: int, data: Mapping[str, Any] | None = None) -> Stage:
@@ -196,7 +213,10 @@ def trials_of(
         past=[
             Past(trial.spec, trial.result, scores.get(trial.number, ()), ties.get(trial.number, ())) for trial in stored
         ],
+        readings=snapshot.readings_of(stage),
     )
+    if stage.plan.budget.time_s is not None and stage.n_trials is not None:
+        search.close()  # it had had its time
     if not stage.plan.confirm:
         return search
     number = stage.number + 1

@@ -73,6 +73,14 @@ class SpaceExtended:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockRead:
+    """Proposals of a search with a budget of time rest on what the clock has said."""
+
+    stage: int
+    readings: tuple[tuple[int, float], ...]  # all so far: trials handed out before, seconds of the stage
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something that the person should know and that changes no result."""
 
@@ -80,5 +88,14 @@ class Notice:
 
 
 Event = (
-    TrialStarted | EpochEnded | TrialEnded | AttemptLost | Stopping | StageStarted | StageEnded | SpaceExtended | Notice
+    TrialStarted
+    | EpochEnded
+    | TrialEnded
+    | AttemptLost
+    | Stopping
+    | StageStarted
+    | StageEnded
+    | SpaceExtended
+    | ClockRead
+    | Notice
 )

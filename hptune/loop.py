@@ -19,8 +19,10 @@ from hptune.config.study_file import StudyConfig
 from hptune.environment import environment
 from hptune.events import (
     AttemptLost,
+    ClockRead,
     EpochEnded,
     Event,
+    Notice,
     SpaceExtended,
     StageEnded,
     StageStarted,
@@ -181,6 +183,8 @@ class _Watch:
         machine = json.dumps(environment())
         self._sitting = Sitting(len(snapshot.sittings), stage.number, wording.moment(), 0.0, 0.0, 0.0, machine)
         self._available_s: float | None = None  # of the workers before this stage
+        self._ended_s = 0.0  # of trainings in this sitting
+        self._running_s: dict[int, float] = {}  # of those that are on, by trial
 
     @property
     def elapsed_s(self) -> float:
@@ -191,14 +195,25 @@ class _Watch:
         """The sitting so far, with events that have not been counted yet."""
         if self._available_s is None:
             self._available_s = workers.available_s
-        busy_s = sum(event.result.seconds for event in events if isinstance(event, TrialEnded))
+        for event in events:
+            self._count(event)
         self._sitting = replace(
             self._sitting,
             elapsed_s=time.monotonic() - self._since,
-            busy_s=self._sitting.busy_s + busy_s,
+            busy_s=self._ended_s + sum(self._running_s.values()),
             available_s=workers.available_s - self._available_s,
         )
         return self._sitting
+
+    def _count(self, event: Event) -> None:
+        """Count the seconds of trainings, those included that are still on, were interrupted or came to nothing."""
+        match event:
+            case EpochEnded(number, metrics):
+                self._running_s[number] = metrics.seconds
+            case AttemptLost(spec, _):
+                self._ended_s += self._running_s.pop(spec.number, 0.0)
+            case TrialEnded(result):
+                self._ended_s += max(self._running_s.pop(result.number, 0.0), result.seconds)
 
 
 class _Notices:
@@ -208,6 +223,7 @@ class _Notices:
         self._number, self._trials = stage.number, trials
         self.planned: Stage | None = None  # a confirmation, to be stored with what it was chosen from
         self._space, self._confirmation = trials.space, trials.confirmation
+        self._readings, self._notice = trials.readings, trials.notice
         self._ended: Mapping[int, int] = {}
         self._is_stopping = False
 
@@ -217,6 +233,12 @@ class _Notices:
         if space is not None and space != self._space:
             self._space = space
             yield SpaceExtended(self._number, json.dumps(space.plain()))
+        if self._trials.readings != self._readings:
+            self._readings = self._trials.readings
+            yield ClockRead(self._number, self._readings)
+        if self._trials.notice != self._notice:
+            self._notice = self._trials.notice
+            yield Notice(self._notice)
         if confirmation is not None and confirmation != self._confirmation:
             self.planned = confirmation
             if self._confirmation is None:

@@ -47,6 +47,14 @@ def is_closed(folder: Path) -> bool:
     return is_folder(folder) and not os.access(folder, os.X_OK)
 
 
+def is_open_to_all(folder: Path) -> bool:
+    """Whether anybody may put files into the folder, or take the place of those in it, of a run that root starts."""
+    if os.geteuid() != 0 or not is_folder(folder):
+        return False
+    mode = folder.stat().st_mode
+    return bool(mode & stat.S_IWOTH) and not mode & stat.S_ISVTX
+
+
 def is_regular(path: Path) -> bool:
     """Whether a regular file itself is there, and no link."""
     with contextlib.suppress(OSError):

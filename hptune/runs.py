@@ -10,7 +10,6 @@ import os
 import re
 import secrets
 import shutil
-import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,26 +96,46 @@ def create(runs: Path, name: str, fill: Callable[[RunFolder], None]) -> RunFolde
         StorageError: the folder cannot be made.
 
     """
+    return _made(runs, "--runs", fill, lambda draft: _into_place(draft, name))
+
+
+def create_at(path: Path, fill: Callable[[RunFolder], None]) -> RunFolder:
+    """A new run folder of that path for a copy; it appears when fill has filled it.
+
+    Raises:
+        UsageError: something is there.
+        StorageError: the folder cannot be made.
+
+    """
+    if os.path.lexists(path):
+        raise UsageError(f"{path}: is there already: a copy goes into a new folder. Name another with --copy.")
+    return _made(path.parent, "--copy", fill, lambda draft: draft.rename(path))
+
+
+def _made(
+    parent: Path, option: str, fill: Callable[[RunFolder], None], into_place: Callable[[Path], Path]
+) -> RunFolder:
+    """A draft below parent, which an option has named, filled and put into its place."""
     try:
-        _require_room_for_runs(runs)
-        runs.mkdir(parents=True, exist_ok=True)
-        with _swept(runs):
-            draft = runs / f"{DRAFT}{secrets.token_hex(8)}"
+        _require_room_for_runs(parent, option)
+        parent.mkdir(parents=True, exist_ok=True)
+        with _swept(parent):
+            draft = parent / f"{DRAFT}{secrets.token_hex(8)}"
             draft.mkdir()
-            return _filled(draft, name, fill)
+            return _filled(draft, fill, into_place)
     except OSError as error:
-        what = f"{runs}: cannot make a run folder here: {error.strerror}"
-        raise StorageError(f"{what}. Choose another with --runs.") from error
+        whose = rights.owner(parent) if isinstance(error, PermissionError) else ""
+        what = f"{parent}: cannot make a run folder here: {error.strerror}{whose}"
+        raise StorageError(f"{what}. Choose another with {option}.") from error
 
 
-def _filled(draft: Path, name: str, fill: Callable[[RunFolder], None]) -> RunFolder:
-    """A draft filled and put into its place."""
+def _filled(draft: Path, fill: Callable[[RunFolder], None], into_place: Callable[[Path], Path]) -> RunFolder:
     reach("run.draft")
     try:
         fill(RunFolder(draft))
         sync(draft)
         reach("run.filled")
-        folder = RunFolder(_into_place(draft, name))
+        folder = RunFolder(into_place(draft))
         sync(draft.parent)
         sync(draft.absolute().parent.parent)
         reach("run.placed")
@@ -141,11 +160,11 @@ def _swept(runs: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _require_room_for_runs(runs: Path) -> None:
+def _require_room_for_runs(runs: Path, option: str) -> None:
     if (run := _run_around(runs)) is not None:
-        raise StorageError(f"{runs}: lies in the run {run}: a run cannot hold others. Choose another with --runs.")
+        raise StorageError(f"{runs}: lies in the run {run}: a run cannot hold others. Choose another with {option}.")
     if other := _what_else(runs):
-        raise StorageError(f"{runs}: cannot make a run folder here: it is {other}. Choose another with --runs.")
+        raise StorageError(f"{runs}: cannot make a run folder here: it is {other}. Choose another with {option}.")
 
 
 def _what_else(runs: Path) -> str:
@@ -159,14 +178,6 @@ def _run_around(runs: Path) -> Path | None:
     """The run in whose folder this one is or lies."""
     place = Path(os.path.abspath(runs))  # noqa: PTH100  (it raises nothing for links in a circle)
     return next((folder for folder in (place, *place.parents) if rights.exists(folder / "run.db")), None)
-
-
-def is_open_to_all(runs: Path) -> bool:
-    """Whether anybody may put files into the folder, or take the place of those in it, of a run that root starts."""
-    if os.geteuid() != 0 or not rights.is_folder(runs):
-        return False
-    mode = runs.stat().st_mode
-    return bool(mode & stat.S_IWOTH) and not mode & stat.S_ISVTX
 
 
 def _into_place(draft: Path, name: str) -> Path:

@@ -10,6 +10,7 @@ from hptune.search import confirmation
 from hptune.search.known import Key, Known, best_first, key_of
 from hptune.search.plan import CONFIRM_SHARE, REPLICATES, ConfirmPlan, SearchPlan
 from hptune.search.stage_search import StageSearch
+from hptune.search.stage_time import Reading
 from hptune.space import SearchSpace
 from hptune.store import Stage, StoredTrial
 from hptune.trial import Status, TrialResult, TrialSpec
@@ -46,11 +47,21 @@ class Trials(Protocol):
     def see_time(self, elapsed_s: float) -> None:
         """So long has been spent so far; what has had its time hands out nothing that is new."""
 
+    @property
+    def readings(self) -> tuple[Reading, ...]:
+        """Those of the clock that proposals rest on, to be recorded."""
+
+    @property
+    def notice(self) -> str:
+        """What the person should know of it; empty where there is nothing."""
+
 
 class _Independent:
     """Trials that depend on nothing that they bring."""
 
     space = confirmation = None
+    readings: tuple[Reading, ...] = ()
+    notice = ""
 
     def see_epoch(self, number: int, epoch: int, score: float, tie: float | None = None) -> None:
         pass
@@ -161,7 +172,8 @@ class SearchAndConfirmation:
         trials = tuple(known.number for known in self._chosen)
         costs = tuple(self._search.training_cost(known.configuration) for known in self._chosen)
         plan = ConfirmPlan(trials, tuple(range(REPLICATES)), follows=self._stage.number, costs=costs)
-        origin = f"the best {self._n}, {REPLICATES} fresh seeds each"
+        n_best = len(self._chosen) if self.is_over else self._n
+        origin = f"the best {n_best}, {REPLICATES} fresh seeds each" if n_best else "nothing new has completed"
         n_trials = self._confirmations.n_handed_out if self.is_over else self._n * REPLICATES
         name = f"confirm-{self._number}"
         return Stage(self._number, name, origin, self._stage.space, self._first, n_trials, plan, trials)
@@ -173,6 +185,14 @@ class SearchAndConfirmation:
     @property
     def is_over(self) -> bool:
         return self._search.is_over and not self._search.n_under_way and self._confirmations.is_over
+
+    @property
+    def readings(self) -> tuple[Reading, ...]:
+        return self._search.readings
+
+    @property
+    def notice(self) -> str:
+        return self._search.notice
 
     def next_spec(self) -> TrialSpec | None:
         spec = self._search.next_spec()
@@ -203,11 +223,10 @@ class SearchAndConfirmation:
         """Have those configurations confirmed that are sure to be among the best.
 
         It goes from one end of a trial to the next, so that the order does not depend on how many are told at a time.
-        Where time may cut it short, it begins with the best, and so when all are known.
         """
         self._add()
         for known, n_to_come in self._search.endings():
-            if n_to_come >= (self._n if self._time_s is None else 1) or len(known) == self._n_looked_at:
+            if n_to_come >= self._n or len(known) == self._n_looked_at:
                 continue
             self._n_looked_at = len(known)
             new = [trial for trial in best_first(known) if self._may_be_confirmed(trial)]

@@ -8,8 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hptune import agenda, probe, study_data, wording
-from hptune.config import study_file
+from hptune import agenda, probe, study_data, wording, zooming
 from hptune.config.study_file import StudyConfig
 from hptune.data import baseline, prepared
 from hptune.data.dataset import Dataset, TargetScale
@@ -22,9 +21,8 @@ from hptune.runs import RunFolder
 from hptune.search import zoom
 from hptune.search.plan import ConfirmPlan
 from hptune.store import Snapshot, Stage, Store
-from hptune.store.answer import standings
 from hptune.trainers.network import TRAINER
-from hptune.trial import Job, Kind, TrialResult
+from hptune.trial import Job
 
 
 def job_of(config: StudyConfig, folder: RunFolder) -> Job:
@@ -149,50 +147,25 @@ def add_stage(store: Store, stage: Stage) -> None:
 def plan_zoom(snapshot: Snapshot, config: StudyConfig, around: zoom.Around, factor: float) -> tuple[Stage, zoom.Zoom]:
     """The next stage of a run: a search of a space narrowed around what `around` names, as config plans it.
 
-    It narrows the space that the trial was drawn from or, where that has been done before, the result of that.
+    Raises:
+        UsageError: there is no such trial, nothing in that space is new, or the budget has no room for a trial.
+
     """
-    order = standings(snapshot)
-    if not order:
-        raise UsageError(f"{snapshot.folder.path}: no trial has completed, so there is nothing to zoom in on")
-    configurations = {trial.number: trial.hyperparameters for trial in snapshot.trials}
-    if around.top is not None:
-        parents = tuple(result.number for result in order[: around.top])
-        space = study_file.stage_space(snapshot.stage_to_narrow(parents).final_space)
-        found = zoom.enclosing(space, [configurations[number] for number in parents])
-        origin = f"box of the top {len(parents)}"
-    else:
-        parents = (_centre(snapshot, around, order),)
-        space = study_file.stage_space(snapshot.stage_to_narrow(parents).final_space)
-        best = [configurations[result.number] for result in order[: zoom.n_best(len(order))]]
-        found = zoom.around(space, configurations[parents[0]], best, factor)
-        origin = f"zoom around trial {parents[0]}, factor {factor:g}"
+    place = zooming.zoomed(snapshot, around, factor)
+    zooming.require_new(snapshot, config, place)
+    found = place.found
     number = len(snapshot.stages)
     stage = agenda.search_stage(
         config,
         found.space,
         number=number,
         name=f"zoom-{number}",
-        origin=origin,
+        origin=place.origin,
         first_trial=snapshot.next_number,
-        parents=parents,
+        parents=place.parents,
+        before=snapshot,
     )
     limit, least = config.search.epochs, found.space.most_epochs(config.train)
     if limit is not None and limit < least:
         raise UsageError(f"--epochs {limit}: a trial has {least} epochs, so none fits in")
     return stage, found
-
-
-def _centre(snapshot: Snapshot, around: zoom.Around, order: list[TrialResult]) -> int:
-    if around.number is None:
-        return order[0].number  # the answer
-    if any(result.number == around.number for result in order):
-        return around.number
-    for trial in snapshot.trials:
-        if trial.number == around.number and trial.spec.origin.kind is Kind.CONFIRMATION:
-            parent = trial.spec.origin.parent
-            raise UsageError(f"--around {around.number}: that trial confirms trial {parent}: zoom around {parent}")
-        if trial.number == around.number and trial.result is not None:
-            result = trial.result
-            raise UsageError(f"--around {around.number}: that trial has {result.status.value} ({result.reason})")
-    last = snapshot.next_number - 1
-    raise UsageError(f"--around {around.number}: no such trial has ended; they go from 0 to {last}")

@@ -24,7 +24,6 @@ from hptune.config.study_file import StudyConfig, to_yaml
 from hptune.domains import ONE_MINUS, Real, can_be, show
 from hptune.failpoints import reach
 from hptune.replacing import replace_file
-from hptune.runs import RunFolder
 from hptune.space import SearchSpace
 from hptune.store import Snapshot, StoredTrial
 from hptune.store.answer import answer_of
@@ -245,8 +244,10 @@ def _one_line(text: str) -> str:
     return re.sub(r"[\r\n]+", " ", defused(text))  # one line a row
 
 
-def write(run: Run) -> None:
+def write(run: Run, name: str | None = None) -> None:
     """Write trials.csv, curves.csv and, where a trial has completed, best.yaml beside the run's database.
+
+    The name is that of its folder, unless it is to have another.
 
     Raises:
         StorageError: they cannot be written.
@@ -256,12 +257,12 @@ def write(run: Run) -> None:
     replace_file(folder.trials_csv, to_csv(run.trials))
     replace_file(folder.curves_csv, to_csv(run.curves))
     if run.best is not None:
-        replace_file(folder.best_yaml, _best_yaml(run.best, folder))
+        replace_file(folder.best_yaml, _best_yaml(run.best, name or folder.name))
     reach("tables.written")
 
 
-def _best_yaml(best: Best, folder: RunFolder) -> str:
-    name = folder.name.encode("unicode_escape").decode("ascii")
+def _best_yaml(best: Best, name: str) -> str:
+    name = name.encode("unicode_escape").decode("ascii")
     test = "" if best.test_error is None else f", test error {show(best.test_error)}"
     trained = f"at epoch {best.best_epoch} of {best.epochs}{test}"
     found = f"{best.metric} {show(best.found_score)} {trained}"

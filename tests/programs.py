@@ -10,6 +10,7 @@ finds. Otherwise the commands are as a person meets them, without the half secon
 from __future__ import annotations
 
 import atexit
+import contextlib
 import csv
 import functools
 import importlib
@@ -42,6 +43,10 @@ search: {trials: 14, seed: 3, metric: dev_loss, parallel: 2}
 AT_REST = [".lock", "best.npz", "best.yaml", "config.yaml", "curves.csv", "run.db", "trials.csv"]
 TAG = "HPTUNE_TEST_TAG"  # in the environment of a program and of all that it starts
 TIMEOUT_S = 60
+LATER = (  # what commands import as they go: who is another user there may not be able to read it
+    *("email.parser", "encodings.ascii", "encodings.cp437", "encodings.unicode_escape", "encodings.utf_8_sig"),
+    *("pandas.core.methods.to_dict", "pandas.io.formats.csvs", "pyarrow.pandas_compat", "pyarrow.vendored.version"),
+)
 STRIKE = "strike"  # among the points: a signal has come
 
 
@@ -73,11 +78,22 @@ class Programs:
         self._zygote.communicate()
         self._own.cleanup()
 
-    def start(self, place, *arguments, orders="", file_size=None, deleted=False, strike=None, left=False, **variables):
+    def start(
+        self,
+        place,
+        *arguments,
+        orders="",
+        file_size=None,
+        deleted=False,
+        strike=None,
+        left=False,
+        user=None,
+        **variables,
+    ):
         """Begin a command in a folder, which may be deleted then.
 
         No file may grow beyond file_size bytes; strike, a number and a signal, sends it at the call of a function of
-        that number; left: whoever was to read its output has left.
+        that number; left: whoever was to read its output has left; for user see _become.
         """
         self._count += 1
         tag = f"{os.getpid()}-{self._count}"
@@ -87,11 +103,11 @@ class Programs:
         else:
             os.mkfifo(files["output"])  # no limit of the size of files holds for a pipe
         reader = os.open(files["output"], os.O_RDONLY | os.O_NONBLOCK)
-        trace = "" if file_size is not None else f"trace@{files['trace']}"
+        trace = "" if file_size is not None or user is not None else f"trace@{files['trace']}"
         variables = {"HPTUNE_FAILPOINT": f"{trace} {orders}", TAG: tag, **variables}
         request = {"arguments": list(map(str, arguments)), "place": str(place), "variables": variables}
         request |= {"output": files["output"], "file_size": file_size, "deleted": deleted, "left": left}
-        request |= {"strike": strike and (*strike, files["trace"])}
+        request |= {"strike": strike and (*strike, files["trace"]), "user": user}
         self._ask(request)
         pid = self._answer()
         self._running.add(pid)
@@ -232,6 +248,8 @@ def _child(request):
     sys.stdout, sys.stderr = (os.fdopen(descriptor, "w", closefd=False) for descriptor in (1, 2))
     if request["file_size"] is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (request["file_size"], resource.RLIM_INFINITY))
+    if request["user"] is not None:
+        _become(*request["user"])
     sys.argv = ["hptune", *request["arguments"]]
     from hptune.cli import main
 
@@ -254,6 +272,15 @@ def _strike(n, number, trace):
             signal.raise_signal(number)
 
     sys.setprofile(see)
+
+
+def _become(user, group, umask):
+    """Somebody, of a group of that number and one more, whose new files have modes by umask."""
+    os.umask(umask)
+    if user != 0:
+        os.setgroups([group])
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
 
 
 def _fork(request, answers):
@@ -291,6 +318,9 @@ def _serve():
     for module in pkgutil.walk_packages(hptune.__path__, "hptune."):
         if module.name not in ("hptune.__main__", "hptune.workers.child"):
             importlib.import_module(module.name)
+    for name in LATER:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
     if "settled" in sys.argv[1:]:
         loop.GROUP_S = 0.0
         plan.CONFIRM_SHARE = CONFIRM_SHARE

@@ -19,6 +19,7 @@ from programs import hptune as run
 
 import hptune
 from hptune import runs, store
+from hptune.cli import USES
 
 STUDY = """\
 name: toy
@@ -519,3 +520,14 @@ def test_a_regression_from_the_search_to_the_report(home):
     for row in rows:
         assert float(row["dev_loss"]) == pytest.approx(float(row["dev_error"]) ** 2 / 2, rel=1e-5)
     assert hptune.load(home / "runs" / "toy-001").config.data.is_regression
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_help_breaks_no_word_at_any_width(width):
+    whole = set(" ".join(" ".join(pair) for pair in USES).split())
+    ended = subprocess.run(
+        [sys.executable, "-m", "hptune", "--help"],
+        env={**os.environ, "COLUMNS": str(width)}, capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert max(map(len, ended.stdout.splitlines())) <= width
+    assert whole <= set(ended.stdout.split())

@@ -3,7 +3,7 @@
 import pytest
 from made import FAILED, Made
 
-from hptune.analysis.divergence import Leaning, divergence, leaning
+from hptune.analysis.divergence import Leaning, divergence, fisher, leaning
 
 
 def rates(*values):
@@ -26,7 +26,6 @@ def test_words_are_traits_too_also_beside_numbers():
     diverged = [{"init": "large", "batch_size": "full"}] * 6
     others = [{"init": "he", "batch_size": 32}, {"init": "xavier", "batch_size": "full"}] * 10
     found = leaning(diverged, others)
-    # scipy.stats.fisher_exact([[6, 0], [0, 20]], alternative="greater") has p = 4.3e-06
     assert (found.name, found.relation, found.value) == ("init", "is", "large")
     assert leaning([{"batch_size": 8}] * 6, [{"batch_size": "full"}] * 9).relation in ("from", "up to")
 
@@ -43,3 +42,14 @@ def test_the_values_of_a_few_are_told():
 @pytest.mark.parametrize("n", [4, 5])
 def test_those_of_many_are_not(n):
     assert divergence(Made().search(*[FAILED] * n).snapshot, ["hidden_units"]).values == ()
+
+
+@pytest.mark.parametrize(
+    ("table", "p"),
+    [  # scipy.stats.fisher_exact([[k, n - k], [others_k, n_others - others_k]], alternative="greater").pvalue
+        ((6, 6, 0, 20), 4.343482604352169e-06),
+        ((9, 10, 1, 40), 3.9037104852856604e-08),
+    ],
+)
+def test_the_chance_is_that_of_fishers_exact_test(table, p):
+    assert fisher(*table) == pytest.approx(p, rel=1e-6)

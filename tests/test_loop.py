@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from contextlib import closing
 from dataclasses import replace
 
@@ -12,6 +13,8 @@ from fake_workers import RandomWorkers
 
 from hptune import loop, study, tables
 from hptune.config import study_file
+from hptune.errors import UsageError
+from hptune.events import AttemptLost, EpochEnded, TrialEnded
 from hptune.search.bars import bars
 from hptune.search.known import known_of
 from hptune.search.plan import ConfirmPlan
@@ -19,7 +22,7 @@ from hptune.search.ranking import ranked
 from hptune.search.zoom import Around
 from hptune.stage_trials import Confirmations
 from hptune.store import Stage, StoredTrial
-from hptune.trial import BY_CHANCE, Job, Status, TrialResult, TrialSpec
+from hptune.trial import BY_CHANCE, EpochMetrics, Job, Status, TrialResult, TrialSpec
 
 STUDY = """
 data: {source: moons}
@@ -177,6 +180,27 @@ def test_a_budget_of_time_ends_the_search_which_is_then_confirmed(tmp_path, monk
         assert 51 <= sum(sitting.elapsed_s for sitting in snapshot.sittings) < 75
 
 
+def test_workers_are_busy_with_trials_that_have_not_ended_too(tmp_path):
+    """Of 1,044 seconds two interrupted trainings had had 500 and 388, and the report said 11 % busy."""
+
+    class Available:
+        available_s = 0.0
+
+    with driver.open_store(tmp_path, parsed("trials: 9")) as opened:
+        snapshot = opened.snapshot()
+    watch, workers = loop._Watch(snapshot, snapshot.stages[0]), Available()
+    specs = [TrialSpec(number, 0, {}, 0) for number in range(3)]
+
+    def epoch(number, seconds):
+        return EpochEnded(number, EpochMetrics(1, 0.5, 0.5, 0.5, 0.5, 0.1, seconds))
+
+    ended = TrialEnded(TrialResult(0, Status.COMPLETED, "", 1, 1, 0.5, seconds=116.0))
+    assert watch.sitting(workers, [epoch(0, 115.0), epoch(1, 300.0), epoch(2, 200.0)]).busy_s == 615.0
+    assert watch.sitting(workers, [ended, epoch(1, 500.0), epoch(2, 388.0)]).busy_s == 116 + 500 + 388
+    lost = watch.sitting(workers, [AttemptLost(specs[2], "its worker died"), epoch(2, 7.0)])
+    assert lost.busy_s == 116 + 500 + 388 + 7
+
+
 def test_a_confirmation_that_has_had_its_time_takes_nothing_more_on():
     """But what an earlier sitting has begun is trained to its end."""
     specs = [TrialSpec(number, 1, {}, 0, replicate=number) for number in range(6)]
@@ -207,7 +231,10 @@ def test_a_space_of_few_configurations_is_used_up_and_the_search_ends(n_workers,
     search, confirming = snapshot.stages
     tried = [tuple(trial.hyperparameters.items()) for trial in snapshot.trials_of(search)]
     assert len(tried) == len(set(tried)) == search.n_trials == 12
-    assert len(snapshot.trials_of(confirming)) == confirming.n_trials == 9
+    # of 60 trainings 12 try all, and 36 could confirm all: there is room for it, and so no bars; one has failed
+    assert Counter(result.status for result in snapshot.found) == {Status.COMPLETED: 11, Status.FAILED: 1}
+    assert len(snapshot.trials_of(confirming)) == confirming.n_trials == 33
+    assert confirming.origin == "the best 11, 3 fresh seeds each"
 
 
 def zoom(opened, config, factor=0.5, **changes):
@@ -216,6 +243,17 @@ def zoom(opened, config, factor=0.5, **changes):
     stage, _ = study.plan_zoom(opened.snapshot(), replace(config, search=settings), Around(), factor)
     study.add_stage(opened, stage)
     return opened.snapshot().stages[-1]
+
+
+def test_a_zoom_in_which_nothing_is_new_is_refused_and_leaves_the_run_alone(tmp_path):
+    config = driver.parsed(SMALL_SPACE)
+    with driver.open_store(tmp_path, config) as opened:
+        sitting(opened, config, 1)
+        with pytest.raises(UsageError, match=r"zoom around trial \d+, factor 0.5: nothing in it is new.*hptune retest"):
+            zoom(opened, config)
+        assert len(opened.snapshot().stages) == 2
+        plain = replace(config, search=replace(config.search, method="random"))  # which may repeat some
+        assert study.plan_zoom(opened.snapshot(), plain, Around(), 0.5)
 
 
 def test_a_zoom_after_an_interrupted_search_takes_its_place(tmp_path, events_are_told_as_they_come):

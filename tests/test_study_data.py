@@ -2,13 +2,15 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from hptune import study_data
+from hptune import study, study_data
 from hptune.config import study_file, yaml_tree
 from hptune.errors import DataError, StudyFileError
+from hptune.runs import RunFolder
 
 MOONS = "{source: moons, examples: 60}"
 DIGITS = "{source: digits}"
@@ -114,3 +116,16 @@ def test_no_command_starts(tmp_path, command):
     assert "s.yaml:2:9: space.rotation: goes only with images" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["s.yaml"]
+
+
+def test_a_regression_that_was_split_without_its_targets_goes_on_with_that_split(tmp_path):
+    config = parsed("{source: sine, examples: 60}", "{}", "{l2: {low: 0, high: 1}}")
+    old, new = (study_data.load(config, by_target=by_target) for by_target in (False, True))
+    assert old.fingerprint() != new.fingerprint()
+    for dataset in (old, new):
+        facts = {"data": study.data_facts(dataset)}
+        run = SimpleNamespace(folder=RunFolder(tmp_path), facts=facts)
+        assert study.same_data(config, run).fingerprint() == dataset.fingerprint()
+    other = SimpleNamespace(folder=RunFolder(tmp_path), facts={"data": {**facts["data"], "fingerprint": "0"}})
+    with pytest.raises(DataError, match="not the data that"):
+        study.same_data(config, other)

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from hptune import stored_config, zooming
 from hptune.breaker import FAILING, retry_option
 from hptune.config.search_section import LIMITS
 from hptune.domains import Border, Domain, show
@@ -18,7 +19,7 @@ from hptune.search.known import Known, known_of
 from hptune.search.ranking import ranked
 from hptune.space import SearchSpace
 from hptune.store import Snapshot, Stage
-from hptune.store.answer import CutShort, cut_short, standings, uncompared
+from hptune.store.answer import CutShort, answer_of, cut_short, standings, uncompared
 from hptune.trial import Status, Value
 from hptune.wording import counted
 
@@ -75,8 +76,14 @@ def _best_in(snapshot: Snapshot, space: SearchSpace) -> list[Known]:
     ]
 
 
-def next_steps(snapshot: Snapshot, hits: Sequence[BorderHit], failures: Sequence[tuple[str, str]]) -> tuple[Step, ...]:
-    """What to do now. failures holds (status, reason) of the groups of failed trials, the largest first."""
+def next_steps(
+    snapshot: Snapshot, hits: Sequence[BorderHit], failures: Sequence[tuple[str, str]], *, is_useless: bool = False
+) -> tuple[Step, ...]:
+    """What to do now.
+
+    failures holds (status, reason) of the groups of failed trials, the largest first; is_useless says that the answer
+    has learned nothing of use.
+    """
     run = shlex.quote(str(snapshot.folder.path))
     if not snapshot.is_finished:
         return (_unfinished(snapshot, run), *(() if snapshot.writer else _retry(snapshot, run)))
@@ -84,7 +91,28 @@ def next_steps(snapshot: Snapshot, hits: Sequence[BorderHit], failures: Sequence
         return (*_all_failed(failures), *_retry(snapshot, run))
     if uncompared(snapshot) and _zooms_without_gain(snapshot) >= PATIENCE:
         return (*_confirm(snapshot, run), *_retry(snapshot, run))
-    return (_search_on(snapshot, hits, run), *_confirm(snapshot, run), *_retry(snapshot, run))
+    found = _ends(snapshot, run, is_useless=is_useless)
+    return (*(found or (_search_on(snapshot, hits, run), *_confirm(snapshot, run))), *_retry(snapshot, run))
+
+
+def _ends(snapshot: Snapshot, run: str, *, is_useless: bool) -> tuple[Step, ...]:
+    """What to do where searching on near the answer leads nowhere; empty where it may lead on."""
+    if is_useless:
+        look = "nothing near the best trial is worth a search: see what hptune check says of the data and the space"
+        return (Step(f"Nothing of use has been learned, so {look}.", f"hptune check {snapshot.folder.config}"),)
+    answer = answer_of(snapshot)
+    if answer is not None and answer.confirmed is not None and answer.confirmed.mean == 0:
+        text = "Nothing can be better than 0 from every seed: the answer is in"
+        return (Step(f"{text} {snapshot.folder.best_yaml}"),)
+    if not is_used_up(snapshot):
+        return ()
+    tried = "All configurations near the answer have been tried. For more, search a wider space"
+    return (Step(f"{tried}; to be surer of the answer, train the best again.", f"hptune retest {run}"),)
+
+
+def is_used_up(snapshot: Snapshot) -> bool:
+    """Whether a zoom around the answer would find nothing new."""
+    return zooming.is_used_up(snapshot, stored_config.config_of(snapshot))
 
 
 def _unfinished(snapshot: Snapshot, run: str) -> Step:

@@ -11,6 +11,8 @@ from hptune.search.ranking import ranked
 from hptune.trial import Kind, Status, TrialResult, TrialSpec
 
 PARTS = 4  # of the trials after the coarse ones
+MANY = 8  # trials, of which two would be coarse
+CLOSING_IN = "closing in"  # the phase
 
 Trials = Sequence[tuple[TrialSpec, TrialResult]]
 
@@ -24,8 +26,31 @@ class Part:
     last: int
     n_stopped: int
     side: float | None  # of the boxes in the median, as a share of every range
-    best_score: float | None  # of this part and those before it
+    best_score: float | None  # of the completed trials of this part and those before it
     best_trial: int | None
+    lowest: float | None  # metric of this part alone, of trials that a bar stopped as far as they came, too
+    lowest_trial: int | None
+
+
+def never_closed_in(trials: Trials) -> bool:
+    """Whether all trials of a search from coarse to fine that has ended are coarse, and many enough for others."""
+    return len(trials) >= MANY and all(spec.origin.kind is Kind.COARSE for spec, _ in trials)
+
+
+def gain_text(found: Sequence[Part], answer: int | None) -> str:
+    """What closing in was worth, in words: whether the best score and the answer came from it."""
+    coarse, *closing = found
+    if coarse.phase == CLOSING_IN or not closing:
+        return ""
+    has_gained = closing[-1].best_trial != coarse.best_trial
+    text = "" if has_gained else "No trial that ran to its end has a better score than the best coarse one"
+    here = next((part for part in found if answer is not None and part.first <= answer <= part.last), None)
+    if here is None:
+        return f"{text}." if text else ""
+    if here is coarse:
+        return f"{text or 'Closing in found better scores'}; the answer, trial {answer}, is a coarse trial."
+    start = f"{text}, but the" if text else "The"
+    return f"{start} answer, trial {answer}, was found by closing in (trials {here.first}-{here.last})."
 
 
 def parts(trials: Trials) -> tuple[Part, ...]:
@@ -44,13 +69,17 @@ def _parts(slices: Sequence[Trials]) -> Iterator[Part]:
     for trials in slices:
         best = ranked([*best, *(result for _, result in trials)])[:1]
         leader = next((result for result in best if result.status is Status.COMPLETED), None)
+        scores = [(result.score, result.number) for _, result in trials if result.score is not None]
+        lowest = min(scores, default=None)
         sides = [spec.origin.side for spec, _ in trials if spec.origin.side is not None]
         yield Part(
-            phase="closing in" if sides else trials[0][0].origin.kind.value,
+            phase=CLOSING_IN if sides else trials[0][0].origin.kind.value,
             first=trials[0][0].number,
             last=trials[-1][0].number,
             n_stopped=sum(result.status is Status.STOPPED for _, result in trials),
             side=statistics.median(sides) if sides else None,
             best_score=leader.score if leader else None,
             best_trial=leader.number if leader else None,
+            lowest=lowest[0] if lowest else None,
+            lowest_trial=lowest[1] if lowest else None,
         )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -54,32 +56,42 @@ def leaning(diverged: Sequence[Configuration], others: Sequence[Configuration]) 
 
     By Fisher's exact test, one-sided: the chance that so many of those with the trait are among the diverged.
     """
-    names = list(dict.fromkeys(name for one in diverged for name in one))
-    found = [one for name in names for one in _candidates(name, diverged, others)]
-    if not found:
-        return None
-    chances = [_chance(one.n_diverged, len(diverged), one.n_others, len(others)) for one in found]
-    least = min(range(len(found)), key=chances.__getitem__)
-    return found[least] if chances[least] * len(found) < LEVEL else None
+    n, n_others, n_tried = len(diverged), len(others), 0
+    best: tuple[float, Leaning] | None = None
+    for name in dict.fromkeys(name for one in diverged for name in one):
+        found = list(_candidates(name, diverged, others))
+        n_tried += len(found)
+        widest = max(found, key=lambda one: one.n_diverged / n - one.n_others / max(n_others, 1))
+        chance = fisher(widest.n_diverged, n, widest.n_others, n_others)
+        if best is None or chance < best[0]:
+            best = chance, widest
+    return best[1] if best is not None and best[0] * n_tried < LEVEL else None
 
 
 def _candidates(name: str, diverged: Sequence[Configuration], others: Sequence[Configuration]) -> Iterator[Leaning]:
     bad, good = ([one[name] for one in group if name in one] for group in (diverged, others))
-    for value in dict.fromkeys(bad):
-        if isinstance(value, str | bool):
-            yield Leaning(name, "is", value, bad.count(value), good.count(value))
-        else:
-            yield Leaning(name, "from", value, *(sum(_number(one) >= value for one in group) for group in (bad, good)))
-            yield Leaning(name, "up to", value, *(sum(_number(one) <= value for one in group) for group in (bad, good)))
+    words, other_words = (Counter(one for one in group if _is_word(one)) for group in (bad, good))
+    for word, count in words.items():
+        yield Leaning(name, "is", word, count, other_words[word])
+    numbers, other_numbers = (sorted(one for one in group if not _is_word(one)) for group in (bad, good))
+    for value in dict.fromkeys(numbers):
+        below, others_below = (bisect_left(group, value) for group in (numbers, other_numbers))
+        yield Leaning(name, "from", value, len(numbers) - below, len(other_numbers) - others_below)
+        yield Leaning(name, "up to", value, bisect_right(numbers, value), bisect_right(other_numbers, value))
 
 
-def _number(value: Value) -> float:
-    """A number, or none that compares, for a word among numbers."""
-    return math.nan if isinstance(value, str) else value
+def _is_word(value: Value) -> bool:
+    return isinstance(value, str | bool)
 
 
-def _chance(k: int, n: int, others_k: int, n_others: int) -> float:
+def fisher(k: int, n: int, others_k: int, n_others: int) -> float:
     """The hypergeometric tail: of k + others_k with a trait, drawn from all, k or more are among n."""
     having, total = k + others_k, n + n_others
-    ways = sum(math.comb(n, i) * math.comb(n_others, having - i) for i in range(k, min(n, having) + 1))
-    return ways / math.comb(total, having)
+    ways = _log_comb(total, having)
+    terms = range(k, min(n, having) + 1)
+    return math.fsum(math.exp(_log_comb(n, i) + _log_comb(n_others, having - i) - ways) for i in terms)
+
+
+def _log_comb(n: int, k: int) -> float:
+    """The logarithm of n over k."""
+    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)

@@ -10,14 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hptune import store, stored_config
-from hptune.analysis.closing_in import Part, parts
+from hptune.analysis.closing_in import Part, never_closed_in, parts
 from hptune.breaker import FAILING
 from hptune.config import study_file
 from hptune.domains import Domain
 from hptune.environment import changes
 from hptune.errors import FormatError, HptuneError, RunDamagedError
 from hptune.runs import RunFolder
-from hptune.search.plan import ConfirmPlan, Plan
+from hptune.search.plan import REPLICATES, ConfirmPlan, Plan, SearchPlan
 from hptune.search.ranking import ranked
 from hptune.store import Snapshot, Stage
 from hptune.store.answer import CutShort, cut_short
@@ -70,13 +70,15 @@ class StageSummary:
     epochs: int  # in all trials that have ended
     cut_short: CutShort | None  # where a confirmation ended before its end
     elapsed_s: float | None  # of all sittings together; None of a confirmation: counted with the search that it follows
-    busy_s: float | None  # likewise; of all workers together: training trials that have ended
+    busy_s: float | None  # likewise; of all workers together: training, also trials that were interrupted
     available_s: float | None  # likewise; of all workers together: ready for it
     best_score: float | None  # of the completed trials of a search
     best_trial: int | None
     ranges: tuple[Range, ...]
     extended: tuple[Range, ...]  # what the search has extended, from what to what
     closing_in: tuple[Part, ...]
+    never_closed_in: bool  # whether it has ended with coarse trials alone, though it was to close in
+    n_unused: int  # trainings held back for a confirmation that had too few configurations to confirm
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +179,18 @@ def stage_summary(run: Run, stage: Stage) -> StageSummary:
         ranges=tuple(Range(p.name, old.get(p.name), p.domain) for p in run.spaces[stage.number].parameters),
         extended=tuple(Range(*change) for change in extensions(stage.space, stage.final_space)),
         closing_in=parts(ended),
+        never_closed_in=snapshot.has_ended(stage) and never_closed_in(ended),
+        n_unused=_n_unused(snapshot, stage),
     )
+
+
+def _n_unused(snapshot: Snapshot, stage: Stage) -> int:
+    """The trainings that were held back for the confirmation of a search, and that it had no configurations for."""
+    if not isinstance(stage.plan, ConfirmPlan) or stage.plan.follows is None or not snapshot.has_ended(stage):
+        return 0
+    searched = snapshot.stages[stage.plan.follows].plan
+    assert isinstance(searched, SearchPlan)
+    return max(searched.confirm - len(stage.plan.trials), 0) * REPLICATES
 
 
 def extensions(old: str, new: str) -> tuple[tuple[str, Domain, Domain], ...]:

@@ -57,7 +57,8 @@ def budget_notes(config: StudyConfig, plan: SearchPlan) -> Iterator[str]:
     if config.search.confirm and not plan.confirm:
         yield "search.confirm: too small a budget to confirm what is found; hptune retest does it at any time."
     coarse = (plan.budget.trials or math.inf) / 2
-    if plan.method == "coarse-to-fine" and plan.parallel > coarse:
+    is_chosen = (plan.budget.trials or math.inf) > 1 and config.space.size > (plan.budget.trials or 0)
+    if plan.method == "coarse-to-fine" and plan.parallel > coarse and is_chosen:
         few = f"search.parallel: {plan.parallel} of {counted(plan.budget.trials or 0, 'trial')} at a time"
         yield f"{few}, so most are chosen before anything is known. A smaller number finds more."
     there_are, trials = config.space.size, config.search.trials or 0
@@ -77,7 +78,7 @@ def metric_advice(config: StudyConfig, classes: Sequence[str], counts: Sequence[
     if is_unbalanced(counts[rarest] / n, max(counts) / n):
         share = f"{quoted(classes[rarest])} is {counts[rarest] / n:.1%} of train"
         baseline = f"and always answering {quoted(classes[counts.index(max(counts))])} has an error of"
-        why = f"{share}, {baseline} {1 - max(counts) / n:.1%}, so that networks that know more often have no less"
+        why = f"{share}, {baseline} {1 - max(counts) / n:.1%}, as one has that knows more"
         yield f"search.metric: dev_error hardly tells networks apart here: {why}. Write dev_loss."
 
 

@@ -84,6 +84,7 @@ class BestTrial:
     bayes_error: float
     diagnosis: Diagnosis | None  # None without a train error
     notes: tuple[str, ...]  # on whether it has learned anything
+    is_useless: bool  # whether it has learned nothing of use
     borders: tuple[BorderHit, ...]
     hyperparameters: Mapping[str, Value]  # all of them
     weights: str | None  # the file that holds them, where there is one
@@ -138,7 +139,10 @@ def summarize(run: Run, *, top: int = TOP, sort: str | None = None, bayes_error:
         failures=failed,
         divergence=divergence(snapshot, [name for space in run.spaces for name in space.searched]),
         next_steps=advice.next_steps(
-            snapshot, best.borders if best else (), [(group.status, group.reason) for group in failed]
+            snapshot,
+            best.borders if best else (),
+            [(group.status, group.reason) for group in failed],
+            is_useless=best is not None and best.is_useless,
         ),
     )
 
@@ -152,6 +156,7 @@ def _best(run: Run, bayes_error: float) -> BestTrial | None:
     data = snapshot.facts.get("data", {})
     errors = _errors(run, best, bayes_error)
     measured = {} if best.test_error is None else measured_in(snapshot.facts, best.weights)
+    useful = _usefulness(run, best, errors, measured.get("test"))
     return BestTrial(
         trial=best.trial,
         stage=snapshot.stages[trial.stage].name,
@@ -178,7 +183,8 @@ def _best(run: Run, bayes_error: float) -> BestTrial | None:
         ties=_ties(run, best),
         bayes_error=bayes_error,
         diagnosis=None if errors is None else diagnosis.diagnose(errors),
-        notes=_notes(run, best, errors, measured.get("test")),
+        notes=() if useful is None else usefulness.notes(useful),
+        is_useless=useful is not None and usefulness.is_useless(useful),
         borders=advice.borders(
             snapshot, run.spaces[snapshot.stage_to_narrow((best.trial,)).number], trial.hyperparameters
         ),
@@ -229,14 +235,14 @@ def _mean_errors(run: Run, best: Best) -> MeanErrors:
     )
 
 
-def _notes(run: Run, best: Best, errors: Errors | None, measured: Measured | None) -> tuple[str, ...]:
-    """Whether it has learned anything."""
+def _usefulness(run: Run, best: Best, errors: Errors | None, measured: Measured | None) -> Usefulness | None:
+    """What tells whether it has learned anything."""
     baseline = baseline_of(run.snapshot.facts.get("data", {}))
     if errors is None or baseline is None:
-        return ()
+        return None
     means = _mean_errors(run, best)
     classes = tuple(run.snapshot.facts["data"].get("class_names", ()))
-    return usefulness.notes(Usefulness(best.metric, errors, means.dev_loss, baseline, measured, classes))
+    return Usefulness(best.metric, errors, means.dev_loss, baseline, measured, classes)
 
 
 def _by_class(run: Run, measured: Mapping[str, Measured]) -> Mapping[str, tuple[ByClass, ...]]:

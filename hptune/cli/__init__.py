@@ -41,20 +41,26 @@ class Commands(click.Group):
             refuse_repeated(command, arguments, ctx)
         return name, command, arguments
 
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what it is for, and what is typed in the order of use, wrapped between words at any width."""
+        super().format_help_text(ctx, formatter)
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_dl(USES)
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
         return list(self.commands)
 
 
-HELP = """Tune hyperparameters from one YAML file.
-
-\b
-hptune check config.yaml       what would be searched, and whether the data are sound
-hptune search config.yaml      from coarse to fine, many networks in parallel
-hptune zoom --around best      search on in a smaller space around the best trial
-hptune report                  leaderboard, curves, diagnosis, what to do next
-hptune retest                  the best again from fresh seeds, or on other data: does the ranking hold?
-hptune predict data.csv        predictions of the best network
-"""
+HELP = "Tune hyperparameters from one YAML file."
+USES = (
+    ("hptune check config.yaml", "what would be searched, and whether the data are sound"),
+    ("hptune search config.yaml", "from coarse to fine, many networks in parallel"),
+    ("hptune zoom --around best", "search on in a smaller space around the best trial"),
+    ("hptune report", "leaderboard, curves, diagnosis, what to do next"),
+    ("hptune retest", "the best again from fresh seeds, or on other data: does the ranking hold?"),
+    ("hptune predict data.csv", "predictions of the best network"),
+)
 
 
 @click.group(

@@ -83,7 +83,11 @@ def overwrite_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def runs_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
-        "--runs", type=click.Path(path_type=Path), default="runs", show_default=True, help="Folder of the runs."
+        "--runs",
+        type=click.Path(path_type=Path, readable=False),
+        default="runs",
+        show_default=True,
+        help="Folder of the runs.",
     )(command)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -103,13 +104,34 @@ def list_runs(runs: Path) -> None:
         tell(f"Left out, for there is no right to look into it: {path.name}{owner(path)}")
 
 
-@click.command(short_help="Write the tables of a run as CSV files.")
+@click.command(short_help="Write the tables of a run as CSV files, or copy it.")
 @click.argument("run", required=False)
+@click.option(
+    "--copy",
+    "copy_to",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Copy the whole run into this new folder instead, as it is stored at this moment.",
+)
 @runs_option
-def export(run: str | None, runs: Path) -> None:
-    """Write trials.csv, curves.csv and best.yaml of RUN anew, also while it is being searched."""
+def export(run: str | None, copy_to: Path | None, runs: Path) -> None:
+    """Write trials.csv, curves.csv and best.yaml of RUN anew, also while it is being searched.
+
+    With --copy nothing is written into RUN: a copy of all of it is made, of one moment, whoever is at work on it.
+    """
     from hptune import tables
 
-    loaded = tables.load(run, runs)
-    tables.write(loaded)
-    tell(f"{loaded.path}: wrote trials.csv, curves.csv" + (", best.yaml" if loaded.best else ""))
+    if copy_to is None:
+        loaded = tables.load(run, runs)
+        tables.write(loaded)
+        tell(f"{loaded.path}: wrote trials.csv, curves.csv" + (", best.yaml" if loaded.best else ""))
+        return
+    from hptune import copying
+    from hptune.runs import find
+
+    folder = find(runs, run)
+    copied = copying.copy(folder, copy_to)
+    n_planned = copied.snapshot.n_planned
+    so_far = f"{len(copied.snapshot.results)}{'' if n_planned is None else f' of {n_planned}'} trials"
+    then = f"hptune report {shlex.quote(str(copied.path))}"
+    tell(f"{folder.path}: copied to {copied.path} ({so_far}). Look at it with: {then}")

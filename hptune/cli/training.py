@@ -23,7 +23,8 @@ from hptune.cli.options import (
 )
 from hptune.cli.overrides import limits_option, overrides, set_option
 from hptune.errors import UsageError
-from hptune.runs import is_name, is_open_to_all
+from hptune.rights import is_open_to_all
+from hptune.runs import is_name
 from hptune.search.plan import Budget, Method, SearchPlan
 from hptune.wording import counted
 
@@ -284,7 +285,7 @@ def _print_specs(console: Console, stage: Stage, config: StudyConfig) -> None:
     from hptune.report.spaces import plan_text, specs_table
 
     specs = agenda.certain_specs(stage, config)
-    specs_table(console, specs, stage_space(stage.space))
+    specs_table(console, specs, stage_space(stage.space), exact=not console.is_terminal)
     plan = plan_text(stage.plan)
     if len(specs) == stage.n_trials:
         say(console, f"{plan[0].upper()}{plan[1:]}: these are all its configurations.")

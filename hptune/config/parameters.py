@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from hptune import effects
-from hptune.config.ranges import as_searched, domain, legal_value, names_a_range
+from hptune.config.ranges import as_searched, domain, layer_by_layer, legal_value, names_a_range
 from hptune.config.reader import Reader
 from hptune.config.yaml_tree import Node
 from hptune.data.settings import DataSettings
@@ -37,7 +37,9 @@ def fixed(reader: Reader, node: Node | None) -> dict[str, Value]:
         is_structure = isinstance(value_node.value, dict | list)
         if is_structure and (LEGAL[name].notation is None or names_a_range(value_node)):
             form = f"space: {{{name}: {as_searched(value_node)}}}"
-            what = f"expected one value; what is searched belongs under space, as {form}"
+            layers = layer_by_layer(name, value_node)
+            searched = "" if layers and name == "hidden_layers" else f"what is searched belongs under space, as {form}"
+            what = "; ".join(part for part in ("expected one value", layers, searched) if part)
             reader.problem(value_node, f"train.{name}", what)
         elif (value := legal_value(reader, value_node, f"train.{name}", LEGAL[name])) is not None:
             values[name] = value

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from hptune.config.other_words import BY_LAYER, number_meant
 from hptune.config.reader import Reader, found, is_number
 from hptune.config.yaml_tree import Node, plain_tree
 from hptune.domains import LINEAR, LOG, ONE_MINUS, SCALES, Choice, Domain, Real, Scale, same
@@ -68,6 +69,10 @@ def legal_value(reader: Reader, node: Node, key: str, legal: Legal) -> Value | N
         advice = _right_word(value, legal)
         if legal.kind != "choice" and not node.plain and is_number(value):
             advice = " Remove the quotes"
+        elif legal.kind in {"int", "real"} and (meant := number_meant(value)):
+            advice = f" Write {meant}"
+    elif isinstance(value, list) and (layers := layer_by_layer(key.removeprefix("space.").partition(".")[0], node)):
+        advice = f" {layers[0].upper()}{layers[1:]}"
     message = f"expected {legal.describe()}, found {found(node)}"
     reader.problem(node, key, f"{message}.{advice}" if advice else message)
     return None
@@ -104,21 +109,39 @@ def domain(reader: Reader, node: Node, key: str, legal: Legal) -> Domain | None:
         reader.problem(node, key, "what is searched is written {choices: [...]}, and one value belongs under train")
         return None
     if isinstance(node.value, list):
-        reader.problem(node, key, "a list of values is written {choices: [...]}")
+        layers = layer_by_layer(key.removeprefix("space."), node)
+        message = "a list of values is written {choices: [...]}"
+        reader.problem(node, key, f"{message}; {layers} under train" if layers else message)
         return None
     if not isinstance(node.value, dict):
         value = legal_value(reader, node, key, legal)
         return None if value is None else Choice((value,), constant=True)
-    keys = reader.mapping(node, key, KEYS, OTHER_NAMES)
+    return _choices_or_range(reader, node, key, reader.mapping(node, key, KEYS, OTHER_NAMES), legal)
+
+
+def _choices_or_range(reader: Reader, node: Node, key: str, keys: Mapping[str, Node], legal: Legal) -> Domain | None:
     if "choices" in keys:
         for other in ("type", "scale", "low", "high", "step"):
             if other in keys:
                 reader.problem(keys[other], f"{key}.{other}", "does not go with choices", at_key=True)
         return _choices(reader, keys["choices"], f"{key}.choices", legal)
+    if any(OTHER_NAMES.get(name) in ("low", "high", "choices") for name in keys):
+        return None  # what they are called here has been said, and is not missing
     if legal.kind in {"choice", "bool"}:
         reader.problem(node, key, f"expected {{choices: [...]}} with {legal.describe()}")
         return None
     return _range(reader, node, key, keys, legal)
+
+
+def layer_by_layer(name: str, node: Node) -> str:
+    """How a list is written that has a value for each layer, where a hyperparameter has the same one for all."""
+    if name not in BY_LAYER or not isinstance(node.value, list):
+        return ""
+    other, what = BY_LAYER[name]
+    numbers = [item.value for item in node.value]
+    if not numbers or not all(isinstance(number, int | float) and not isinstance(number, bool) for number in numbers):
+        return ""
+    return f"{what} layer by layer are written {other}: [{', '.join(map(str, numbers))}]"
 
 
 def names_a_range(node: Node) -> bool:

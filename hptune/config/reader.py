@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
+from hptune.config.other_words import Places, glued, hint_of_number
 from hptune.config.yaml_tree import Node
 from hptune.errors import Problem, StudyFileError, did_you_mean
 
@@ -29,8 +30,10 @@ def found(node: Node) -> str:
 class Reader:
     """A collector of problems with readers for the kinds of values a study file has."""
 
-    def __init__(self) -> None:
+    def __init__(self, places: Places | None = None) -> None:
+        """A reader that has found nothing yet; places says in which section a key stands that is missed in another."""
         self._problems: list[Problem] = []
+        self._places = places or Places({})
 
     def problem(self, node: Node, key: str, message: str, *, at_key: bool = False) -> None:
         """Remember a problem; about a value whose notation is one already there is nothing more to say."""
@@ -59,13 +62,21 @@ class Reader:
         if node is None:
             return {}
         if not isinstance(node.value, dict):
-            self.problem(node, key, f"expected keys ({', '.join(known)}), found {found(node)}")
+            name = glued(node.value) if isinstance(node.value, str) and node.plain else ""
+            hint = f": write a space after {name!r}" if name else ""
+            self.problem(node, key, f"expected keys ({', '.join(known)}), found {found(node)}{hint}")
             return {}
+        is_listed = False
         for name, value in node.value.items():
-            if name not in known:
-                here = (elsewhere or {}).get(name)
-                advice = f" Write {here}." if here else did_you_mean(name, known) + f" Allowed: {', '.join(known)}."
-                self.problem(value, f"{key}.{name}" if key else name, "unknown key." + advice, at_key=True)
+            if name in known:
+                continue
+            here = (elsewhere or {}).get(name) or self._places.of(name, apart_from=(key,))
+            advice = f" Write {here}." if here else did_you_mean(name, known)
+            if joined := glued(name):
+                advice = f" Write a space after {joined!r}."
+            if not advice and not is_listed:  # once is enough
+                advice, is_listed = f" Allowed: {', '.join(known)}.", True
+            self.problem(value, f"{key}.{name}" if key else name, "unknown key." + advice, at_key=True)
         return node.value
 
     def items(self, node: Node, key: str) -> Sequence[Node]:
@@ -90,12 +101,22 @@ class Reader:
         items = [node] if isinstance(node.value, str) else self.items(node, key)
         return [text for item in items if (text := self.text(item, key, or_empty=or_empty)) is not None]
 
-    def one_of(self, node: Node | None, key: str, allowed: Sequence[str], why: str = "") -> str | None:
+    def one_of(
+        self,
+        node: Node | None,
+        key: str,
+        allowed: Sequence[str],
+        why: str = "",
+        elsewhere: Mapping[str, str] | None = None,
+    ) -> str | None:
+        """One of several words; elsewhere translates those of other tools, in small letters."""
         if node is None:
             return None
         if isinstance(node.value, str) and node.value in allowed:
             return node.value
-        near = did_you_mean(node.value, allowed) if isinstance(node.value, str) else ""
+        word = node.value.casefold() if isinstance(node.value, str) else ""
+        translated = (elsewhere or {}).get(word, "")
+        near = f" Write {translated}" if translated else did_you_mean(word, allowed) if word else ""
         reason = f" ({why})" if why else ""
         message = f"expected {' or '.join(allowed)}{reason}, found {found(node)}"
         self.problem(node, key, f"{message}.{near}" if near else message)
@@ -107,8 +128,7 @@ class Reader:
             return None
         value = node.value
         if isinstance(value, bool) or not isinstance(value, int | float):
-            hint = "; remove the quotes" if isinstance(value, str) and not node.plain and is_number(value) else ""
-            self.problem(node, key, f"expected a number, found {found(node)}{hint}")
+            self.problem(node, key, f"expected a number, found {found(node)}{_hint(node)}")
         elif not math.isfinite(value):
             self.problem(node, key, f"expected a finite number, found {value}")
         elif not low <= value <= high:
@@ -133,8 +153,8 @@ class Reader:
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             other = f" or {also}" if also else ""
-            hint = "; remove the quotes" if isinstance(value, str) and not node.plain and is_number(value) else ""
-            self.problem(node, key, f"expected a whole number{_range(low, high)}{other}, found {found(node)}{hint}")
+            message = f"expected a whole number{_range(low, high)}{other}, found {found(node)}{_hint(node)}"
+            self.problem(node, key, message)
             return None
         return value
 
@@ -167,6 +187,13 @@ class Reader:
         empty = Node(value.place, {}, value.place, plain=True)
         below = self._put(node.value.get(path[0], empty), path[1:], value, f"{above}.{path[0]}" if above else path[0])
         return Node(node.place, {**node.value, path[0]: below}, node.key_place, node.plain)
+
+
+def _hint(node: Node) -> str:
+    """What to write instead of a text where a number is expected, as the end of a message."""
+    if isinstance(node.value, str) and not node.plain and is_number(node.value):
+        return "; remove the quotes"
+    return hint_of_number(node.value)
 
 
 def _reading_order(problem: Problem) -> tuple[int, ...]:

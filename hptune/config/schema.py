@@ -168,7 +168,14 @@ class _Recorder(Reader):
         self.forms[key] = {"anyOf": [text, {"type": "array", "items": text}]}
         return []
 
-    def one_of(self, node: Node | None, key: str, allowed: Sequence[str], why: str = "") -> None:  # noqa: ARG002
+    def one_of(
+        self,
+        node: Node | None,  # noqa: ARG002
+        key: str,
+        allowed: Sequence[str],
+        why: str = "",  # noqa: ARG002
+        elsewhere: Mapping[str, str] | None = None,  # noqa: ARG002
+    ) -> None:
         self.forms[key] = {"enum": list(allowed)}
 
     def number(self, node: Node | None, key: str, low: float = -math.inf, high: float = math.inf) -> None:  # noqa: ARG002

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from hptune.config.other_words import OTHER_METHODS, OTHER_METRICS
 from hptune.config.reader import Reader, found
 from hptune.config.yaml_tree import Node
 from hptune.search.plan import METHODS, Budget, Method, parse_duration, parse_size
@@ -82,7 +83,7 @@ def read(reader: Reader, node: Node | None) -> SearchSettings:
     else:
         reader.one_of(*of("mode"), ("caviar",))
     reader.one_of(*of("goal"), ("minimize",), "losses and errors are better when lower")
-    method = reader.one_of(*of("method"), METHODS) or defaults.method
+    method = reader.one_of(*of("method"), METHODS, elsewhere=OTHER_METHODS) or defaults.method
     is_limited = "epochs" in keys or "time" in keys
     return SearchSettings(
         method=method,  # type: ignore[arg-type]
@@ -90,7 +91,7 @@ def read(reader: Reader, node: Node | None) -> SearchSettings:
         epochs=reader.whole(*of("epochs"), low=1, high=10**12),
         time_s=_duration(reader, *of("time")),
         seed=reader.whole(*of("seed"), low=0, high=2**63 - 1) or 0,
-        metric=reader.one_of(*of("metric"), METRICS) or defaults.metric,  # type: ignore[arg-type]
+        metric=reader.one_of(*of("metric"), METRICS, elsewhere=OTHER_METRICS) or defaults.metric,  # type: ignore[arg-type]
         bars=reader.truth(*of("bars"), default=method == "coarse-to-fine"),
         confirm=reader.truth(*of("confirm"), default=defaults.confirm),
         extend=reader.truth(*of("extend"), default=defaults.extend),

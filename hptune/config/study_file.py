@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from hptune.config import data_section, parameters, search_section, yaml_tree
+from hptune.config.other_words import Places
 from hptune.config.reader import Reader
 from hptune.config.search_section import SearchSettings
 from hptune.config.yaml_scalars import reads_as_text
@@ -22,12 +23,14 @@ from hptune.config.yaml_tree import Node, NotationError
 from hptune.data.settings import CLASSES, DataSettings
 from hptune.effects import Possible
 from hptune.errors import StudyFileError
-from hptune.nn.hyperparameters import DEFAULTS
+from hptune.nn.hyperparameters import DEFAULTS, LEGAL
 from hptune.runs import is_name
 from hptune.space import SearchSpace
 from hptune.trial import Value
 
 SECTIONS = ("name", "data", "train", "space", "search")
+PLACES = Places({"train": LEGAL, "space": LEGAL, "data": data_section.KEYS, "search": search_section.KEYS})
+OTHER_HYPERPARAMETERS = {word: f"train.{name}" for word, name in parameters.OTHER_HYPERPARAMETERS.items()}
 WITH_DEFAULTS = ("train", "search")  # those that may as well be empty
 
 
@@ -89,7 +92,7 @@ class Override:
 
 def load(path: Path, overrides: Sequence[Override] = ()) -> StudyConfig:
     """The study file at path with overrides laid over it; StudyFileError with everything that is wrong."""
-    reader = Reader()
+    reader = Reader(PLACES)
     try:
         root = yaml_tree.read(path)
     except NotationError as error:  # what is wrong with the notation does not hide what else is wrong
@@ -100,7 +103,7 @@ def load(path: Path, overrides: Sequence[Override] = ()) -> StudyConfig:
 
 def sound_data(path: Path, overrides: Sequence[Override] = ()) -> DataSettings | None:
     """The data section alone of a study file that is wrong elsewhere; None where it is wrong itself."""
-    reader = Reader()
+    reader = Reader(PLACES)
     try:
         root = yaml_tree.read(path)
     except NotationError as error:
@@ -130,12 +133,12 @@ def parse(
     study file that a run keeps, paths are taken as they are. reader brings the problems found so far. What has no
     effect is refused if strict, and else left out: a run may have been started under other rules.
     """
-    reader = reader or Reader()
+    reader = reader or Reader(PLACES)
     for override in overrides:
         root = _overridden(reader, root, override)
     sections = {
         name: node
-        for name, node in reader.mapping(root, "", SECTIONS).items()
+        for name, node in reader.mapping(root, "", SECTIONS, OTHER_HYPERPARAMETERS).items()
         if node.value is not None or name not in WITH_DEFAULTS
     }
     name = _name(reader, sections.get("name"), default_name)
@@ -162,7 +165,7 @@ def stage_space(text: str) -> SearchSpace:
     A zoom may have narrowed away the optimizer that momentum goes with, or the value of a condition. That is no
     mistake of anyone, and a later stage may have them back, so here nothing needs to have an effect.
     """
-    reader = Reader()
+    reader = Reader(PLACES)
     found = parameters.searched(reader, yaml_tree.parse(text, "stage"))
     reader.finish()
     return found

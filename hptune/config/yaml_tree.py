@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from hptune.config.other_words import glued
 from hptune.config.yaml_scalars import NUMBER, Scalar, reads_as_text, resolve
 from hptune.config.yaml_syntax import SYNTAX, TOKENS
 from hptune.errors import Problem, StudyFileError
@@ -249,6 +250,8 @@ class _Builder:
                 self._report(spot, "names must be text, found a list or a mapping", is_sound=False)
             return None
         name: str = event.value
+        if node.plain and name.isdigit() and self._decimal_comma(node, event, parent):
+            return None
         if node.plain and name == "<<":
             self._report(spot, "merge keys (<<) are not supported: write the values out", is_sound=False)
         elif not name.strip():
@@ -268,6 +271,23 @@ class _Builder:
             self._refuse_unwritable(name, event)
             return name
         return None
+
+    def _decimal_comma(self, node: Node, event: yaml.ScalarEvent, parent: _Open) -> bool:
+        """`{low: 0,01}` is YAML for low: 0 and a name 01, which nobody means; the value before it is refused, too."""
+        assert event.start_mark is not None
+        assert event.end_mark is not None
+        at, after = event.start_mark.index, self.text[event.end_mark.index :].lstrip()[:1]
+        whole = re.search(r"(-?[0-9]+),$", self.text[max(0, at - 30) : at])
+        if not (parent.is_flow and whole and after in (",", "}")):
+            return False
+        spot = (event.start_mark.line, event.start_mark.column - len(whole[0]))
+        self._report(spot, f"a decimal comma in '{whole[0]}{event.value}': write {whole[1]}.{event.value}")
+        above = parent.node.value
+        if isinstance(above, dict) and above:
+            last = next(reversed(above))
+            above[last] = replace(above[last], refused=True)
+        parent.key = replace(node, refused=True)
+        return True
 
     def _glued_colon(self, node: Node, event: yaml.Event, parent: _Open | None) -> None:
         """`{low:1}` is YAML for a name "low:1" without a value, which nobody means."""
@@ -302,6 +322,8 @@ class _Builder:
     def _second_colon(self, spot: tuple[int, int]) -> str:
         lines = LINE_BREAK.split(self.text)
         before = lines[spot[0]][: spot[1]] if spot[0] < len(lines) else ""
+        if self.is_file and (name := glued(before)):
+            return f"write a space after {name!r}"
         if not self.is_file or re.search(r":\s", before):
             return 'a value without quotes cannot hold ": ": quote the value'
         return (

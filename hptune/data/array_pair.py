@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hptune.data.array_rules import Arrays, check_lengths, feature_names, inputs_alone
+from hptune.data.array_rules import Arrays, check_together, feature_names, inputs_alone
 from hptune.data.dataset import Examples, ImageShape
 from hptune.data.labels import Classes
 from hptune.data.missing import Missing
@@ -75,8 +75,8 @@ def _read(path: str, labels: str, inspect: Inspect, missing: Missing) -> Arrays:
     raise_all(of_x, of_y)
     assert waiting_x is not None  # an array that is None has left a problem
     assert waiting_y is not None
-    check_lengths(waiting_x.shape[0], waiting_y.shape[0], of_y)
-    of_y.raise_any()
+    check_together(waiting_x.shape, waiting_y.shape, of_x, of_y)
+    raise_all(of_x, of_y)
     return Arrays(_load(waiting_x, of_x), _load(waiting_y, of_y), of_x, of_y, missing)
 
 

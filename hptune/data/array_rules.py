@@ -133,7 +133,8 @@ def as_inputs(x: NDArray[Any], missing: Missing, problems: FileProblems) -> NDAr
 
 def check_width(x: NDArray[Any], features: tuple[str, ...], problems: FileProblems) -> None:
     if x.shape[1] != len(features):
-        problems.add(f"X has {x.shape[1]:,} columns, expected {len(features):,} as in the training file")
+        hint = ": it looks transposed, save X.T" if len(x) == len(features) else ""
+        problems.add(f"X has {x.shape[1]:,} columns, expected {len(features):,} as in the training file{hint}")
 
 
 def plain_names(columns: int) -> tuple[str, ...]:
@@ -150,9 +151,18 @@ def report_to(problems: FileProblems) -> Report:
     return report
 
 
-def check_lengths(x_rows: int, y_rows: int, problems: FileProblems) -> None:
-    if x_rows != y_rows:
-        problems.add(f"X has {counted(x_rows, 'row')}, y has {y_rows:,}: expected as many labels as rows")
+def check_together(x: tuple[int, ...], y: tuple[int, ...], of_x: FileProblems, of_y: FileProblems) -> None:
+    """Whether arrays X and y of such shapes have as many examples; some have one in every column."""
+    n_labels = y[0]
+    if len(y) == 2 and y[0] == 1 < y[1]:
+        n_labels = y[1]
+        of_y.add(f"y has shape {y}, one row of labels, expected (examples,): save y.ravel()")
+    if x[0] == n_labels:
+        return
+    if len(x) == 2 and x[1] == n_labels:
+        of_x.add(f"X has shape {x} for {n_labels:,} labels and looks transposed, an example in every column: save X.T")
+    else:
+        of_y.add(f"X has {counted(x[0], 'row')}, y has {n_labels:,}: expected as many labels as rows")
 
 
 def check_type(name: str, dtype: np.dtype[Any], problems: FileProblems) -> None:
@@ -173,8 +183,9 @@ def check_shape(name: str, shape: tuple[int, ...], problems: FileProblems) -> No
     elif name == "X" and _has_channels_first(shape):
         hint = "save X.transpose(0, 2, 3, 1), or X.reshape(len(X), -1) where rows are no images"
         problems.add(f"X has shape {shape}, which looks like images with their channels first: {hint}")
-    elif name == "y" and len(shape) == 2 and shape[1] > 1:
-        hint = "for one-hot labels save y.argmax(axis=1); regression learns one number"
+    elif name == "y" and len(shape) == 2 and min(shape) > 1:
+        axis = "axis=1), or axis=0 where examples are columns" if shape[0] < shape[1] else "axis=1)"
+        hint = f"for one-hot labels save y.argmax({axis}; regression learns one number"
         problems.add(f"y has shape {shape}, expected (examples,): {hint}")
     elif name == "y" and len(shape) not in (1, 2):
         problems.add(f"y has shape {shape}, expected (examples,)")

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from hptune.data.array_rules import Arrays, check_lengths, feature_names, inputs_alone
+from hptune.data.array_rules import Arrays, check_together, feature_names, inputs_alone
 from hptune.data.dataset import Examples, ImageShape
 from hptune.data.labels import Classes
 from hptune.data.missing import Missing
@@ -88,7 +88,7 @@ def _read_archive(path: str, archive: zipfile.ZipFile, missing: Missing) -> Arra
         problems.raise_any()
     shapes = [_check_member(archive, members[name], name, problems) for name in NEEDED]
     problems.raise_any()
-    check_lengths(shapes[0][0], shapes[1][0], problems)
+    check_together(shapes[0], shapes[1], problems, problems)
     problems.raise_any()
     x, y = (_load(archive, members[name]) for name in NEEDED)
     return Arrays(x, y, problems, problems, missing)

@@ -28,7 +28,7 @@ def _of_classes(labels: Mapping[str, NDArray[Any]], classes: tuple[str, ...]) ->
         present = found > 0
         if shares[present].all():
             losses[name] = float(-(found[present] * np.log(shares[present])).sum() / found.sum())
-    errors = {name: float(1 - found[commonest] / found.sum()) for name, found in counts.items()}
+    errors = {name: float((found.sum() - found[commonest]) / found.sum()) for name, found in counts.items()}
     return Baseline(errors, losses, classes[commonest], classes[rarest], float(shares[rarest]))
 
 

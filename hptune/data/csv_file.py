@@ -40,6 +40,7 @@ class TextTable:
     cells: tuple[Sequence[str], ...]  # by column, then by row; none of columns that are ignored or in numbers
     lines: Sequence[int]  # of each row
     numbers: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)  # columns of numbers, by name
+    notes: tuple[str, ...] = ()  # what may have been meant otherwise
 
     def rows(self, some: NDArray[np.bool_]) -> TextTable:
         """The table with some of its rows."""
@@ -104,7 +105,11 @@ def read_csv(
         texts = texts | _read_columns(once_more, rest, (), at_most, missing).texts
     cells = tuple(texts.get(number, ()) for number in range(len(header)))
     numbers = {header[number]: values for number, values in found.numbers.items()}
-    return TextTable(header, header_line, cells, found.lines, numbers)
+    names = {number: header[number] for number in found.numbers}
+    once_more = _rows(content, separator, FileProblems(path))
+    next(once_more)  # the header
+    codes = csv_form.about_codes(content, Lengths(len(header), separator).good(once_more), names, separator)
+    return TextTable(header, header_line, cells, found.lines, numbers, (*csv_form.about_header(header), *codes))
 
 
 def _begun(
@@ -158,7 +163,8 @@ def _read_columns(
     lines = array("q")
     texts: dict[int, list[str]] = {number: [] for number in as_text}
     known: dict[int, dict[str, str]] = {number: {} for number in as_text}
-    found = {number: np.empty(at_most) for number in others}  # of which the system gives what is written to
+    # one array for all: the system gives what is written to, and gets all back at once
+    found = dict(zip(others, np.empty((len(others), at_most)), strict=True))
     step = max(1, CHUNK // max(1, len(as_text) + len(others)))
     while chunk := list(islice(rows, step)):
         start = len(lines)

@@ -9,7 +9,7 @@ import codecs
 import csv
 import re
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from hptune.data.kinds import kind
@@ -19,6 +19,7 @@ from hptune.wording import counted
 
 SEPARATORS = {",": "a comma", ";": '";"', "\t": "a tab", "|": '"|"'}
 NEARLY_ALL = 0.9  # of the rows being alike in what only a fault of the header explains
+CODE = re.compile(r"0[0-9]{2,}", re.ASCII)  # a number that begins with zeros, longer than that of a month or day
 PART = 2**20  # bytes read at once
 SIGNS_OF_A_COMMENT = ("#", "//", "%")
 
@@ -80,7 +81,8 @@ def quote_problem(message: str, line: bytes, separator: str) -> str:
         return f"a field of more than {limit:,} characters begins in this row: is a quote not closed?"
     if re.search(rb'"[ \t]+' + re.escape(separator.encode()), line) and separator != "\t":
         return f"a blank stands between a quote and {SEPARATORS[separator]} after it: remove the blank"
-    return f"quotes that do not match ({message}): quote the whole value, and write a quote in it as two"
+    other = ", not behind a backslash" if b'\\"' in line else ""
+    return f"quotes that do not match ({message}): quote the whole value, and write a quote in it as two{other}"
 
 
 def has_separator(first_line: bytes, separator: str, line: int, problems: FileProblems) -> bool:
@@ -190,3 +192,28 @@ class _Wrong:
     line: int  # of the first one
     n_rows: int = 0
     n_empty_last: int = 0
+
+
+def about_header(header: Iterable[str]) -> Iterator[str]:
+    """A note on names that are numbers and do not count anything, as years and pixels do."""
+    numbers = {name: number for name in header if (number := parse_number(name)) is not None}
+    values = list(numbers.values())
+    counts = len(values) > 1 and values == sorted(values) and all(value.is_integer() for value in values)
+    if numbers and not counts:
+        what = f"the header has numbers among its names ({listed(numbers, 5)})"
+        yield f"{what}: is it a row of data, or a line about the file?"
+
+
+def about_codes(content: bytes, rows: Iterable[Row], names: Mapping[int, str], separator: str) -> Iterator[str]:
+    """A note on each column of numbers, by its place, with a text such as 02100, whose zeros are lost."""
+    sign = re.escape(separator.encode())
+    if not names or not re.search(rb'(?:%b|[\r\n]) *"?0[0-9]{2,}"? *(?=%b|[\r\n]|\Z)' % (sign, sign), content):
+        return
+    left = dict(names)
+    for _, fields in rows:
+        for place in tuple(left):
+            if CODE.fullmatch(text := fields[place].strip()):
+                what = f"{quoted(text)} is read as the number {int(text)}"
+                yield f"column {quoted(left.pop(place))}: {what}: if these are codes, put it under data.categorical"
+        if not left:
+            return

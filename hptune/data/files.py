@@ -6,12 +6,15 @@ regular, readable file of a known kind goes on to a reader.
 
 from __future__ import annotations
 
+import gzip
+import io
 import os
 import re
 import stat
+import zlib
 from pathlib import Path
 
-from hptune.data.kinds import problem_of_kind
+from hptune.data.kinds import GZIP, problem_of_kind
 from hptune.data.problems import FileProblems
 from hptune.errors import DataError, did_you_mean
 from hptune.machine import memory_free
@@ -19,6 +22,7 @@ from hptune.places import absolute
 
 SIZE_LIMIT = 8 * 2**30  # bytes, of a file and of an array in memory
 SIZE_LIMIT_NAME = "8 GiB"
+PIECE = 2**20  # bytes unpacked at once
 LOADING = 2.5  # bytes at most that loading and splitting take for each byte of X in float64 (docs/study_file.md)
 
 
@@ -43,11 +47,23 @@ def check_file(path: str) -> None:
 
 
 def read_bytes(path: str) -> bytes:
-    """The whole file."""
+    """The whole file, unpacked where it is compressed by gzip, though never more than there is room for."""
+    content, size = io.BytesIO(), 0
     try:
-        return Path(path).read_bytes()
+        with Path(path).open("rb") as file:
+            is_compressed = file.read(len(GZIP)) == GZIP
+        if not is_compressed:
+            return Path(path).read_bytes()
+        with gzip.open(path) as unpacked:
+            while piece := unpacked.read(PIECE):
+                size += content.write(piece)
+                if too_much := excess(size):
+                    raise DataError(f"{path}: unpacks to more than {size:,} bytes, {too_much}")
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{path}: damaged or incomplete ({error}): copy or download it again") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+    return content.getvalue()
 
 
 def _problem_of_address(path: str) -> str:

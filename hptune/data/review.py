@@ -91,7 +91,7 @@ def _about_drift(comparison: Comparison, features: tuple[str, ...]) -> list[str]
         worst = drift.alarms[0]
         how_many = f"{len(drift.alarms)} of {counted(len(drift.columns), 'column')}"
         texts.append(
-            f"{one} and {other} look as if they came from different distributions: {how_many}, the farthest "
+            f"{one} and {other} look as if they came from different distributions: {how_many}, the least alike "
             f"{quoted(features[worst.column])} (distance {worst.distance:.2f}). {_meaning(comparison)}"
         )
     labels = drift.labels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -115,10 +116,22 @@ def _sizes(examples: int, fractions: tuple[float, ...]) -> Indices:
 def _check_classes(counts: Indices, classes: tuple[str, ...]) -> None:
     small = [f"{quoted(name)} ({n})" for name, n in zip(classes, counts, strict=True) if n < FEWEST_PER_CLASS]
     if small:
+        few = [name for name, n in zip(classes, counts, strict=True) if n < FEWEST_PER_CLASS]
         what = f"every class needs at least {FEWEST_PER_CLASS} examples, one each for train, dev and test"
         todo = "add examples, merge these classes with others, or leave them out"
         shown = ", ".join(small[:12]) + (f" and {len(small) - 12} more" if len(small) > 12 else "")
-        raise DataError(f"{what}; too few of {shown}: {todo}")
+        raise DataError(f"{what}; too few of {shown}: {todo}{_other_spelling(few, classes)}")
+
+
+def _other_spelling(few: Sequence[str], classes: Sequence[str]) -> str:
+    """Which of few classes are another but for capitals and blanks; empty where none is."""
+
+    def bare(name: str) -> str:
+        return "".join(name.split()).casefold()
+
+    pairs = [(name, other) for name in few for other in classes if other != name and bare(other) == bare(name)]
+    said = [f"{quoted(name)} differs from {quoted(other)} only in case or blanks" for name, other in pairs[:3]]
+    return f". {'; '.join(said)}: spell them alike" if said else ""
 
 
 def _check_sizes(sizes: Indices, fractions: tuple[float, ...]) -> None:

@@ -22,6 +22,7 @@ from hptune.data.filling import about_gaps, complete_rows, filled
 from hptune.data.kinds import kind
 from hptune.data.labels import Classes, class_numbers, find_classes, labels_of
 from hptune.data.missing import Missing
+from hptune.data.numbers import parse_number
 from hptune.data.parquet_file import read_parquet
 from hptune.data.problems import FileProblems, listed, quoted
 from hptune.data.settings import DataSettings
@@ -210,7 +211,7 @@ class TableSchema:
             return
         for name in missing:
             message = f"column {quoted(name)} of the training file is not in this one: add it."
-            problems.add(message + did_you_mean(name, set(table.header) - set(self._known)), table.header_line)
+            problems.add(message + _about_header(name, [*set(table.header) - set(self._known)]), table.header_line)
 
 
 def read_table(path: str, settings: DataSettings) -> tuple[Examples, TableSchema]:
@@ -222,6 +223,8 @@ def read_table(path: str, settings: DataSettings) -> tuple[Examples, TableSchema
     if table is None:
         problems.raise_any()
     assert table is not None  # a table that is None has left a problem
+    for note in table.notes:
+        problems.note(note)
     names = _check_names(table, settings, settings.target, problems)
     if settings.target not in table.header:
         for column in (columns := _find_columns(table, names, settings, missing, problems)):
@@ -267,7 +270,7 @@ def _read(
     path: str, ignored: Container[str], as_text: Container[str], missing: Missing, problems: FileProblems
 ) -> TextTable | None:
     if kind(path) == "parquet":
-        return read_parquet(path, ignored, problems)
+        return read_parquet(path, ignored, as_text, missing, problems)
     return read_csv(path, ignored, as_text, missing, problems)
 
 
@@ -298,4 +301,14 @@ def _without(names: Sequence[str], others: Iterable[str]) -> list[str]:
 
 def _report_unknown(key: str, name: str, table: TextTable, problems: FileProblems) -> None:
     message = f"data.{key}: no column {quoted(name)}; the file has {listed(table.header)}."
-    problems.add(message + did_you_mean(name, table.header), table.header_line)
+    problems.add(message + _about_header(name, table.header), table.header_line)
+
+
+def _about_header(name: str, header: Sequence[str]) -> str:
+    """Why a column may not be found in a header, or which one was meant; empty where nothing is known."""
+    parts = [part.strip("'") for part in header[0].split()] if len(header) == 1 else []
+    if name in parts or (len(parts) > 1 and all(parse_number(part) is not None for part in parts)):
+        return " The fields look separated by blanks: save the file with commas."
+    if 2 * sum(parse_number(other) is not None for other in header) >= len(header):
+        return " Is the header missing? The first line has the names of the columns."
+    return did_you_mean(name, header)

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from hptune import rights
-from hptune.analysis.advice import cut_text, is_unconfirmed, last_cut_short, limits_in
+from hptune.analysis.advice import cut_text, is_unconfirmed, is_used_up, last_cut_short, limits_in
 from hptune.analysis.breakage import Breakage, breakage
 from hptune.analysis.confirmation import dev_error_of
 from hptune.analysis.progress import faults
@@ -109,9 +109,10 @@ def _next_commands(folder: RunFolder, outcome: Outcome, runs: Path) -> list[tupl
         name = "" if find_all(runs)[-1:] == [folder] else shlex.quote(folder.name)
     argument, option = (f" {name}", f" --run {name}") if name else ("", "")
     commands = [(f"hptune report{argument}{where}", "what was found, and what to do next")]
-    if outcome.n_completed:
+    is_over = snapshot.is_finished and is_used_up(snapshot)
+    if outcome.n_completed and not is_over:
         commands.append((f"hptune zoom --around best{option}{where}", "search on near the best trial"))
-    if outcome.n_completed and snapshot.is_finished and is_unconfirmed(snapshot):
+    if outcome.n_completed and snapshot.is_finished and (is_over or is_unconfirmed(snapshot)):
         commands.append((f"hptune retest{argument}{where}", "train the best again, from fresh seeds"))
     if not snapshot.is_finished:
         then = "go on without them" if outcome.is_broken else "go on where this stopped"

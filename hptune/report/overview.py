@@ -9,7 +9,7 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from hptune.analysis.advice import cut_text
-from hptune.analysis.closing_in import Part
+from hptune.analysis.closing_in import Part, gain_text
 from hptune.analysis.progress import Faults, StageSummary
 from hptune.analysis.summary import Report
 from hptune.breaker import FAILING
@@ -46,24 +46,35 @@ def _print_stages(console: Console, stages: Sequence[StageSummary]) -> None:
     def column(header: str, text: Callable[[StageSummary], str], justify: JustifyMethod = "right") -> Column:
         return Column(header, tuple(text(stage) for stage in stages), justify)
 
+    n_done, n_epochs = sum(stage.n_done for stage in stages), sum(stage.epochs for stage in stages)
+    has_shares = len(stages) > 1 and n_epochs > 0
     has_limit = any(_budget(stage).time_s is not None for stage in stages)
     name = column("stage", lambda stage: stage.name, "left")
-    columns = [
-        column("trials", lambda stage: _of(stage.n_done, stage.n_planned)),
-        column("stopped", lambda stage: show(stage.counts[Status.STOPPED.value])),
-        *([column("diverged", lambda stage: show(_n_diverged(stage)))] if any(map(_n_diverged, stages)) else []),
-        *([column("failed", lambda stage: show(_n_failed(stage)))] if any(map(_n_failed, stages)) else []),
-        column("epochs", lambda stage: _of(stage.epochs, _budget(stage).epochs)),
-        *([column("time", _time)] if has_limit else []),
-        column("best", _best, "left"),
-        column("what", _what, "left"),
+    trials = column("trials", lambda stage: _of(stage.n_done, stage.n_planned))
+    epochs = column("epochs", lambda stage: _of(stage.epochs, _budget(stage).epochs))
+    of_trials = column("share", lambda stage: _percent(stage.n_done, n_done))
+    of_epochs = column("share", lambda stage: _percent(stage.epochs, n_epochs))
+    groups = [
+        (trials, of_trials) if has_shares else (trials,),
+        (column("stopped", lambda stage: show(stage.counts[Status.STOPPED.value])),),
+        *([(column("diverged", lambda stage: show(_n_diverged(stage))),)] if any(map(_n_diverged, stages)) else []),
+        *([(column("failed", lambda stage: show(_n_failed(stage))),)] if any(map(_n_failed, stages)) else []),
+        (epochs, of_epochs) if has_shares else (epochs,),
+        *([(column("time", _time),)] if has_limit else []),
+        (column("best", _best, "left"),),
+        (column("what", _what, "left"),),
     ]
-    print_columns(console, (name,), name, [(column,) for column in columns])
+    print_columns(console, (name,), name, groups)
     for stage in stages:
         for found in stage.extended:
             assert found.old is not None
             domains = f"{found.old.describe()} to {found.new.describe()}"
             say(console, f"{stage.name}: {found.name} extended from {domains}, for the best trials lay at an end")
+        if stage.never_closed_in:
+            say(console, f"{stage.name}: all of its {stage.n_done} trials are coarse: it never closed in", "yellow")
+        if stage.n_unused:
+            left = f"{stage.n_unused} trainings held back for it are left, for nothing else has completed"
+            say(console, f"{stage.name}: {left}; hptune retest trains those again that have", "yellow")
 
 
 def print_ranges(console: Console, stages: Sequence[StageSummary]) -> None:
@@ -82,12 +93,18 @@ def print_ranges(console: Console, stages: Sequence[StageSummary]) -> None:
     print_columns(console, (key,), key, [(column,) for column in columns])
 
 
-def print_closing_in(console: Console, stages: Sequence[StageSummary]) -> None:
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / max(whole, 1):.0f} %"
+
+
+def print_closing_in(console: Console, stages: Sequence[StageSummary], answer: int | None) -> None:
     """The parts of every search that has closed in: its trials, the side of their boxes, and the best so far."""
     for stage in stages:
         if stage.closing_in:
             heading(console, f"How {stage.name} closed in")
             _print_parts(console, stage.closing_in)
+            if text := gain_text(stage.closing_in, answer):
+                say(console, text)
 
 
 def _print_parts(console: Console, parts: Sequence[Part]) -> None:
@@ -96,6 +113,7 @@ def _print_parts(console: Console, parts: Sequence[Part]) -> None:
         Column("trials", tuple(f"{part.first}-{part.last}" for part in parts)),
         Column("stopped", tuple(show(part.n_stopped) for part in parts)),
         Column("side", tuple(MISSING if part.side is None else f"{part.side:.2f}" for part in parts)),
+        Column("lowest in it", tuple(_lowest(part) for part in parts), "left"),
         Column("best so far", tuple(_best(part) for part in parts), "left"),
     ]
     print_columns(console, (phase,), phase, [(column,) for column in columns])
@@ -171,6 +189,10 @@ def _busy(stages: Sequence[StageSummary]) -> str:
 
 def _best(found: StageSummary | Part) -> str:
     return MISSING if found.best_score is None else f"{show(found.best_score)} (trial {found.best_trial})"
+
+
+def _lowest(part: Part) -> str:
+    return MISSING if part.lowest is None else f"{show(part.lowest)} (trial {part.lowest_trial})"
 
 
 def _print_labelled(console: Console, lines: Iterable[tuple[str, str]]) -> None:

@@ -28,15 +28,16 @@ def changes_table(console: Console, zoom: Zoom) -> None:
             say(console, f"{change.name}: {change.note}")
 
 
-def specs_table(console: Console, specs: Iterable[TrialSpec], space: SearchSpace) -> None:
-    """Print the exact configurations of trials to come."""
+def specs_table(console: Console, specs: Iterable[TrialSpec], space: SearchSpace, *, exact: bool = False) -> None:
+    """Print the configurations of trials to come: rounded for people or, for programs, exact and a trial a line."""
     planned = list(specs)
+    said = _exact if exact else _rounded
     trial = Column("trial", tuple(str(spec.number) for spec in planned))
     groups = [
-        (Column(parameter.name, tuple(_exact(spec.hyperparameters.get(parameter.name)) for spec in planned)),)
+        (Column(parameter.name, tuple(said(spec.hyperparameters.get(parameter.name)) for spec in planned)),)
         for parameter in space.parameters
     ]
-    print_columns(_unfolded(console), (trial,), trial, groups)
+    print_columns(_unfolded(console) if exact else console, (trial,), trial, groups)
 
 
 def plan_text(plan: Plan) -> str:
@@ -59,8 +60,12 @@ def bars_text(plan: SearchPlan) -> str:
 
 
 def _unfolded(console: Console) -> Console:
-    """Where output is piped into a program, one row is one line however long."""
-    return console if console.is_terminal else Console(file=console.file, width=10_000, highlight=False)
+    """A console on which one row is one line, however long."""
+    return Console(file=console.file, width=10_000, highlight=False)
+
+
+def _rounded(value: Value | None) -> str:
+    return MISSING if value is None else show(value)
 
 
 def _exact(value: Value | None) -> str:

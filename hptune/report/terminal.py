@@ -15,7 +15,7 @@ def print_report(console: Console, report: Report) -> None:
     """Print everything about a run."""
     print_overview(console, report)
     print_ranges(console, report.stages)
-    print_closing_in(console, report.stages)
+    print_closing_in(console, report.stages, None if report.best is None else report.best.trial)
     print_leaderboard(console, report.leaderboard)
     if report.confirmation is not None:
         print_confirmation(console, report.confirmation)

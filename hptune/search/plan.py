@@ -18,7 +18,9 @@ REPLICATES = 3  # trainings of each
 PARALLEL_PER_WORKER = 2  # simulated machines, unless a study file says how many
 
 _NUMBER = r"[0-9]+(\.[0-9]+)?"
-DURATION = f"({_NUMBER}[dhms]?)|(({_NUMBER}d)?({_NUMBER}h)?({_NUMBER}m)?({_NUMBER}s)?)"
+_UNITS = {"d": "d(ays?)?", "h": "h(ours?|rs?)?", "m": "m(in(utes?|s)?)?", "s": "s(ec(onds?|s)?)?"}
+_PARTS = "".join(f"({_NUMBER} ?{unit})?" for unit in _UNITS.values())
+DURATION = f"({_NUMBER} ?({'|'.join(_UNITS.values())})?)|({_PARTS})"
 """How a length of time is written."""
 
 UNITS_S: Mapping[str, int] = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
@@ -79,14 +81,45 @@ def from_json(record: Mapping[str, Any]) -> Plan:
     return ConfirmPlan(**{**record, **lists})
 
 
-def search_plan(
-    budget: Budget, epochs: int, *, method: Method, bars: bool, parallel: int, extend: bool, confirm: bool
+@dataclass(frozen=True, slots=True)
+class Few:
+    """A space of few configurations."""
+
+    n_new: int  # that have not been tried
+    n_earlier: int = 0  # of the run, that have completed and were not confirmed
+
+    @property
+    def n_candidates(self) -> int:
+        """How many there are to be confirmed, at the most."""
+        return self.n_new + self.n_earlier
+
+
+def search_plan(  # noqa: PLR0913  (what a plan depends on is all said here)
+    budget: Budget,
+    epochs: int,
+    *,
+    method: Method,
+    bars: bool,
+    parallel: int,
+    extend: bool,
+    confirm: bool,
+    few: Few | None = None,
 ) -> SearchPlan:
-    """A search within a budget, of trials of up to so many epochs, with its part for confirmation held back."""
+    """A search within a budget, of trials of up to so many epochs, with its part for confirmation held back.
+
+    Where all of few configurations can be tried, what is left of the budget confirms as many of them as it can; where
+    it confirms all, there are no bars, for it has room to train all of them to their end.
+    """
     n_confirmed = _n_confirmed(budget, epochs) if confirm else 0
+    trials = budget.trials
+    if few is not None:
+        rest = (_n_trainings(budget, epochs) or 0) - few.n_new
+        n_confirmed = min(max(n_confirmed, rest // REPLICATES), few.n_candidates) if confirm else 0
+        bars = bars and not (confirm and rest >= few.n_candidates * REPLICATES)
+        trials = None if trials is None else min(trials, few.n_new + n_confirmed * REPLICATES)
     n_trainings = n_confirmed * REPLICATES
     left = Budget(
-        None if budget.trials is None else budget.trials - n_trainings,
+        None if trials is None else trials - n_trainings,
         None if budget.epochs is None else budget.epochs - n_trainings * epochs,
         None if budget.time_s is None else budget.time_s * (1 - CONFIRM_SHARE * bool(n_confirmed)),
     )
@@ -95,18 +128,24 @@ def search_plan(
 
 def _n_confirmed(budget: Budget, epochs: int) -> int:
     """How many configurations can be confirmed with their share of the budget; a single one would be no choice."""
-    limits = [limit for limit in (budget.trials, budget.epochs and budget.epochs // epochs) if limit is not None]
-    if not limits:
+    n_trainings = _n_trainings(budget, epochs)
+    if n_trainings is None:
         return CONFIRM_MOST
-    found = min(round(CONFIRM_SHARE * min(limits) / REPLICATES), CONFIRM_MOST)
+    found = min(round(CONFIRM_SHARE * n_trainings / REPLICATES), CONFIRM_MOST)
     return found if found > 1 else 0
+
+
+def _n_trainings(budget: Budget, epochs: int) -> int | None:
+    """How many trainings a budget has room for; None of one of time alone."""
+    limits = [limit for limit in (budget.trials, budget.epochs and budget.epochs // epochs) if limit is not None]
+    return min(limits, default=None)
 
 
 def parse_duration(text: str) -> float | None:
     """Seconds in a text such as 45s, 90m, 2h, 1h30m or 1.5d, or a number of them; None of others, of 0 and infinity."""
     if not re.fullmatch(DURATION, text):
         return None
-    parts = re.findall(r"([0-9.]+)([dhms]?)", text)
+    parts = re.findall(r"([0-9.]+) ?([dhms]?)", text)
     seconds = sum(float(number) * UNITS_S[unit or "s"] for number, unit in parts)
     return seconds if 0 < seconds < math.inf else None
 

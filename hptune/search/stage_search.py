@@ -7,65 +7,24 @@ happened.
 
 from __future__ import annotations
 
-import itertools
-import math
-from array import array
 from bisect import insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import final
 
 from hptune.search import borders, coarse_to_fine, random_search
 from hptune.search.bars import Standings
 from hptune.search.borders import End
 from hptune.search.coarse_to_fine import Proposal, Turn
-from hptune.search.known import Key, Known, best_first, key_of, known_of, rank_key
-from hptune.search.plan import PARALLEL_PER_WORKER, SearchPlan
+from hptune.search.handed_out import HandedOut, Past
+from hptune.search.known import Key, Known, best_first, key_of, rank_key
+from hptune.search.plan import CONFIRM_SHARE, SearchPlan
 from hptune.search.simulated_clock import SimulatedClock
+from hptune.search.stage_time import Reading, StageTime
 from hptune.space import SearchSpace
 from hptune.trial import BY_CHANCE, Kind, Origin, TrialResult, TrialSpec, Value
+from hptune.wording import rounded, span
 
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """A trial as an earlier sitting stored it."""
-
-    spec: TrialSpec
-    result: TrialResult | None = None  # None: it was being trained
-    scores: Sequence[float] = ()  # the metric, epoch by epoch
-    ties: Sequence[float] = ()  # what breaks ties of it, likewise; empty where nothing does
-
-
-@dataclass(slots=True)
-class _Trial:
-    """A trial handed out."""
-
-    spec: TrialSpec
-    epochs: int  # that it may run
-    patience: int  # epochs without a lower score after which it ends; 0 is never
-    cost: float  # of an epoch, as estimated; 0 where nothing depends on it
-    scores: array[float] = field(default_factory=lambda: array("d"))
-    ties: array[float] = field(default_factory=lambda: array("d"))  # empty where nothing breaks them
-    result: TrialResult | None = None
-
-    def known(self) -> Known:
-        assert self.result is not None
-        return known_of(self.spec.hyperparameters, self.result, self.scores, self.ties)
-
-    def has_met_bar(self, epoch: int) -> bool:
-        """Whether its metrics up to an epoch are above its bar there."""
-        ties = self.ties or itertools.repeat(0.0)
-        lowest = min(itertools.islice(zip(self.scores, ties, strict=False), epoch), default=(math.inf, math.inf))
-        return self.spec.is_above_bar(epoch, lowest)
-
-    def least_epochs(self, seen: int) -> int:
-        """After how many epochs it can end as planned, those seen or more: at a bar, by its patience, or at its end."""
-        ends = [epoch for epoch, _ in self.spec.bars if epoch > seen or (epoch == seen and self.has_met_bar(epoch))]
-        if self.patience:
-            scores = self.scores[:seen]
-            best = scores.index(min(scores)) if scores else 0
-            ends.append(max(best + 1 + self.patience, seen))
-        return min([*ends, self.epochs])
+MUCH = 0.25  # of the time held back for the confirmation, which is told where running trials take more
 
 
 @final
@@ -84,12 +43,13 @@ class StageSearch:
         epoch_cost: Callable[[Mapping[str, Value]], float] = lambda _: 1.0,
         earlier: Sequence[Known] = (),
         past: Iterable[Past] = (),
+        readings: Iterable[Reading] = (),
     ) -> None:
         """A search in a space, beside fixed hyperparameters.
 
         epoch_cost estimates the seconds of an epoch of a configuration. earlier are trials of stages before
         this one: all of them count for bars, those inside the space for everything. past are those that this stage
-        has handed out in earlier sittings.
+        has handed out in earlier sittings, and readings those of the clock in them.
         """
         self.space = space
         self.extensions: dict[End, int] = {}
@@ -103,8 +63,12 @@ class StageSearch:
         self._taken: set[Key] = {key_of(trial.configuration) for trial in inside}
         self._past = {trial.spec.number: trial for trial in past}
         self._n_handed_out = 0
-        self._under_way: dict[int, _Trial] = {}  # those that the search does not know the end of
-        self._spent, self._cost = 0, 0.0  # epochs of those that it knows the end of, and their estimated cost
+        self._under_way: dict[int, HandedOut] = {}  # those that the search does not know the end of
+        self._spent = 0  # epochs of those that it knows the end of
+        self._time = StageTime(plan.budget.time_s, readings)
+        self._training_costs = 0.0  # estimated seconds of all trials handed out, if each went to its end
+        self._has_had_its_time = False
+        self.notice = ""
         self._most_epochs = space.most_epochs(fixed)
         self._is_closed = False
         self._n_unknown = 0  # trials of a blind search without a result
@@ -154,8 +118,31 @@ class StageSearch:
 
     def see_time(self, elapsed_s: float) -> None:
         """So long has been spent on the stage so far; after its time it hands out nothing that is new."""
-        if self._plan.budget.time_s is not None and elapsed_s >= self._plan.budget.time_s:
+        self._time.see(elapsed_s)
+        if self._time.is_over and not self._has_had_its_time:
+            self._has_had_its_time = True
+            self.notice = self._overrun(self._plan.budget.time_s or 0.0)
             self.close()
+
+    def _overrun(self, time_s: float) -> str:
+        """That trials will be trained on in the time that is held back to confirm the best; empty where none will."""
+        held_back_s = time_s / (1 - CONFIRM_SHARE) - time_s
+        running = {number: trial for number, trial in self._under_way.items() if trial.result is None}
+        left_s = {
+            number: self._time.expected_s(trial.cost * (trial.epochs - len(trial.scores)))
+            for number, trial in running.items()
+        }
+        late = [number for number, seconds in left_s.items() if seconds > held_back_s * MUCH]
+        if not self._plan.confirm or not late:
+            return ""
+        which = f"trial{'s' if len(late) > 1 else ''} {', '.join(map(str, late))}"
+        most = f"may take {span(rounded(max(left_s.values())))} more"
+        return f"search.time: {which} {most}, of the {span(rounded(held_back_s))} held back to confirm the best"
+
+    @property
+    def readings(self) -> tuple[Reading, ...]:
+        """Those of the clock, to be recorded."""
+        return self._time.readings
 
     def close(self) -> None:
         """Hand out nothing that has not been handed out in an earlier sitting."""
@@ -191,6 +178,8 @@ class StageSearch:
         """
         trial = self._under_way[result.number]
         trial.result = result
+        if result.status not in BY_CHANCE:
+            self._time.see_training(result.seconds, trial.cost * result.epochs)
         is_lost = result.status in BY_CHANCE
         if self._is_blind:
             self._n_unknown -= 1
@@ -232,7 +221,6 @@ class StageSearch:
         known = trial.known()
         epochs = len(known.lowest) or 1  # a trial that fails at once costs something, or there is no end of them
         self._spent += epochs
-        self._cost += epochs * trial.cost
         self._known.append(known)
         self._standings.add(known)
         if known.has_score:
@@ -249,33 +237,38 @@ class StageSearch:
         return None if self._n_unknown else next(iter(self._under_way), None)
 
     @property
-    def _share(self) -> float:
-        """How much of the budget is spent: by trials proposed, by epochs known of, by their time, whichever is most.
+    def _has_time(self) -> bool:
+        """Whether a usual training ends within the time; what is held back for the confirmation must be left for it."""
+        return not self._plan.confirm or self._time.has_room(self._training_costs / max(self.n_handed_out, 1))
 
-        The time is the estimated cost of these epochs, so that no proposal depends on a real clock.
-        """
+    @property
+    def _share(self) -> float:
+        """How much of the budget is spent: by trials proposed, epochs known of, or the time, whichever is most."""
         budget = self._plan.budget
         shares = [
             0.0 if budget.trials is None else self.n_handed_out / budget.trials,
             0.0 if budget.epochs is None else self._spent / budget.epochs,
         ]
-        if budget.time_s is not None:
-            shares.append(self._cost / (budget.time_s * self._plan.parallel / PARALLEL_PER_WORKER))
-        return min(max(shares), 1.0)
+        return min(max(*shares, self._time.share), 1.0)
 
     def _hand_out(self) -> TrialSpec | None:
         number = self._first + self.n_handed_out
         past = self._past.get(number)
+        if past is None and not self._has_time:
+            self.close()
+            return None
+        self._time.read(self.n_handed_out, is_new=past is None)
         spec = self._propose(number) if past is None else past.spec
         if spec is None:  # every configuration of the space has been tried
             self.close()
             return None
         self._taken.add(key_of(spec.hyperparameters))
         configuration = spec.hyperparameters
-        cost = 0.0 if self._is_blind else self._epoch_cost(configuration)
-        trial = _Trial(spec, self._epochs_of(configuration), self._patience_of(configuration), cost)
+        cost = 0.0 if self._is_blind and self._plan.budget.time_s is None else self._epoch_cost(configuration)
+        trial = HandedOut(spec, self._epochs_of(configuration), self._patience_of(configuration), cost)
         self._under_way[number] = trial
         self._n_handed_out += 1
+        self._training_costs += cost * trial.epochs
         if self._is_blind:
             self._n_unknown += 1
         else:

@@ -88,7 +88,7 @@ class BestWeights:
         snapshot = self._store.snapshot()
         if (answer := self._look(snapshot)) is not None:
             self._promote(answer.weights)
-        needed = _may_become_best(snapshot)
+        needed = may_become_best(snapshot)
         for trial in snapshot.trials_of(snapshot.stages[-1]):
             if trial.result is not None and trial.number not in needed:
                 self._delete(trial.number)
@@ -112,7 +112,7 @@ class BestWeights:
         if self._folder.weights.is_dir() and not self._folder.weights.is_symlink():
             if answer is not None:
                 self._promote(answer.weights)
-            if needed := _may_become_best(snapshot):
+            if needed := may_become_best(snapshot):
                 self._keep_only(needed)
                 return
         remove_folder(self._folder.weights)
@@ -125,7 +125,7 @@ class BestWeights:
                     remove_folder(path)
 
 
-def _may_become_best(snapshot: Snapshot) -> frozenset[int]:
+def may_become_best(snapshot: Snapshot) -> frozenset[int]:
     """The trials of an unfinished confirmation whose weights may yet be the answer's: of each configuration the best.
 
     That of the answer itself is best.npz already.

@@ -27,12 +27,37 @@ COPIES = 5  # attempts at copying what somebody may just have begun to write to
 def create(folder: RunFolder) -> None:
     """Make the database of a new run."""
     with errors(folder.path):
-        # by ourselves, so that umask decides its mode: SQLite would give the group no right to write
-        os.close(os.open(folder.database, os.O_RDWR | os.O_CREAT | os.O_EXCL | rights.AS_IT_IS, 0o666))
+        _make_file(folder)
         with contextlib.closing(sqlite3.connect(folder.database, isolation_level=None)) as connection:
             reach("database.creating")
             formats.create(connection)
             reach("database.created")
+
+
+def _make_file(folder: RunFolder) -> None:
+    """An empty file, so that umask decides its mode: SQLite would give no group the right to write."""
+    os.close(os.open(folder.database, os.O_RDWR | os.O_CREAT | os.O_EXCL | rights.AS_IT_IS, 0o666))
+
+
+def copy(folder: RunFolder, new: RunFolder) -> None:
+    """Copy the database of a run, as it is at one moment, into a new file that needs no other; at any time.
+
+    Raises:
+        RunDamagedError: it is damaged.
+        StorageError: it cannot be read, or the new file cannot be written.
+
+    """
+    with errors(folder.path), open_for_reading(folder) as connection:
+        formats.of(folder.path, connection)
+        connection.execute("BEGIN")
+        check(folder, connection)
+        with errors(new.path):
+            new.database.unlink(missing_ok=True)
+            _make_file(new)
+            with contextlib.closing(sqlite3.connect(new.database, isolation_level=None)) as copied_to:
+                copied_to.execute("PRAGMA fullfsync = ON")
+                connection.backup(copied_to)
+                copied_to.execute("PRAGMA journal_mode = DELETE")
 
 
 def connect(folder: RunFolder) -> sqlite3.Connection:
@@ -198,7 +223,7 @@ def errors(path: Path) -> Iterator[None]:
             raise StorageError(f"{path}: {kept}") from error
         raise (damaged if is_damage(error) or _is_read_only(error) else _refused)(path, error) from error
     except OSError as error:
-        whose = rights.owner(path) if isinstance(error, PermissionError) else ""
+        whose = rights.owner(Path(error.filename or path)) if isinstance(error, PermissionError) else ""
         raise _refused(path, f"{error.strerror}{whose}") from error
 
 
@@ -244,7 +269,10 @@ def _refused(path: Path, why: object) -> StorageError:
 
 @contextlib.contextmanager
 def understood(path: Path) -> Iterator[None]:
-    """What is read from a database and makes no sense, as damage."""
+    """What is read from a database and makes no sense, as damage.
+
+    For what takes rows apart and compares them, and nothing else: a mistake of hptune's own is none of the file.
+    """
     try:
         yield
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:

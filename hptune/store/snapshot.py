@@ -91,7 +91,7 @@ class Sitting:
     stage: int
     started: str  # ISO 8601
     elapsed_s: float
-    busy_s: float  # of all workers together: training trials that have ended
+    busy_s: float  # of all workers together: training, also trials that were interrupted
     available_s: float  # of all workers together: ready for it
     environment: str = "{}"  # JSON: what the last bits of its results may depend on
 
@@ -147,6 +147,10 @@ class Snapshot:
         """Whether nothing is left to be trained."""
         return self.n_to_go == 0
 
+    def readings_of(self, stage: Stage) -> list[tuple[int, float]]:
+        """What the clock has said to a stage: trials handed out before, seconds that it had had."""
+        return [(n, seconds) for n, seconds in self.facts.get(clock_of(stage.number), ())]
+
     def stage_to_narrow(self, parents: tuple[int, ...]) -> Stage:
         """The stage whose space a zoom on these trials narrows.
 
@@ -154,6 +158,11 @@ class Snapshot:
         """
         zooms = [stage for stage in self.stages if stage.parents == parents and stage.is_search]
         return zooms[-1] if zooms else self.stages[next(t.stage for t in self.trials if t.number == parents[0])]
+
+
+def clock_of(stage: int) -> str:
+    """The name of the fact that holds what the clock has said to a stage."""
+    return f"clock-{stage}"
 
 
 def n_planned(stages: Sequence[tuple[int | None, Plan]]) -> int | None:
@@ -177,16 +186,18 @@ def read_with_curves(folder: RunFolder) -> tuple[Snapshot, curves.Table]:
     """The same with all of its curves."""
     with database.errors(folder.path), database.reading(folder) as connection:
         database.check(folder, connection)
+        found = from_connection(folder, connection)
         with database.understood(folder.path):
-            found, table = from_connection(folder, connection), curves.table(connection)
+            table = curves.table(connection)
             sense.check_curves(found, table)
-            return found, table
+        return found, table
 
 
 def from_connection(
     folder: RunFolder, connection: sqlite3.Connection, trials: Iterable[StoredTrial] | None = None
 ) -> Snapshot:
     """What an open connection sees; of the trials those that are given, else all."""
+    writer = lock.holder(folder)
     with database.understood(folder.path):
         found = Snapshot(
             folder=folder,
@@ -194,7 +205,7 @@ def from_connection(
             stages=tuple(map(stage_of, rows.read(connection, "stages"))),
             trials=tuple(trials_in(connection) if trials is None else trials),
             sittings=tuple(Sitting(*row) for row in rows.read(connection, "sittings")),
-            writer=lock.holder(folder),
+            writer=writer,
         )
         sense.check_stages(found)
         if trials is None:

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from hptune import runs
 from hptune.errors import StorageError
-from hptune.events import AttemptLost, EpochEnded, Event, SpaceExtended, StageEnded, TrialEnded, TrialStarted
+from hptune.events import AttemptLost, ClockRead, EpochEnded, Event, SpaceExtended, StageEnded, TrialEnded, TrialStarted
 from hptune.failpoints import reach
 from hptune.measured import Measured, fact_of
 from hptune.replacing import replace_file
@@ -83,6 +83,8 @@ class Store:
             for before in ended:
                 rows.change(connection, "stages", before.number, n_trials=before.n_trials)
             rows.insert(connection, "stages", stage_row(stage))
+            # a repair may have left that of another stage of this number
+            connection.execute("DELETE FROM facts WHERE name = ?", (snapshot.clock_of(stage.number),))
 
     def append(self, events: Iterable[Event], sitting: Sitting | None = None, stage: Stage | None = None) -> None:
         """Write events, and how long a sitting has lasted, in one durable transaction; when this returns, they stay.
@@ -97,24 +99,29 @@ class Store:
             if stage is not None:
                 rows.put(connection, "stages", stage_row(stage))
             for event in events:
-                match event:
-                    case TrialStarted(spec, attempt):
-                        self._see_change(spec.number)
-                        _start(connection, spec, attempt)
-                    case EpochEnded(number, metrics):
-                        curves.add_epoch(connection, number, metrics.to_json())
-                    case TrialEnded(result):
-                        self._see_change(result.number)
-                        _end(connection, result)
-                    case AttemptLost(spec, reason):
-                        self._see_change(spec.number)
-                        _lose(connection, spec.number, None, reason)
-                    case StageEnded(number, n_trials):
-                        rows.change(connection, "stages", number, n_trials=n_trials)
-                    case SpaceExtended(number, space):
-                        rows.change(connection, "stages", number, extended=space)
+                self._write(connection, event)
             if sitting is not None:
                 rows.put(connection, "sittings", dataclasses.astuple(sitting))
+
+    def _write(self, connection: sqlite3.Connection, event: Event) -> None:
+        match event:
+            case TrialStarted(spec, attempt):
+                self._see_change(spec.number)
+                _start(connection, spec, attempt)
+            case EpochEnded(number, metrics):
+                curves.add_epoch(connection, number, metrics.to_json())
+            case TrialEnded(result):
+                self._see_change(result.number)
+                _end(connection, result)
+            case AttemptLost(spec, reason):
+                self._see_change(spec.number)
+                _lose(connection, spec.number, None, reason)
+            case StageEnded(number, n_trials):
+                rows.change(connection, "stages", number, n_trials=n_trials)
+            case ClockRead(number, readings):
+                rows.put(connection, "facts", (snapshot.clock_of(number), json.dumps(readings)))
+            case SpaceExtended(number, space):
+                rows.change(connection, "stages", number, extended=space)
 
     def take_back(self, numbers: Iterable[int]) -> None:
         """Take the results of trials back, so that they are trained again; what they were stays known as lost."""

@@ -5,6 +5,7 @@ Where a decision differs from the catalogue the row says why in a comment.
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import os
@@ -162,7 +163,7 @@ REFUSED = {  # id: (file name, content, further keys of the data section, place,
     # a warning of the catalogue is an error here: what is learned from cannot measure
     "D40": ("d.csv", good(), TABLE + ", test: d.csv", "d.csv: ", ["data.test and data.path are the same file"]),
     "D42": ("d.csv", with_hole, TABLE, "d.csv: ", ["more than the limit of"]),
-    "D43 gzip": ("d.csv.gz", gzip.compress(good().encode()), TABLE, "s.yaml:1:14: ", ["hptune reads", "ends in .gz"]),
+    "D43 bzip2": ("d.csv.bz2", bz2.compress(good().encode()), TABLE, "s.yaml:1:14: ", ["hptune reads", "ends in .bz2"]),
     "D43 zip": ("d.zip", npz(), "", "s.yaml:1:14: ", ["this one ends in .zip"]),
     "D44": (
         "d.csv",
@@ -228,6 +229,7 @@ UNDERSTOOD = {  # id: (file name, content, further keys of the data section, wha
     "D39": ("d.csv", good().replace("\n", "\r"), TABLE, ["18 train, 6 dev, 6 test; 1 feature, 2 classes"]),
     # the same rows in train and test are told, and no error: rows may repeat by chance
     "D40 rows": ("d.csv", table(*["1,x", "2,y"] * 15), TABLE, ["also in train: of dev 6 exactly"]),
+    "D43 gzip": ("d.csv.gz", gzip.compress(good().encode()), TABLE, ["18 train, 6 dev, 6 test; 1 feature, 2 classes"]),
     "D43 IDX": ("d-ubyte.gz", gzip.compress(b"\0\0\x08\x02" + struct.pack(">2I", 30, 2) + bytes(range(60))),
                 ", labels: y-ubyte", ["2 features, 2 classes"]),
 }  # fmt: skip
@@ -261,7 +263,7 @@ def test_memory_is_estimated_before_anything_is_loaded(name, content, others, fr
 def test_memory_that_is_missing_all_the_same_is_no_traceback(home, monkeypatch):
     """D42: a limit of the shell's is not in the estimate."""
 
-    def refuse(*_args):
+    def refuse(*_args, **_named):
         raise MemoryError("Unable to allocate 1.00 GiB")
 
     write(Path("d.csv"), good())

@@ -121,7 +121,7 @@ AN_HOUR = "expected a time as 90m, 2h, 1h30m or a number of seconds above 0, fou
         ("epochs: 0", "epochs", "expected a whole number from 1 to 1,000,000,000,000, found 0"),
         ("epochs: -3", "epochs", "found -3"),
         ("epochs: 29", "epochs", "a trial has 30 epochs, and all together have 29"),
-        ("time: 2 h", "time", AN_HOUR + "'2 h'"),
+        ("time: 2 w", "time", AN_HOUR + "'2 w'"),
         ("time: -1h", "time", AN_HOUR + "'-1h'"),
         ("time: ''", "time", AN_HOUR + "''"),
         ("time: 0", "time", AN_HOUR + "0"),

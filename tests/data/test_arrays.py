@@ -212,3 +212,32 @@ def test_dev_file_takes_classes_and_width_from_training(tmp_path):
         load(DataSettings(path=training, dev=dev))
     assert "X has 3 columns, expected 2 as in the training file" in str(caught.value)
     assert 'dev.npz: y[1]: label "7" (1 example) is no class' in str(caught.value)
+
+
+def said_of(x, y, folder, pair):
+    """The lines that are said of arrays in an .npz file, or in two .npy files."""
+    if pair:
+        np.save(folder / "x.npy", x)
+        np.save(folder / "y.npy", y)
+        found = DataSettings(path=str(folder / "x.npy"), labels=str(folder / "y.npy"))
+    else:
+        found = DataSettings(path=save(folder, X=x, y=y))
+    with pytest.raises(DataError) as caught:
+        load(found)
+    return [line.split(": ", 1)[1] for line in str(caught.value).splitlines()]
+
+
+@pytest.mark.parametrize("pair", [False, True])
+def test_arrays_with_an_example_in_every_column_say_how_to_turn_them(tmp_path, pair):
+    """X (features, examples) and y (1, examples), as Ng's course has them."""
+    x, y = np.random.default_rng(0).normal(size=(14, 60)), np.arange(60) % 2
+    row = "y has shape (1, 60), one row of labels, expected (examples,): save y.ravel()"
+    turned = "X has shape (14, 60) for 60 labels and looks transposed, an example in every column: save X.T"
+    assert sorted(said_of(x, y[None, :], tmp_path, pair)) == sorted([row, turned])
+    assert said_of(x.T, y[None, :], tmp_path, pair) == [row]
+    assert said_of(x, y, tmp_path, pair) == [turned]
+    assert said_of(x[:, :50], y, tmp_path, pair) == ["X has 14 rows, y has 60: expected as many labels as rows"]
+    one_hot = np.eye(3)[np.arange(60) % 3]
+    assert "save y.argmax(axis=1);" in said_of(x.T, one_hot, tmp_path, pair)[0]
+    assert "axis=0 where examples are columns" in said_of(x.T, one_hot.T, tmp_path, pair)[0]
+    assert len(load(DataSettings(path=save(tmp_path, X=x.T, y=y[:, None]))).train) == 36

@@ -1,9 +1,12 @@
 """CSV files of unusual form: what is read all the same, and what is said, in one line, of what is wrong everywhere."""
 
+import gzip
+
 import numpy as np
 import pytest
 
 from hptune.data import csv_form
+from hptune.data.loading import load
 from hptune.data.settings import DataSettings
 from hptune.data.table import read_table
 from hptune.errors import DataError
@@ -96,6 +99,102 @@ def test_rows_of_each_wrong_length_are_one_line(tmp_path):
 def test_a_column_without_a_name_can_be_ignored(tmp_path):
     content = ",a,label\n0,5,x\n1,6,y\n"
     assert read(tmp_path, content, ignore=("",)).features == ("a",)
+
+
+def test_a_backslash_before_a_quote_is_named(tmp_path):
+    (found,) = problems(tmp_path, 'a,label\n"x \\"y\\" z",x\n2,y\n')
+    assert found.endswith("write a quote in it as two, not behind a backslash")
+
+
+def test_fields_separated_by_blanks_are_named(tmp_path):
+    """As spector.csv of statsmodels is written."""
+    (found,) = problems(tmp_path, "'OBS' 'GPA' 'GRADE'\n1 2.66 0\n2 2.89 1\n", target="GRADE")
+    assert found.endswith("The fields look separated by blanks: save the file with commas.")
+    found = problems(
+        tmp_path, "59 2 32.1 101.0\n48 1 21.6 87.0\n72 2 30.5 93.0\n"
+    )  # as scikit-learn's diabetes_data_raw.csv.gz
+    assert found[0].endswith("The fields look separated by blanks: save the file with commas.")
+
+
+def test_a_header_that_may_be_missing_is_named(tmp_path):
+    found = problems(tmp_path, "17.99,10.38,M\n20.57,17.77,B\n1,2,M\n", target="diagnosis")
+    assert found[-1].endswith("Is the header missing? The first line has the names of the columns.")
+
+
+@pytest.mark.parametrize(
+    ("header", "noted"),
+    [
+        ("150,4,setosa,label", '"150", "4"'),  # scikit-learn's iris.csv
+        ("17.99,a,b,label", '"17.99"'),
+        ("3.5,10.5,b,label", '"3.5", "10.5"'),
+        ("1990,1991,1992,label", ""),
+        ("0,1,2,label", ""),
+        ("a,b,c,label", ""),
+    ],
+)
+def test_numbers_in_a_header_are_noted_unless_they_count(tmp_path, header, noted):
+    notes = read(tmp_path, f"{header}\n1,2,3,x\n4,5,6,y\n").notes
+    expected = f"{tmp_path}/d.csv: the header has numbers among its names ({noted}): is it a row of data"
+    assert [note.startswith(expected) for note in notes] == ([True] if noted else [])
+
+
+def test_zeros_that_would_be_lost_are_noted(tmp_path):
+    content = 'zip,month,time,part,label\n2100,01,000.5,"007",x\n 02100,02,1,"008",y\n02139,12,2,9,x\n'
+    todo = "if these are codes, put it under data.categorical"
+    assert read(tmp_path, content).notes == (
+        f'{tmp_path}/d.csv: column "part": "007" is read as the number 7: {todo}',
+        f'{tmp_path}/d.csv: column "zip": "02100" is read as the number 2100: {todo}',
+    )
+    assert read(tmp_path, content, categorical=("zip", "part")).notes == ()
+    assert read(tmp_path, content, ignore=("zip", "part")).notes == ()
+
+
+@pytest.mark.parametrize("name", ["d.csv.gz", "d.CSV.GZ", "d.csv"])
+def test_compressed_files_are_read(tmp_path, name):
+    content = "a,label\n" + "".join(f"{n},{'xy'[n % 2]}\n" for n in range(40))
+    (tmp_path / name).write_bytes(gzip.compress(content.encode()))
+    found = load(DataSettings(path=str(tmp_path / name), target="label"))
+    (tmp_path / "plain.csv").write_text(content)
+    assert found.fingerprint() == load(DataSettings(path=str(tmp_path / "plain.csv"), target="label")).fingerprint()
+
+
+def test_compressed_files_that_are_damaged_or_too_large_are_refused(tmp_path, monkeypatch):
+    path = tmp_path / "d.tsv.gz"
+    whole = gzip.compress(b"a\tlabel\n" + b"1\tx\n2\ty\n" * 1000)
+    path.write_bytes(whole[:-20])
+    with pytest.raises(DataError, match=r"d\.tsv\.gz: damaged or incomplete .*: copy or download it again"):
+        load(DataSettings(path=str(path), target="label"))
+    path.write_bytes(gzip.compress(b"0" * 10_000_000))  # ten kilobytes
+    monkeypatch.setattr("hptune.data.files.SIZE_LIMIT", 3_000_000)
+    with pytest.raises(DataError, match="unpacks to more than 3,145,728 bytes, more than the limit of 8 GiB"):
+        load(DataSettings(path=str(path), target="label"))
+
+
+@pytest.mark.parametrize(
+    ("name", "todo"),
+    [
+        ("d.h5", "np.savez"),
+        ("d.mat", "scipy.io.loadmat"),
+        ("d.xlsx", "as CSV"),
+        ("d.json", "to_csv"),
+        ("d.npz.gz", "unpack it first"),
+        ("d.txt", "this one ends in .txt"),
+    ],
+)
+def test_files_of_other_kinds_say_how_they_are_converted(tmp_path, name, todo):
+    (tmp_path / name).write_bytes(b"whatever")
+    with pytest.raises(DataError) as caught:
+        load(DataSettings(path=str(tmp_path / name), target="label"))
+    assert todo in str(caught.value)
+
+
+def test_a_class_in_two_spellings_is_named_where_it_is_too_small(tmp_path):
+    content = "a,label\n" + "".join(f"{n},{'yes' if n % 2 else 'no'}\n" for n in range(30)) + "1,Yes\n"
+    (tmp_path / "d.csv").write_text(content)
+    with pytest.raises(DataError) as caught:
+        load(DataSettings(path=str(tmp_path / "d.csv"), target="label"))
+    assert 'too few of "Yes" (1)' in str(caught.value)
+    assert str(caught.value).endswith('"Yes" differs from "yes" only in case or blanks: spell them alike')
 
 
 @pytest.mark.parametrize("part", [1, 2, 3, 7, 100])

@@ -44,7 +44,8 @@ def test_every_point_has_a_name_of_its_own_and_is_reached(programs, undisturbed,
     ended = programs.run(step.start(tmp_path / "place"), *step.command, "--workers", 2, orders=orders)
     place = cut_off(RunFolder(FORMAT_3), tmp_path / "runs" / "damaged-001", "DELETE FROM curves WHERE trial = 3").path
     repaired = programs.run(tmp_path, "repair", place)
-    assert set(names) == reached | set(ended.points) | set(repaired.points)
+    copied = programs.run(tmp_path, "export", place, "--copy", tmp_path / "copy")
+    assert set(names) == reached | set(ended.points) | set(repaired.points) | set(copied.points)
 
 
 def test_a_point_does_nothing_unless_it_is_ordered(armed, tmp_path):

@@ -1,6 +1,7 @@
 import io
 import json
 import re
+from functools import partial
 
 import pytest
 from fabricate import ADAM, MOMENTUM, FabricatedRun, mixed, parsed
@@ -108,11 +109,11 @@ def test_the_whole_report(run):
     ):
         assert expected in text
     for row in (
-        "stage trials stopped diverged failed epochs best what",
+        "stage trials share stopped diverged failed epochs share best what",
         "train dev test dev loss",
         "best network 0.01 0.05 0.12 0.15",
-        "search 5/6 0 2 1 8 0.1 (trial 0) random, whole space",
-        "zoom-1 2/4 0 0 1 4 0.05 (trial 8) random, zoom around trial 0",
+        "search 5/6 71 % 0 2 1 8 67 % 0.1 (trial 0) random, whole space",
+        "zoom-1 2/4 29 % 0 0 1 4 33 % 0.05 (trial 8) random, zoom around trial 0",
     ):
         assert row in " ".join(text.split())
 
@@ -224,7 +225,7 @@ def test_changes_of_a_zoom(width):
 
 def test_specs_are_exact():
     specs = iter([TrialSpec(0, 0, ADAM, 0), TrialSpec(1, 0, MOMENTUM, 0)])
-    lines = printed(specs_table, specs, parsed().space).splitlines()
+    lines = printed(partial(specs_table, exact=True), specs, parsed().space).splitlines()
     assert lines[0].split() == [
         "trial",
         "learning_rate",
@@ -240,8 +241,18 @@ def test_specs_are_exact():
 
 def test_piped_specs_have_one_row_a_trial_however_long():
     console = Console(file=io.StringIO(), width=40)
-    specs_table(console, [TrialSpec(0, 0, ADAM, 0)], parsed().space)
+    specs_table(console, [TrialSpec(0, 0, ADAM, 0)], parsed().space, exact=True)
     assert console.file.getvalue().count("\n") == 2
+
+
+def test_specs_for_people_are_rounded_and_fit_the_console():
+    console = Console(file=io.StringIO(), width=40)
+    specs_table(console, [TrialSpec(0, 0, ADAM, 0)], parsed().space)
+    lines = console.file.getvalue().splitlines()
+    assert max(map(len, lines)) <= 40
+    assert lines[1].split()[:3] == ["0", "0.3", "adam"]
+    assert "0.98712" in console.file.getvalue()
+    assert "0.987123" not in console.file.getvalue()
 
 
 @pytest.mark.parametrize(

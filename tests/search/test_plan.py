@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hptune.search.plan import Budget, ConfirmPlan, SearchPlan, from_json, parse_duration, parse_size, search_plan
+from hptune.search.plan import Budget, ConfirmPlan, Few, SearchPlan, from_json, parse_duration, parse_size, search_plan
 
 
 def planned(budget, epochs=30, *, confirm=True):
@@ -46,6 +46,38 @@ def test_the_smallest_budget_decides():
     assert plan.budget == Budget(991, 51 * 30, 85.0)
     assert planned(Budget(trials=60, epochs=10 * 30, time_s=100.0)).confirm == 0
     assert planned(Budget(trials=60, epochs=10 * 30, time_s=100.0)).budget == Budget(60, 10 * 30, 100.0)
+
+
+def planned_few(budget, few, epochs=10, **changes):
+    options = {"method": "coarse-to-fine", "bars": True, "parallel": 4, "extend": False, "confirm": True, **changes}
+    return search_plan(budget, epochs, **options, few=few)
+
+
+@pytest.mark.parametrize(
+    ("budget", "few", "searched", "confirmed", "bars"),
+    [
+        (Budget(100), Few(2), 2, 2, False),  # 2 and 6
+        (Budget(40), Few(6), 6, 6, False),  # 6 and 18
+        (Budget(24), Few(6), 6, 6, False),
+        (Budget(23), Few(6), 6, 5, True),
+        (Budget(40), Few(30), 30, 3, True),  # what is left of 40 confirms three
+        (Budget(40), Few(60), 34, 2, True),  # not all can be tried: as ever
+        (Budget(100), Few(1), 1, 1, False),
+        (Budget(40), Few(2, 7), 2, 9, False),  # of a zoom: seven before have not been confirmed
+    ],
+)
+def test_what_few_configurations_leave_of_a_budget_confirms_more_of_them(budget, few, searched, confirmed, bars):
+    plan = planned_few(budget, few)
+    assert (plan.budget.trials, plan.confirm, plan.bars) == (searched, confirmed, bars)
+    assert searched + 3 * confirmed <= budget.trials
+
+
+def test_few_configurations_in_a_budget_of_epochs_or_time():
+    plan = planned_few(Budget(epochs=245), Few(6))
+    assert (plan.confirm, plan.bars, plan.budget.epochs) == (6, False, 245 - 180)
+    assert planned_few(Budget(time_s=20.0), Few(2)).confirm == 2
+    assert planned_few(Budget(time_s=20.0), Few(50)).confirm == 5
+    assert planned_few(Budget(40), Few(6), confirm=False).confirm == 0
 
 
 def test_without_confirmation_all_is_searched():
@@ -95,8 +127,8 @@ def test_durations(text, seconds):
 @pytest.mark.parametrize(
     "text",
     [
-        "", "0", "0s", "0h0m", "-1h", "+1h", "2 h", " 2h", "2h ", "2h\n", "h", "1h30", "30m1h", "1h1h", "1.h", ".5h",
-        "1,5h", "2H", "2 hours", "1w", "inf", "nan", "1e3", "1e3s", "9" * 400, "1_0s", "12:30", "0x1s",
+        "", "0", "0s", "0h0m", "-1h", "+1h", "2  h", " 2h", "2h ", "2h\n", "h", "1h30", "30m1h", "1h1h", "1.h", ".5h",
+        "1,5h", "2H", "2 hour s", "2 minuts", "1w", "inf", "nan", "1e3", "1e3s", "9" * 400, "1_0s", "12:30", "0x1s",
     ],
 )  # fmt: skip
 def test_what_is_no_duration(text):

@@ -17,11 +17,12 @@ from hptune.levels import Grid, LogInteger
 from hptune.nn.hyperparameters import LEGAL
 from hptune.randomness import Purpose, generator
 from hptune.search import bars as bars_module
-from hptune.search import coarse_to_fine, random_search, stage_search
+from hptune.search import coarse_to_fine, handed_out, random_search, stage_search
 from hptune.search.borders import End
+from hptune.search.handed_out import Past
 from hptune.search.known import best_first, key_of, known_of
 from hptune.search.plan import Budget, SearchPlan
-from hptune.search.stage_search import Past, StageSearch
+from hptune.search.stage_search import StageSearch
 from hptune.space import Parameter, SearchSpace
 from hptune.stage_trials import SearchAndConfirmation
 from hptune.store import Stage
@@ -231,19 +232,24 @@ def test_the_range_of_epochs_never_grows_for_they_are_a_budget(seed):
     assert 300 - 9 < sum(map(epochs_of, specs)) <= 300
 
 
-def test_a_time_ends_when_it_is_over_and_no_result_depends_on_it():
+def train_to_the_end(search, spec, seconds=0.0, epochs=9):
+    for epoch in range(1, epochs + 1):
+        search.see_epoch(spec.number, epoch, 0.5)
+    search.see_result(TrialResult(spec.number, Status.COMPLETED, "", epochs, 1, 0.5, seconds=seconds))
+
+
+def test_a_time_ends_when_it_is_over_and_shares_are_those_of_the_clock():
     plan = SearchPlan("coarse-to-fine", False, 2, Budget(time_s=60.0))
-    search = started(plan, epoch_cost=lambda _: 1 / 3)  # seconds: a trial of 9 epochs takes 3
+    search = started(plan)  # whatever the estimates say, and however many machines there are
     for index in range(20):
+        search.see_time(3.0 * index)
         spec = search.next_spec()
-        spent = 3.0 * max(index - 1, 0)  # of two machines, one is still busy on the clock
         origin = spec.origin
-        assert origin.kind is Kind.COARSE if spent < 60 / 4 else origin.kind in (Kind.ZOOM, Kind.GLOBAL)
+        assert origin.kind is Kind.COARSE if index < 5 else origin.kind in (Kind.ZOOM, Kind.GLOBAL)
         if origin.kind is Kind.ZOOM:
-            assert origin.side == pytest.approx(0.4 ** ((spent / 60 - 1 / 4) / (3 / 4)))
-        for epoch in range(1, 10):
-            search.see_epoch(spec.number, epoch, 0.5)
-        search.see_result(TrialResult(spec.number, Status.COMPLETED, epochs=9, best_epoch=1, score=0.5))
+            assert origin.side == pytest.approx(0.4 ** ((3.0 * index / 60 - 1 / 4) / (3 / 4)))
+        train_to_the_end(search, spec)
+    assert search.readings == tuple((index, 3.0 * index) for index in range(1, 20))
     shorter = specs_of(replace(plan, budget=Budget(7, time_s=1e9)))
     assert shorter == specs_of(replace(plan, budget=Budget(7)))
     search.see_time(59.9)
@@ -254,6 +260,60 @@ def test_a_time_ends_when_it_is_over_and_no_result_depends_on_it():
     without = started(replace(plan, budget=Budget(7)))
     without.see_time(1e9)
     assert not without.is_over
+    assert without.readings == ()
+
+
+@pytest.mark.parametrize("n_before", [1, 7, 13])
+def test_a_search_with_a_time_goes_on_from_what_the_clock_had_said(n_before):
+    """The space as it was extended, too: extensions begin when the coarse part is over."""
+    plan = SearchPlan("coarse-to-fine", True, 2, Budget(time_s=60.0), extend=True)
+
+    def go_on(search, n, past):
+        for _ in range(n):
+            search.see_time(2.5 * len(past))
+            spec = search.next_spec()
+            scores, status = outcome(spec)
+            result = result_of(spec, scores, status)
+            for epoch, score in enumerate(scores, 1):
+                search.see_epoch(spec.number, epoch, score)
+            search.see_result(result)
+            past.append(Past(spec, result, scores))
+        return search
+
+    undisturbed, past = [], []
+    whole = go_on(started(plan), 20, undisturbed)
+    before = go_on(started(plan), n_before, past)
+    again = go_on(started(plan, past=past, readings=before.readings), 20 - n_before, past)
+    assert [one.spec for one in past] == [one.spec for one in undisturbed]
+    assert (again.space, again.readings) == (whole.space, whole.readings)
+
+
+def test_what_is_held_back_to_confirm_is_left_for_it():
+    """Trainings take 5 s where 3 s are estimated; 34 s are for the search, and another does not fit after 29 s."""
+    plan = SearchPlan("coarse-to-fine", False, 2, Budget(time_s=34.0), confirm=2)
+    search = started(plan, epoch_cost=lambda _: 1 / 3)
+    first = search.next_spec()
+    train_to_the_end(search, first, 5.0)
+    search.see_time(28.9)
+    train_to_the_end(search, search.next_spec(), 5.0)
+    search.see_time(29.1)
+    assert search.next_spec() is None
+    assert search.is_over
+    assert started(replace(plan, confirm=0)).next_spec() is not None
+
+
+def test_it_is_said_where_running_trials_take_what_is_held_back_to_confirm():
+    """A trial that has run 3 of 9 epochs, of 2 s each; 6 s are held back."""
+    plan = SearchPlan("coarse-to-fine", False, 2, Budget(time_s=34.0), confirm=2)
+    search = started(plan, epoch_cost=lambda _: 1.0)
+    train_to_the_end(search, search.next_spec(), 18.0)
+    spec = search.next_spec()
+    for epoch in range(1, 4):
+        search.see_epoch(spec.number, epoch, 0.5)
+    search.see_time(33.9)
+    assert search.notice == ""
+    search.see_time(34.0)
+    assert search.notice == "search.time: trial 1 may take 12 s more, of the 6 s held back to confirm the best"
 
 
 def test_what_an_earlier_sitting_has_proposed_stands_whatever_would_be_proposed_today():
@@ -280,11 +340,11 @@ def test_what_an_earlier_sitting_has_proposed_stands_whatever_would_be_proposed_
 )
 def test_when_a_trial_can_end_as_planned(scores, least):
     spec = TrialSpec(0, 0, {}, 0, bars=((1, 0.6), (6, 0.2)))
-    assert stage_search._Trial(spec, 10, 3, 0.0, array("d", scores)).least_epochs(len(scores)) == least
+    assert handed_out.HandedOut(spec, 10, 3, 0.0, array("d", scores)).least_epochs(len(scores)) == least
 
 
 def test_without_patience_a_trial_can_end_at_its_last_epoch_alone():
-    trial = stage_search._Trial(TrialSpec(0, 0, {}, 0), 10, 0, 0.0, array("d", [0.5] * 9))
+    trial = handed_out.HandedOut(TrialSpec(0, 0, {}, 0), 10, 0, 0.0, array("d", [0.5] * 9))
     assert [trial.least_epochs(seen) for seen in (0, 1, 9)] == [10, 10, 10]
 
 

@@ -37,7 +37,7 @@ def test_a_snapshot_reads_what_has_changed(tmp_path, monkeypatch):
     folder = bench_large_run.make(tmp_path, 50, 2)
     read = []
     parse = store.snapshot._stored_trial
-    monkeypatch.setattr(store.snapshot, "_stored_trial", lambda row, lost: read.append(row[0]) or parse(row, lost))
+    monkeypatch.setattr(store.snapshot, "_stored_trial", lambda row, *more: read.append(row[0]) or parse(row, *more))
     with Store(folder) as opened, BestWeights(opened):
         assert len(read) == 50
         opened.take_back([7])
