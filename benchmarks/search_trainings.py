@@ -85,7 +85,7 @@ class Training:
             while True:
                 next(training)
         except StopIteration as end:
-            network, _, score = end.value
+            network, _, (score, _) = end.value
         except DivergedError:
             return math.log(n_classes), 1 - 1 / n_classes
         targets = network.loss.encode(test.y, n_classes, network.dtype)
