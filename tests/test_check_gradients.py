@@ -70,7 +70,7 @@ def test_set_overrules_the_study_file(home):
 
 def test_a_wrong_gradient_ends_with_1_and_names_the_block(home):
     text = run(home, "mine.yaml", "--gradients", before=BREAK, code=1)
-    assert "\nWrong\n1e-3 or more, or from 1e-5 on where two steps agree on it. " in text
+    assert "\nWrong\n1e-5 or more, and two steps agree on it" in text
     assert "The largest difference is that of b2: " in text
 
 

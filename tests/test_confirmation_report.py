@@ -300,7 +300,7 @@ def test_best_of_tables_is_the_answer():
     assert best.score == pytest.approx(0.25)
     assert best.standard_error == pytest.approx(0.03 / math.sqrt(3))
     assert best.dev_error == 0.22  # of the weights
-    text = tables._best_yaml(best, made.snapshot.folder)
+    text = tables._best_yaml(best, made.snapshot.folder.name)
     first, second, _ = text.split("\n", 2)
     assert first == (
         "# run, trial 1: dev_error 0.25, mean of 3 fresh seeds, standard error over seeds 0.01732 (0.2 in the search)"

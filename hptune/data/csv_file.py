@@ -163,7 +163,8 @@ def _read_columns(
     lines = array("q")
     texts: dict[int, list[str]] = {number: [] for number in as_text}
     known: dict[int, dict[str, str]] = {number: {} for number in as_text}
-    found = {number: np.empty(at_most) for number in others}  # of which the system gives what is written to
+    # one array for all: the system gives what is written to, and gets all back at once
+    found = dict(zip(others, np.empty((len(others), at_most)), strict=True))
     step = max(1, CHUNK // max(1, len(as_text) + len(others)))
     while chunk := list(islice(rows, step)):
         start = len(lines)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 # In deviations of the training set. None of n training examples is more than sqrt(n) off, so this bounds only
 # absurd values of dev and test, which would be infinite in float32 or in the first layer.
 FARTHEST = 1e6
-BLOCK = 2**21  # numbers of x that are copied at once
+BLOCK = 2**20  # numbers of x that are copied at once
 
 ImageShape = tuple[int, int, int]
 """Height, width and channels of images of which each is a row, its pixels row by row, the channels innermost."""
@@ -160,11 +160,13 @@ def mean_and_deviation(x: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np
 
 def is_binary(x: NDArray[Any]) -> NDArray[np.bool_]:
     """(features,): whether a column of x (examples, features) holds 0 and 1, both, and nothing else."""
-    found = np.empty(x.shape[1], np.bool_)
-    for columns in _column_blocks(x):
-        ones = x[:, columns] == 1
-        found[columns] = ones.any(axis=0) & ~ones.all(axis=0) & (ones | (x[:, columns] == 0)).all(axis=0)
-    return found
+    holds_1, holds_0, holds_others = np.zeros((3, x.shape[1]), np.bool_)
+    for rows in row_blocks(x):
+        is_1, is_0 = x[rows] == 1, x[rows] == 0
+        holds_1 |= is_1.any(axis=0)
+        holds_0 |= is_0.any(axis=0)
+        holds_others |= ~(is_1 | is_0).all(axis=0)
+    return holds_1 & holds_0 & ~holds_others
 
 
 def row_blocks(x: NDArray[Any]) -> Iterator[slice]:

@@ -1,4 +1,6 @@
-"""A Parquet file -> its columns as text, so that table.py decides on them by the same rules as on those of a CSV file.
+"""A Parquet file -> its columns, on which table.py decides by the same rules as on those of a CSV file.
+
+Numbers are read as such, for as texts they would need ten times the memory; all else as text.
 
 It needs pyarrow, which is imported only here and only when there is a Parquet file to read.
 """
@@ -9,17 +11,25 @@ from collections import Counter
 from collections.abc import Container
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hptune.data.csv_file import TextTable
 from hptune.data.files import excess
-from hptune.data.missing import marked
+from hptune.data.missing import Missing, marked
 from hptune.data.problems import FileProblems, listed, quoted
 
 PYARROW_MISSING = "Parquet files are read with pyarrow, which is not installed: pip install pyarrow"
 EXPECTED = "expected numbers, truth values or text: convert it, or put the column under data.ignore"
 
 
-def read_parquet(path: str, ignored: Container[str], problems: FileProblems) -> TextTable | None:
-    """The table, or None where nothing in it can be checked further; ignored columns have no cells."""
+def read_parquet(
+    path: str, ignored: Container[str], as_text: Container[str], missing: Missing, problems: FileProblems
+) -> TextTable | None:
+    """The table, or None where nothing in it can be checked further; ignored columns have no cells.
+
+    Columns in as_text become texts, whatever is in them.
+    """
     try:
         from pyarrow import parquet
     except ImportError:
@@ -32,16 +42,26 @@ def read_parquet(path: str, ignored: Container[str], problems: FileProblems) -> 
         if not _check_columns(schema, ignored, problems) or not _check_size(file.metadata, len(needed), problems):
             return None
         texts = [name for name in needed if _is_text(schema.field(name).type)]  # a repeated text is kept once
-        table = parquet.ParquetFile(path, read_dictionary=texts, page_checksum_verification=True).read(
-            columns=needed, use_threads=False
-        )
-        table.validate(full=True)  # a wrong byte can make codes of texts that are not there
-        cells = tuple(_texts(table.column(name)) if name in needed else () for name in schema.names)
+        file = parquet.ParquetFile(path, read_dictionary=texts, page_checksum_verification=True)
+        cells: dict[str, tuple[str, ...]] = dict.fromkeys(schema.names, ())
+        numbers: dict[str, NDArray[np.float64]] = {}
+        rows = np.empty((len(needed), file.metadata.num_rows))  # one array for all, which the system gets back at once
+        for name, row in zip(
+            needed, rows, strict=True
+        ):  # one after the other: what Arrow makes of a column goes when ours is made
+            table = file.read(columns=[name], use_threads=False)
+            table.validate(full=True)  # a wrong byte can make codes of texts that are not there
+            column = table.column(name)
+            if name not in as_text and _are_numbers(column, row, or_missing=missing.todo != "refuse"):
+                numbers[name] = row
+            else:
+                cells[name] = _texts(column)
     except (OSError, ValueError, NotImplementedError, KeyError, UnicodeDecodeError) as error:  # Arrow's are among them
         what = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         problems.add(f"damaged, incomplete or not a Parquet file ({what}): copy it again, or save it again")
         return None
-    return TextTable(tuple(schema.names), 0, cells, tuple(range(1, table.num_rows + 1)))
+    in_order = tuple(cells[name] for name in schema.names)
+    return TextTable(tuple(schema.names), 0, in_order, range(1, file.metadata.num_rows + 1), numbers)
 
 
 def _check_columns(schema: Any, ignored: Container[str], problems: FileProblems) -> bool:
@@ -84,6 +104,25 @@ def _is_readable(kind: Any) -> bool:
         return _is_readable(kind.value_type)
     numbers = (types.is_integer, types.is_floating, types.is_boolean, types.is_decimal, types.is_null)
     return _is_text(kind) or any(check(kind) for check in numbers)
+
+
+def _are_numbers(column: Any, values: NDArray[np.float64], *, or_missing: bool) -> bool:
+    """Whether all cells are finite numbers or, if they may be so, missing: NaN; if so, they are written to values."""
+    from pyarrow import float64, types
+
+    if not (types.is_integer(column.type) or types.is_floating(column.type)):
+        return False
+    start = 0
+    for chunk in column.chunks:
+        cells = chunk.cast(float64(), safe=False)
+        validity, data = cells.buffers()  # Arrow's own way to NumPy imports pandas
+        stop = start + len(cells)
+        values[start:stop] = np.frombuffer(data, np.float64, len(cells), 8 * cells.offset)
+        if validity is not None:
+            is_there = np.unpackbits(np.frombuffer(validity, np.uint8), bitorder="little")[cells.offset :]
+            values[start:stop][is_there[: len(cells)] == 0] = np.nan
+        start = stop
+    return bool(not np.isinf(values).any() if or_missing else np.isfinite(values).all())
 
 
 def _texts(column: Any) -> tuple[str, ...]:

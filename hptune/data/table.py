@@ -270,7 +270,7 @@ def _read(
     path: str, ignored: Container[str], as_text: Container[str], missing: Missing, problems: FileProblems
 ) -> TextTable | None:
     if kind(path) == "parquet":
-        return read_parquet(path, ignored, problems)
+        return read_parquet(path, ignored, as_text, missing, problems)
     return read_csv(path, ignored, as_text, missing, problems)
 
 

@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from hptune.nn.network import Network, TrainingBuffers
 from hptune.trial import DivergedError
 
-STEPS = (1e-5, 1e-6)
-"""A block that is not great is looked at again with the next step: a bend or a kink matters less, a mistake as much."""
-NEARER = 10  # times: as much as that nearer to each other than to backpropagation, both steps say that it is wrong
+STEPS = (1e-5, 1e-6, 1e-7)
+"""A block that is not great is looked at again with the next step: a bend or a kink matters less, a mistake as much.
+The last is tried only where the first met kinks that the second did not, so that there are two to compare."""
+NEARER = 10  # times: as much as that nearer to each other than to backpropagation, two steps say that it is wrong
 
 MOST = 1000  # parameters tried one by one, shared out evenly among the blocks
 WORK = 10**10  # most tried times parameters times rows: a large network, too, is done within seconds
@@ -32,25 +33,26 @@ MOVED = 0.1  # standard deviation by which biases, gammas and betas are taken of
 
 
 class Verdict(IntEnum):
-    """What a relative difference says, by the bars of the course."""
+    """What a relative difference says, by the bars of the course; WRONG only where differences can be relied on."""
 
     GREAT = 0
     NOT_CHECKED = 1  # every parameter was at a kink
     LOOK_AGAIN = 2
-    DOUBTFUL = 3
+    CANNOT_TELL = 3  # by the bars doubtful or wrong, but no two steps agree on the difference
     WRONG = 4
 
     @classmethod
     def of(cls, difference: float) -> Verdict:
-        return (cls.GREAT, cls.LOOK_AGAIN, cls.DOUBTFUL, cls.WRONG)[bisect_right(BARS, difference)]
+        """The verdict where two steps do not agree that there is a mistake."""
+        return (cls.GREAT, cls.LOOK_AGAIN, cls.CANNOT_TELL)[bisect_right(BARS, difference)]
 
     @property
     def label(self) -> str:
         return self.name.lower().replace("_", " ")
 
 
-BARS = (1e-7, 1e-5, 1e-3)
-"""Where look again, doubtful and wrong begin."""
+BARS = (1e-7, 1e-5)
+"""Where look again begins, and what is wrong if it is no matter of the step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class BlockCheck:
     difference: float  # relative
     is_rounding: bool  # not great, but no more than the rounding of the loss makes of a gradient so small
     is_zero: bool  # by both ways: nothing can be learned there
-    is_mistake: bool = False  # doubtful, but both steps agree: neither a bend nor rounding does that
+    is_mistake: bool = False  # two steps agree on it: neither a bend nor rounding does that
 
     @property
     def verdict(self) -> Verdict:
@@ -189,21 +191,33 @@ def _check(
         is_rounding = not found and BARS[0] <= slopes.difference and slopes.distance <= slopes.rounding * checked**0.5
         is_zero = checked > 0 and not slopes.analytic.any() and not slopes.numeric.any()
         found.append(BlockCheck(*block, len(moves) - checked, checked, slopes.difference, is_rounding, is_zero))
-        if found[-1].verdict is Verdict.GREAT:
+        best = min(found, key=lambda check: (not check.checked, check.verdict, check.difference))
+        if best.verdict is Verdict.GREAT or (len(tried) > 1 and best.verdict is not Verdict.CANNOT_TELL):
             break
-    best = min(found, key=lambda check: (not check.checked, check.verdict))
-    return replace(best, is_mistake=best.verdict is Verdict.DOUBTFUL and _agree(*tried))
+        if best.checked and len(tried) > 1:
+            if _agree(*tried[-2:]):
+                return replace(best, is_mistake=True)
+            if (tried[-2].is_smooth >= tried[-1].is_smooth).all():
+                break
+    return best
 
 
 def _agree(larger: _Slopes, smaller: _Slopes) -> bool:
     """Whether the slopes by both steps are NEARER to each other than to backpropagation.
 
     A bend moves a slope by about the square of the step, 100 times less with the smaller one, and rounding by the
-    inverse of the step: in both cases one of them is far from the other.
+    inverse of the step: in both cases one of them is far from the other. Where no more than the rounding of the smaller
+    step is between them there is no bend, and then it is enough that they are far from backpropagation beside the
+    rounding of the larger. A gradient that is no number is far from all.
     """
     both = larger.is_smooth & smaller.is_smooth
-    apart = np.linalg.norm((larger.numeric - smaller.numeric)[both])
-    return bool(NEARER * apart < np.linalg.norm((smaller.analytic - smaller.numeric)[both]))
+    apart = float(np.linalg.norm((larger.numeric - smaller.numeric)[both]))
+    away, away_larger = (
+        float(np.linalg.norm((slopes.analytic - slopes.numeric)[both])) for slopes in (smaller, larger)
+    )
+    root = math.sqrt(np.count_nonzero(both))
+    is_rounding = apart <= smaller.rounding * root and away_larger > NEARER / 3 * larger.rounding * root
+    return math.isfinite(apart) and (not away <= NEARER * apart or is_rounding)
 
 
 def _slopes(network: Network, batch: TrainingBuffers, l2: float, l1: float, moves: list[_Move], step: float) -> _Slopes:

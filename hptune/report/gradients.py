@@ -22,10 +22,12 @@ WHAT_TO_DO = {
     "not checked": "There every parameter was at a kink of relu or |w|, where differences say nothing: try other "
     "values with --set, or another search.seed.",
     "look again": "From 1e-7 to 1e-5. Mostly a loss that bends sharply within a step, at times a small mistake.",
-    "doubtful": "From 1e-5 to 1e-3, but two steps do not agree on it: the loss bends sharply within a step, or a kink "
-    "or rounding hides the rest. Try other values with --set, or another search.seed.",
-    "wrong": "1e-3 or more, or from 1e-5 on where two steps agree on it. Backpropagation does not compute the gradient "
-    "of this network's loss: a mistake in hptune. Please report it with the study file.",
+    "cannot tell": "1e-5 or more, but the differences themselves change with the step: this loss bends too fast for "
+    "them to tell what its slope is, as with many layers or large weights, or rounding hides it. It says nothing "
+    "against backpropagation. Try fewer layers or a smaller init_scale with --set, or another search.seed.",
+    "wrong": "1e-5 or more, and two steps agree on it, so that neither a bend nor rounding is the cause. "
+    "Backpropagation does not compute the gradient of this network's loss: a mistake in hptune. Please report it with "
+    "the study file.",
 }
 """By verdict."""
 
@@ -61,6 +63,8 @@ def print_gradients(
     say(console, f"The largest difference is that of {worst.name}: {worst.difference:.1e}.")
     if flat := ", ".join(block.name for block in blocks if block.is_zero):
         say(console, f"No gradient at all: {flat}. Nothing can be learned there from this batch.")
+    if kinks := sum(block.kinks for block in blocks):
+        say(console, f"At a kink, and left out: {kinks:,}. The slope of relu or |w| jumps within the step there.")
     if drowned := ", ".join(block.name for block in blocks if block.is_rounding):
         say(console, f"Rounding: a gradient so small that the rounding of the loss makes the difference ({drowned}).")
 

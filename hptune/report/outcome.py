@@ -18,11 +18,12 @@ from hptune.analysis.confirmation import dev_error_of
 from hptune.analysis.progress import faults
 from hptune.breaker import FIRST, LATEST, retry_option
 from hptune.domains import show
+from hptune.errors import HptuneError
 from hptune.places import absolute
 from hptune.report.leaderboard import leaderboard
 from hptune.report.overview import faults_text
 from hptune.report.safe_text import say
-from hptune.runs import RunFolder, find_all
+from hptune.runs import RunFolder, find
 from hptune.tables import Best, Run
 from hptune.trial import Status
 from hptune.wording import counted, without_numbers
@@ -99,6 +100,14 @@ def _answer_text(run: Run, best: Best) -> str:
     return f"Answer: trial {best.trial}, {best.metric} {show(best.score)} ({seeds}{error}){test}"
 
 
+def _is_newest(folder: RunFolder, runs: Path) -> bool:
+    """Whether a command without a name means this run; not where the folder of the runs may not be listed."""
+    try:
+        return find(runs) == folder
+    except HptuneError:
+        return False
+
+
 def _next_commands(folder: RunFolder, outcome: Outcome, runs: Path) -> list[tuple[str, str]]:
     """What to type next, with what this run needs to be found."""
     where, name, snapshot = "", "", outcome.run.snapshot
@@ -106,7 +115,7 @@ def _next_commands(folder: RunFolder, outcome: Outcome, runs: Path) -> list[tupl
         name = shlex.quote(str(folder.path))
     else:
         where = "" if str(runs) == "runs" else f" --runs {shlex.quote(str(runs))}"
-        name = "" if find_all(runs)[-1:] == [folder] else shlex.quote(folder.name)
+        name = "" if _is_newest(folder, runs) else shlex.quote(folder.name)
     argument, option = (f" {name}", f" --run {name}") if name else ("", "")
     commands = [(f"hptune report{argument}{where}", "what was found, and what to do next")]
     is_over = snapshot.is_finished and is_used_up(snapshot)

@@ -269,7 +269,10 @@ def _refused(path: Path, why: object) -> StorageError:
 
 @contextlib.contextmanager
 def understood(path: Path) -> Iterator[None]:
-    """What is read from a database and makes no sense, as damage."""
+    """What is read from a database and makes no sense, as damage.
+
+    For what takes rows apart and compares them, and nothing else: a mistake of hptune's own is none of the file.
+    """
     try:
         yield
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:

@@ -38,13 +38,13 @@ def read_overview(folder: RunFolder) -> Overview:
     """A run in a few numbers."""
     with database.errors(folder.path), database.reading(folder) as connection:
         database.check(folder, connection, *snapshot.WITHOUT_CURVES)
+        found = snapshot.from_connection(folder, connection, _leading(connection))
         with database.understood(folder.path):
             trials = [(*row[:2], row[STATUS]) for row in rows.read(connection, "trials")]
-            found = snapshot.from_connection(folder, connection, _leading(connection))
             numbers = [(number, stage) for number, stage, _ in trials]
             sense.check_numbers(found, numbers, curves.last_trial(connection))
-            n_done = sum(status is not None for _, _, status in trials)
-            return Overview(found.facts, found.n_planned, n_done, _best_score(found), found.writer)
+        n_done = sum(status is not None for _, _, status in trials)
+        return Overview(found.facts, found.n_planned, n_done, _best_score(found), found.writer)
 
 
 def _leading(connection: sqlite3.Connection) -> Iterator[StoredTrial]:

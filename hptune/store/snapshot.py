@@ -186,16 +186,18 @@ def read_with_curves(folder: RunFolder) -> tuple[Snapshot, curves.Table]:
     """The same with all of its curves."""
     with database.errors(folder.path), database.reading(folder) as connection:
         database.check(folder, connection)
+        found = from_connection(folder, connection)
         with database.understood(folder.path):
-            found, table = from_connection(folder, connection), curves.table(connection)
+            table = curves.table(connection)
             sense.check_curves(found, table)
-            return found, table
+        return found, table
 
 
 def from_connection(
     folder: RunFolder, connection: sqlite3.Connection, trials: Iterable[StoredTrial] | None = None
 ) -> Snapshot:
     """What an open connection sees; of the trials those that are given, else all."""
+    writer = lock.holder(folder)
     with database.understood(folder.path):
         found = Snapshot(
             folder=folder,
@@ -203,7 +205,7 @@ def from_connection(
             stages=tuple(map(stage_of, rows.read(connection, "stages"))),
             trials=tuple(trials_in(connection) if trials is None else trials),
             sittings=tuple(Sitting(*row) for row in rows.read(connection, "sittings")),
-            writer=lock.holder(folder),
+            writer=writer,
         )
         sense.check_stages(found)
         if trials is None:

@@ -263,7 +263,7 @@ def test_memory_is_estimated_before_anything_is_loaded(name, content, others, fr
 def test_memory_that_is_missing_all_the_same_is_no_traceback(home, monkeypatch):
     """D42: a limit of the shell's is not in the estimate."""
 
-    def refuse(*_args):
+    def refuse(*_args, **_named):
         raise MemoryError("Unable to allocate 1.00 GiB")
 
     write(Path("d.csv"), good())

@@ -3,10 +3,12 @@
 import hashlib
 import os
 import socket
+import tracemalloc
 
 import numpy as np
 import pytest
 
+from hptune.data import prepared
 from hptune.data.loading import digits, load
 from hptune.data.settings import DataSettings
 from hptune.errors import DataError
@@ -197,3 +199,20 @@ def test_split_errors_name_the_file(tmp_path):
     text = message(path)
     assert text.startswith(f"{path}: every class needs at least 3 examples")
     assert '"rare" (1)' in text
+
+
+def test_loading_takes_no_more_memory_than_is_asked_for(tmp_path):
+    """NumPy's memory is counted; docs/study_file.md says 2.5 times X, of which some is for Python itself."""
+    x = np.random.default_rng(0).normal(size=(20_000, 200))
+    np.savez(tmp_path / "d.npz", X=x, y=x[:, 0] > 0)
+    tracemalloc.start()
+    try:
+        dataset = load(DataSettings(path=str(tmp_path / "d.npz")))
+        after_loading = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        dataset.fingerprint()
+        prepared.write(tmp_path / "data", dataset, normalized=True)
+        assert 1.5 * x.nbytes < tracemalloc.get_traced_memory()[1] < 2.5 * x.nbytes
+    finally:
+        tracemalloc.stop()
+    assert 1.5 * x.nbytes < after_loading < 2.4 * x.nbytes

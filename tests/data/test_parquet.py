@@ -8,6 +8,7 @@ import pytest
 
 from hptune.data.loading import load
 from hptune.data.settings import DataSettings
+from hptune.data.table import read_table
 from hptune.errors import DataError
 
 COLUMNS = {
@@ -193,3 +194,19 @@ def test_pyarrow_is_loaded_for_parquet_files_alone_and_pandas_never(arrow, tmp_p
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert ended.stdout.split() == [str(kind == "parquet"), "False"]
+
+
+def test_numbers_are_those_that_their_texts_would_be(arrow, tmp_path):
+    """float() of a text rounds to the nearest number, as do the types in which numbers lie, far from 0 as well."""
+    whole = [2**53 + 1, -(2**62) - 1, None, 3]
+    single = [np.float32(0.1), None, np.float32(1e30), np.float32(-7)]
+    columns = {"i": whole, "f": single, "g": [0.1, 1e300, 5e-324, None]}
+    types = {"i": arrow.int64(), "f": arrow.float32(), "g": arrow.float64()}
+    table = arrow.table({name: arrow.array(values * 5, types[name]) for name, values in columns.items()})
+    table = table.append_column("y", arrow.array(["p", "q"] * 10))
+    path = write(tmp_path, table, row_group_size=7)
+    found, _ = read_table(path, DataSettings(path=path, target="y", missing="fill"))
+    expected = [[np.nan if v is None else float(str(v)) for v in columns[name] * 5] for name in "if"]
+    expected[1] = [np.nan if v is None else float(v) for v in single * 5]
+    expected.append([np.nan if v is None else v for v in columns["g"] * 5])
+    np.testing.assert_array_equal(found.x, np.transpose(expected))

@@ -86,6 +86,12 @@ def test_a_folder_that_may_not_be_entered_is_left_out_and_said(typed, place):
     assert f"runs: no right to look into it (runs belongs to {ALICE}" in typed(BOB, "list", code=7)
 
 
+def test_a_run_in_a_folder_that_may_not_be_listed_is_trained_on(typed, place):
+    give(kit.run_folder(place), BOB)
+    (place / "runs").chmod(0o711)
+    assert "hptune report toy-001" in typed(BOB, *RETEST, "toy-001")
+
+
 def test_the_newest_run_is_one_that_may_be_read(typed, place):
     typed(ALICE, *kit.SEARCH, "--workers", 0)
     (place / "runs/toy-002/run.db").chmod(0o600)

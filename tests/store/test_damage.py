@@ -25,6 +25,18 @@ def undisturbed(tmp_path_factory):
     return finished(tmp_path_factory.mktemp("undisturbed"))
 
 
+@pytest.mark.parametrize("mistaken", ["store.lock.holder", "store.overview.answer_of"])
+def test_a_mistake_of_our_own_is_no_damage(mistaken, undisturbed, monkeypatch):
+    """Else whoever meets it would be sent to repair what is sound."""
+
+    def mistake(*_):
+        raise AttributeError("'NoneType' object has no attribute 'decode'")
+
+    monkeypatch.setattr(f"hptune.{mistaken}", mistake)
+    with pytest.raises(AttributeError):
+        store.read_overview(undisturbed)
+
+
 def remove_sidecars(folder):
     for ending in ("-wal", "-shm", "-journal"):
         folder.database.with_name("run.db" + ending).unlink(missing_ok=True)

@@ -132,6 +132,15 @@ def test_a_lock_that_an_orphan_holds_is_said(folder):
         pass
 
 
+def test_a_holder_in_another_container_is_not_said_to_have_ended(folder):
+    """Its process number means nothing here."""
+    with store.Store(folder):
+        host = socket.gethostname()
+        for numbering, said in (("pid:[1]", "in another container"), (lock._numbering(), "which has ended")):
+            folder.lock.write_text(f"hptune, process 9999999 on {host}, since 2026\n{numbering}\n")
+            assert said in lock.holder(folder)
+
+
 def test_a_lock_that_is_deleted_lets_nobody_in_and_is_put_back(folder):
     with store.Store(folder) as opened:
         with_a_stage(opened, 9)
