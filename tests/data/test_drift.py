@@ -105,12 +105,12 @@ def test_a_column_of_0_and_1_is_compared_exactly():
 )
 def test_another_share_of_one_in_five_columns_is_noticed_as_often_as_by_scipy(shares, found):
     random, often = np.random.default_rng(0), 0
-    for _ in range(300):
+    for _ in range(150):
         one, other = ((random.random((n, 5)) < shares[0]).astype(float) for n in (600, 200))
         other[:, 0] = random.random(200) < shares[1]
         drift = compare(Subset(one, np.arange(600) % 2), Subset(other, np.arange(200) % 2), 2)
         often += bool(drift.alarms)
-    assert often / 300 == pytest.approx(found, abs=4 * math.sqrt(found * (1 - found) / 300) + 0.01)
+    assert often / 150 == pytest.approx(found, abs=4 * math.sqrt(found * (1 - found) / 150) + 0.01)
 
 
 @pytest.mark.parametrize("share", [0.003, 0.03, 0.3])
