@@ -24,8 +24,7 @@ from hptune.search.stage_search import StageSearch
 from hptune.space import SearchSpace
 from hptune.stage_trials import Again, Confirmations, SearchAndConfirmation, Trials
 from hptune.store import Snapshot, Stage, StoredTrial
-from hptune.store.answer import contenders, standings, uncompared, whole
-from hptune.store.answer import means as means_of
+from hptune.store.answer import contenders, fresh_of, standings, uncompared, whole
 from hptune.trial import Kind, Status, TrialResult, TrialSpec, Value
 from hptune.wording import counted
 
@@ -231,14 +230,14 @@ def trials_of(
 
 def _searched(snapshot: Snapshot, scores: Scores, ties: Scores) -> list[Known]:
     """The trials of searches that have ended."""
-    means = means_of(snapshot)
+    fresh = fresh_of(snapshot)
     return [
         known_of(
             trial.hyperparameters,
             trial.result,
             scores.get(trial.number, ()),
             ties.get(trial.number, ()),
-            means.get(trial.number),
+            fresh.get(trial.number),
         )
         for trial in snapshot.trials
         if trial.result is not None and trial.stage < len(snapshot.stages) and snapshot.stages[trial.stage].is_search

@@ -61,7 +61,7 @@ class Actor:
 
     def end(self, number=0, epochs=0, **changes):
         """Its trial has a result: completed, or failed without epochs."""
-        best = {"best_epoch": 1, "score": 0.5} if epochs else {}
+        best = {"best_epoch": 1, "score": 0.5, "tie": 0.5} if epochs else {}
         status = Status.COMPLETED if epochs else Status.FAILED
         result = TrialResult(number, status, "", epochs, **best, final=FinalCheck(0.25), seconds=1.0)
         self.say({**result.to_json(), **changes})

@@ -173,6 +173,14 @@ def test_a_confirmed_configuration_competes_with_its_mean_everywhere():
     assert [result.number for result in standings(made.snapshot)] == [0, 2, 1, 8]
 
 
+def test_equal_means_stand_in_one_order_everywhere():
+    """Both have three times 0.05 or its like: 0 without a spread, and 1, found with the lower score, with one."""
+    made = Made().search(0.04, 0.01, 0.05, 0.02).confirm((0, 1, 2), {1: [0.04, 0.05, 0.06], 0: [0.05] * 3})
+    made.confirm((0, 1, 2), {3: [0.01, 0.01, 0.02]})
+    assert [one.trial for one in contenders(made.snapshot)] == [3, 0, 1]
+    assert [result.number for result in standings(made.snapshot)] == [3, 0, 1, 2]  # 2 has 0.05 from one seed alone
+
+
 def test_seeds_of_a_retest_count_for_those_that_are_compared_no_more():
     made = Made().search(0.2, 0.1).confirm((0, 1), {1: [0.3, 0.5], 0: [0.6, 0.6]})
     made.retest((2, 3), {1: [0.9, 0.9], 0: [0.2, 0.2]})  # which makes 0 the answer, and 1 is compared with it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import math
 import statistics
@@ -15,6 +16,7 @@ from hptune.analysis.usefulness import is_rare
 from hptune.data.settings import DataSettings
 from hptune.measured import baseline_of
 from hptune.search.confirmation import Confirmed, paired
+from hptune.search.known import rounded
 from hptune.search.plan import ConfirmPlan
 from hptune.search.ranking import ranked
 from hptune.store import Snapshot, Stage
@@ -226,7 +228,7 @@ def retest(run: Run, stage: Stage) -> Retest | None:
         return None
     old_answer = _confirmed_answer(snapshot, stage.number)
     order = sorted(plan.trials, key=lambda trial: trial != old_answer)
-    standings = _standings(snapshot, stage, order, new)
+    standings = _standings(snapshot, stage, order, new, old_answer)
     old_best = next(trial for trial in order if trial in {one.trial for one in new})
     rival = next(iter(ahead_of(old_best, new)), new[0])
     one = next(one for one in new if one.trial == old_best)
@@ -243,7 +245,7 @@ def retest(run: Run, stage: Stage) -> Retest | None:
         baseline=_baseline(run, plan),
         standings=standings,
         old_best=old_best,
-        order=Order.of([one.old_rank for one in standings], [one.mean for one in standings]),
+        order=Order.of([one.old_rank for one in standings], [one.rank for one in standings]),
         rival=rival.trial,
         gap=gap,
         gap_standard_error=gap_standard_error,
@@ -264,14 +266,17 @@ def _baseline(run: Run, plan: ConfirmPlan) -> float | None:
 
 
 def _standings(
-    snapshot: Snapshot, stage: Stage, order: Sequence[int], new: Sequence[Confirmed]
+    snapshot: Snapshot, stage: Stage, order: Sequence[int], new: Sequence[Confirmed], old_answer: int | None
 ) -> tuple[Standing, ...]:
-    """The configurations in the new order; `order` is the old one."""
+    """The configurations in the new order; `order` is the old one, the answer first."""
     old = {one.trial: one for one in contenders(_first_stages(snapshot, stage.number))}
     found = _found_scores(snapshot)
     present = [trial for trial in order if trial in {one.trial for one in new}]
-    before = [old[trial].mean if trial in old else found[trial] for trial in present]
-    old_ranks, ranks = dict(zip(present, _ranks(before), strict=True)), _ranks([one.mean for one in new])
+    before = [rounded(old[trial].mean if trial in old else found[trial]) for trial in present]
+    if present[0] == old_answer and min(before) < before[0]:
+        before[0] = -math.inf  # the answer keeps its place before scores that nothing has confirmed
+    old_ranks = dict(zip(present, _ranks(before), strict=True))
+    ranks = _ranks([one.rounded_mean for one in new])
     return tuple(
         Standing(
             trial=one.trial,
@@ -289,11 +294,9 @@ def _standings(
 
 
 def _ranks(scores: Sequence[float]) -> list[int]:
-    """The ranks, from 1, of what stands in order: neighbours that are equal share the first of theirs."""
-    ranks: list[int] = []
-    for place, score in enumerate(scores):
-        ranks.append(ranks[-1] if place and score == scores[place - 1] else place + 1)
-    return ranks
+    """The ranks, from 1: equals share the first of theirs."""
+    in_order = sorted(scores)
+    return [bisect.bisect_left(in_order, score) + 1 for score in scores]
 
 
 def _first_stages(snapshot: Snapshot, n: int) -> Snapshot:

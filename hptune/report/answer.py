@@ -166,7 +166,7 @@ def _gap_text(gap: Gap, difference: str, no_worse: str) -> str:
 
 def _border_text(hit: BorderHit) -> str:
     side = "lower" if hit.side == "low" else "upper"
-    limit = "" if hit.can_extend else ", which is the legal limit"
+    limit = "" if hit.can_extend else ", beyond which its scale has no legal value"
     others = ", as do others of the best five" if hit.is_crowded else ""
     return f"{hit.name} {show(hit.value)} lies at the {side} end of {hit.domain.describe()}{others}{limit}"
 

@@ -12,8 +12,10 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from hptune.search.known import Key, Known, key_of
+from hptune.search.known import Key, Known, key_of, rounded
 from hptune.trial import Kind, Origin, TrialResult, TrialSpec
+
+TINY = 1e-12  # of a score: smaller differences come of its last digit
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Confirmed:
 
     @property
     def rounded_mean(self) -> float:
-        return float(f"{self.mean:.12g}")
+        return rounded(self.mean)
 
     @property
     def best_training(self) -> int:
@@ -104,9 +106,15 @@ def paired(one: Confirmed, other: Confirmed) -> tuple[float | None, float | None
     if not all(map(math.isfinite, (*one.scores, *other.scores))):
         return None, None
     differences = [score - less for score, less in zip(one.scores, other.scores, strict=True)]
+    least = TINY * max(map(abs, (*one.scores, *other.scores)))  # what is smaller comes of rounding scores
+    gap = _unless_tiny(statistics.fmean(differences), least)
     if len(differences) < 2:
-        return differences[0], None
-    return statistics.fmean(differences), statistics.stdev(differences) / math.sqrt(len(differences))
+        return gap, None
+    return gap, _unless_tiny(statistics.stdev(differences) / math.sqrt(len(differences)), least)
+
+
+def _unless_tiny(value: float, least: float) -> float:
+    return 0.0 if abs(value) < least else value
 
 
 def is_ahead(one: Confirmed, other: Confirmed) -> bool:

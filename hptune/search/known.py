@@ -7,11 +7,20 @@ import math
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from hptune.trial import BY_CHANCE, Standing, Status, TrialResult, Value
 
 Key = tuple[tuple[str, bool, Value], ...]
 """A configuration as something that can be compared and looked up."""
+
+
+class Fresh(NamedTuple):
+    """What fresh seeds say of a configuration, in the order in which such configurations compete."""
+
+    mean: float  # of the metric; infinite where a training has not completed
+    standard_error: float = 0.0  # of the mean, over the seeds
+    cost: float = 0.0  # estimated seconds of a training
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +32,7 @@ class Known:
     status: Status
     lowest: Sequence[float]  # the lowest metric so far, epoch by epoch
     ties: Sequence[float] = ()  # what breaks ties of it, likewise; empty where nothing does
-    mean: float | None = None  # of the metric from fresh seeds; None where it has not been confirmed
+    fresh: Fresh | None = None  # None where it has not been confirmed
 
     @property
     def has_score(self) -> bool:
@@ -51,7 +60,7 @@ def known_of(
     result: TrialResult,
     scores: Iterable[float],
     ties: Sequence[float] = (),
-    mean: float | None = None,
+    fresh: Fresh | None = None,
 ) -> Known:
     """What is known of a trial with such a result and such metrics, epoch by epoch, and of what breaks their ties.
 
@@ -59,15 +68,14 @@ def known_of(
     """
     if result.status in BY_CHANCE:
         return Known(result.number, configuration, result.status, array("d"))
-    if not ties:
-        return Known(
-            result.number, configuration, result.status, array("d", itertools.accumulate(scores, min)), (), mean
-        )
     lowest, of_ties = array("d"), array("d")
+    if not ties:
+        lowest.extend(itertools.accumulate(scores, min))
+        return Known(result.number, configuration, result.status, lowest, (), fresh)
     for score, tie in itertools.accumulate(zip(scores, ties, strict=True), min):
         lowest.append(score)
         of_ties.append(tie)
-    return Known(result.number, configuration, result.status, lowest, of_ties, mean)
+    return Known(result.number, configuration, result.status, lowest, of_ties, fresh)
 
 
 def best_first(known: Iterable[Known]) -> list[Known]:
@@ -75,26 +83,33 @@ def best_first(known: Iterable[Known]) -> list[Known]:
     return sorted((trial for trial in known if trial.has_score), key=rank_key)
 
 
-Rank = tuple[bool, int, float, float, float, int]
+Rank = tuple[bool, int, float, bool, float, float, float, int]
 """By which trials with a score are ordered, the best first."""
 
 
-def rank(status: Status, epochs: int, standing: Standing, mean: float | None, number: int) -> Rank:
+def rounded(score: float) -> float:
+    """A score or a mean without its last digits, in which means of the same sum can differ."""
+    return float(f"{score:.12g}")
+
+
+def rank(status: Status, epochs: int, standing: Standing, fresh: Fresh | None, number: int) -> Rank:
     """Where a trial with a score stands: the one order of trials, in searches, tables and reports alike.
 
     Completed ones come first, then those that a bar stopped, the farthest first: how good such a trial would have
-    become is not known. A confirmed one competes with its mean, which the luck of its seed has no part in.
+    become is not known. A confirmed one competes with its mean, which the luck of its seed has no part in: before a
+    score that is as low, and of equal means the one with the smaller standard error first, then the cheaper one.
     """
     score, tie = standing
     is_stopped = status is Status.STOPPED
-    value = score if mean is None or is_stopped else mean
-    return is_stopped, -epochs if is_stopped else 0, value, score, tie, number
+    if fresh is None or is_stopped:
+        return is_stopped, -epochs if is_stopped else 0, score, True, 0.0, 0.0, tie, number
+    return False, 0, rounded(fresh.mean), False, fresh.standard_error, fresh.cost, 0.0, number
 
 
 def rank_key(trial: Known) -> Rank:
     """The rank of a trial with a score."""
-    standing = trial.lowest[-1], trial.ties[-1] if trial.ties else 0.0
-    return rank(trial.status, len(trial.lowest), standing, trial.mean, trial.number)
+    standing = rounded(trial.lowest[-1]), trial.ties[-1] if trial.ties else 0.0
+    return rank(trial.status, len(trial.lowest), standing, trial.fresh, trial.number)
 
 
 def key_of(configuration: Mapping[str, Value]) -> Key:

@@ -118,5 +118,5 @@ def _note(border: Border | None, old: Domain, new: Domain) -> str:
         return "kept: it cannot be narrower" if new == old and not isinstance(old, Choice) else ""
     side = "lower" if border == "low" else "upper"
     if getattr(new, border) == getattr(old, border):
-        return f"the trial lies at the {side} end, which is the legal limit"
+        return f"the trial lies at the {side} end, beyond which its scale has no legal value"
     return f"extended: the trial lies at the {side} end"

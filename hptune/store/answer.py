@@ -17,10 +17,10 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hptune.search.confirmation import Confirmed, confirmed, is_ahead
-from hptune.search.known import Key, key_of
+from hptune.search.known import Fresh, Key, key_of
 from hptune.search.plan import ConfirmPlan, SearchPlan
 from hptune.search.ranking import ranked
 from hptune.store.snapshot import Snapshot, Stage
@@ -89,19 +89,27 @@ def means(snapshot: Snapshot) -> dict[int, float]:
     The seeds of all confirmations and retests on the run's own data count, infinite where one has not completed; but
     what is compared for the answer keeps the mean that it is compared with.
     """
+    return {number: fresh.mean for number, fresh in fresh_of(snapshot).items()}
+
+
+def fresh_of(snapshot: Snapshot) -> dict[int, Fresh]:
+    """What fresh seeds say of configurations, as means does, with what decides between equal means."""
     keys = {trial.number: key_of(trial.hyperparameters) for trial in snapshot.trials}
-    scores: dict[Key, list[float]] = {}
+    pooled: dict[Key, Confirmed] = {}
+    costs: dict[Key, float] = {}
     for stage in _confirmations(snapshot):
         for one in whole(snapshot, stage):
-            scores.setdefault(keys[one.trial], []).extend(one.scores)
-    found = {key: math.fsum(ones) / len(ones) for key, ones in scores.items()}
-    found |= {keys[one.trial]: one.mean for one in contenders(snapshot)}
+            key = keys[one.trial]
+            pooled[key] = replace(one, scores=(*pooled[key].scores, *one.scores)) if key in pooled else one
+            costs[key] = max(costs.get(key, 0.0), one.cost)
+    pooled |= {keys[one.trial]: one for one in contenders(snapshot)}
+    found = {key: Fresh(one.mean, one.standard_error or 0.0, costs[key]) for key, one in pooled.items()}
     return {number: found[key] for number, key in keys.items() if key in found}
 
 
 def standings(snapshot: Snapshot) -> list[TrialResult]:
     """The trials of searches with a score in the order in which they compete: the answer, then by mean or score."""
-    order, answer = ranked(snapshot.found, means(snapshot)), answer_of(snapshot)
+    order, answer = ranked(snapshot.found, fresh_of(snapshot)), answer_of(snapshot)
     return sorted(order, key=lambda result: answer is None or result.number != answer.trial)
 
 

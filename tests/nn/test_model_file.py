@@ -40,7 +40,7 @@ def trained(dataset=BLOBS, h=SMALL):
         SCHEMA,
         3,
         "dev_loss",
-        found.score,
+        found.standing[0],
     )
     return shown, ready, found.final
 

@@ -19,7 +19,8 @@ from hptune.space import Parameter, SearchSpace
 
 ALMOST_1 = math.nextafter(1, 0)
 EXTENDED_LOW, EXTENDED_HIGH = (f"extended: the trial lies at the {side} end" for side in ("lower", "upper"))
-LIMIT_LOW, LIMIT_HIGH = (f"the trial lies at the {side} end, which is the legal limit" for side in ("lower", "upper"))
+BEYOND = "beyond which its scale has no legal value"
+LIMIT_LOW, LIMIT_HIGH = (f"the trial lies at the {side} end, {BEYOND}" for side in ("lower", "upper"))
 
 
 def zoomed(name, domain, centre, factor=FACTOR, best=()):
