@@ -171,7 +171,8 @@ def _what_to_do(text: str, *, unseen: bool) -> str:
 def _report_not_numbers(cells: Cells) -> None:
     """A line for each way of being no number, with the first place and some of the texts."""
     missing = cells.missing
-    why = {text: "" if missing.is_missing(text, number=True) else _why_no_number(text) for text in set(cells.texts)}
+    reason = _why_no_unseen_number if cells.problems.unseen else _why_no_number
+    why = {text: "" if missing.is_missing(text, number=True) else reason(text) for text in set(cells.texts)}
     for expected in dict.fromkeys(why[text] for text in cells.texts):
         if not expected:
             continue
@@ -191,3 +192,12 @@ def _why_no_number(text: str) -> str:
         return f"a number: {hint}"
     hint = "list it under data.missing_values if it stands for a missing one"
     return f"a number: correct it; {hint}; or put the column under data.categorical if its values are names"
+
+
+def _why_no_unseen_number(text: str) -> str:
+    """The same in a file for a trained network: what the study file says of columns is settled."""
+    value = parse_number(text)
+    if value is not None and np.isfinite(value):
+        return ""
+    hint = ", with a decimal point and without separators" if value is None and meant_as_number(text) else ""
+    return f"a {'' if value is None else 'finite '}number{hint}: correct it or remove the row"

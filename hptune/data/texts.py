@@ -16,8 +16,9 @@ from hptune.data.table import TableSchema
 from hptune.wording import counted
 
 NUMBER = r"[0-9]{1,3}([,.'_ ][0-9]{3})*([.,][0-9]+)?|[0-9]+([.,][0-9]+)?"
+CODE = r"(?!0[0-9])"  # PAL0708 is no amount
 UNIT = r"[^\w\s]{0,2}[^\W\d_]{0,4}(/[^\W\d_]{1,4}|[23])?"
-AMOUNT = re.compile(rf"(?P<before>[^\w\s]{{0,3}}|[A-Z]{{3}})\s*({NUMBER})\s*(?P<after>{UNIT})")
+AMOUNT = re.compile(rf"(?P<before>[^\w\s]{{0,3}}|[A-Z]{{3}})\s*{CODE}({NUMBER})\s*(?P<after>{UNIT})")
 """A number with what may stand around it: $12, EUR 3, 1.5 kg, 70%, 1,234, 20 m2, 80 km/h."""
 
 DATE = re.compile(

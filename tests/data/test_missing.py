@@ -281,6 +281,20 @@ def test_an_unseen_file_is_filled_as_training_was(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("lots", 'found "lots", expected a number: '),
+        ("inf", 'found "inf", expected a finite number: '),
+        ("1_000", 'found "1_000", expected a number, with a decimal point and without separators: '),
+    ],
+)
+def test_no_key_of_the_study_file_is_named_for_a_file_to_predict(tmp_path, cell, expected):
+    with pytest.raises(DataError) as caught:
+        predicted(tmp_path, f"a,b\n1,2\n{cell},4\n", missing="fill")
+    assert str(caught.value).endswith(f':3: column "a": {expected}correct it or remove the row')
+
+
 def test_an_unseen_array_is_filled_as_training_was(tmp_path):
     x = np.array([[1.0, 5], [np.nan, 6], [3, 8]] * 4)
     np.savez(tmp_path / "d.npz", X=x, y=np.arange(12) % 2)

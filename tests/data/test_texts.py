@@ -55,6 +55,7 @@ def test_numbers_and_dates_that_pass_for_names_are_named(categories, said):
         ["v1.2.3", "v1.2.4"],
         ["rooms: 12", "rooms: 13"],
         ["70%", "low", "high"],
+        ["PAL0708", "PAL0809", "PAL0910"],  # studies, in penguins-raw of palmerpenguins
     ],
 )
 def test_names_are_left_alone(categories):
