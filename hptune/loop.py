@@ -97,7 +97,8 @@ class Stop:
 
     @property
     def is_overdue(self) -> bool:
-        return time.monotonic() - self.since > GRACE_S
+        """Whether nobody waits any longer, also where what was raised for that has been lost in a destructor."""
+        return self.is_now or time.monotonic() - self.since > GRACE_S
 
 
 def run(

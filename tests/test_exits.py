@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -69,6 +71,31 @@ def test_output_onto_a_full_disk_is_said_and_a_reader_that_has_left_is_not(argum
     os.close(reading)
     assert hptune(searched, *arguments, code=0, stdout=writing) == ""
     os.close(writing)
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_one_signal_ends_a_program_whose_output_nobody_reads(stream, tmp_path):
+    """As with a pager that was left alone: what is written into the full pipe waits, and would wait for ever."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, bytes(1 << 12))
+    os.set_blocking(writing, True)
+    arguments = ["schema"] if stream == "stdout" else ["report", "nothing"]
+    streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, stream: writing}
+    with subprocess.Popen([sys.executable, "-c", MAIN, *arguments], cwd=tmp_path, **streams) as process:
+        try:
+            end = time.monotonic() + 10
+            while "pipe_write" not in Path(f"/proc/{process.pid}/wchan").read_text() and time.monotonic() < end:
+                assert process.poll() is None
+                time.sleep(0.05)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 128 + signal.SIGTERM
+        finally:
+            process.kill()
+            os.close(reading)
+            os.close(writing)
 
 
 # mistakes of its own

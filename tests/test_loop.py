@@ -383,3 +383,13 @@ def test_a_range_at_whose_end_the_best_lie_is_extended_and_stays_so_after_an_int
             sitting(opened, config, 1)
             assert opened.snapshot().stages[0].final_space == space
             assert texts(opened) == expected
+
+
+def test_what_was_asked_for_at_once_is_not_waited_for_even_where_nobody_was_told():
+    """What a signal handler raises in a destructor is lost."""
+    stop = loop.Stop()
+    stop.request(2)
+    assert not stop.is_overdue
+    with pytest.raises(loop.StopNow):
+        stop.request(2)
+    assert stop.is_overdue

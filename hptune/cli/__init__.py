@@ -7,6 +7,7 @@ import errno
 import io
 import os
 import re
+import select
 import sys
 from collections.abc import Callable
 
@@ -172,5 +173,7 @@ def _mistake(error: Exception) -> int:
 
 
 def _say(text: str) -> None:
-    with contextlib.suppress(OSError):
-        tell(text, err=True)
+    """Tell the person; where a signal ends us, one who does not read, as a pager left alone, is not waited for."""
+    with contextlib.suppress(OSError, ValueError):  # ValueError: it is no file
+        if signals.first() is None or select.select([], [sys.stderr], [], 0)[1]:
+            tell(text, err=True)

@@ -74,10 +74,18 @@ class Dataset:
     schema: str = ""  # JSON of table.TableSchema: how other files become examples of this kind
     notes: tuple[str, ...] = ()  # what their owner should know of how they were read
     leaves_binary: bool = True  # whether columns of only 0 and 1 are not normalised; in runs begun long ago they are
+    filled_binary: tuple[int, ...] = ()  # columns of x that held 0 and 1 in train, before the mean filled their gaps
 
     @property
     def is_regression(self) -> bool:
         return not self.classes
+
+    @property
+    def is_binary(self) -> NDArray[np.bool_]:
+        """(features,): whether a column holds 0 and 1 in train, both, and nothing else but what fills its gaps."""
+        found = is_binary(self.train.x)
+        found[list(self.filled_binary)] = True
+        return found
 
     def subsets(self) -> tuple[Subset, ...]:
         """Train, dev and, where there is one, test."""
@@ -112,19 +120,18 @@ class Normalisation:
         return np.equal(self.mean, 0) & np.equal(self.scale, 1)
 
     @classmethod
-    def fit(cls, x: NDArray[Any], *, leave_binary: bool = True) -> Normalisation:
+    def fit(cls, x: NDArray[Any], left: NDArray[np.bool_] | None = None) -> Normalisation:
         """Mean and deviation of x (examples, features), which must be the training set and nothing else.
 
-        A column of only 0 and 1, as those that texts become, stays as it is: in deviations, a text of one row in 900
-        would stand 30 from 0 and drown all else (docs/study_file.md has the figures). A column constant in training
-        carries nothing to learn from: it becomes 0 everywhere, so that another value of it in dev or test cannot
-        explode.
+        Columns that are left (features,) stay as they are; None: those of only 0 and 1, as texts become. In deviations,
+        a text of one row in 900 would stand 30 from 0 and drown all else (docs/study_file.md has the figures). A column
+        constant in training carries nothing to learn from: it becomes 0 everywhere, so that another value of it in dev
+        or test cannot explode.
         """
         mean, deviation = mean_and_deviation(x)
         scale = np.where(deviation == 0, 0.0, 1 / np.where(deviation == 0, 1.0, deviation))
-        if leave_binary:
-            left = is_binary(x)
-            mean[left], scale[left] = 0.0, 1.0
+        left = is_binary(x) if left is None else left
+        mean[left], scale[left] = 0.0, 1.0
         return cls(mean, scale)
 
     def apply(self, x: NDArray[Any], dtype: type[np.floating[Any]] = np.float32) -> NDArray[Any]:
@@ -209,7 +216,8 @@ def normalise(dataset: Dataset, dtype: type[np.floating[Any]] = np.float32, *, i
 
     The inputs are normalised as well or, with inputs False, left as they are.
     """
-    normalisation = Normalisation.fit(dataset.train.x, leave_binary=dataset.leaves_binary) if inputs else None
+    left = dataset.is_binary if dataset.leaves_binary else np.zeros(len(dataset.features), np.bool_)
+    normalisation = Normalisation.fit(dataset.train.x, left) if inputs else None
     target = TargetScale.fit(dataset.train.y) if dataset.is_regression else None
     train, dev, *test = (
         Subset(network_inputs(s.x, normalisation, dtype), s.y if target is None else target.apply(s.y))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hptune.data.columns import Column
-from hptune.data.dataset import Subset
+from hptune.data.dataset import Subset, is_binary
 from hptune.data.problems import FileProblems, quoted
 from hptune.data.split import NAMES
 from hptune.errors import DataError
@@ -81,6 +81,16 @@ def filled(x: Matrix, columns: Sequence[Column]) -> Matrix:
         if column.marks_missing:
             place[:, 1] = gone
     return whole
+
+
+def binary_but_for_gaps(columns: Iterable[Column], train: Matrix) -> Iterator[int]:
+    """The places, once they are filled, of the columns of train, as it was read, that hold 0, 1 and gaps."""
+    place = 0
+    for column, values in _parts(columns, train):
+        there = values[~np.isnan(values[:, 0])]
+        if column.fill is not None and len(there) < len(values) and is_binary(there)[0]:
+            yield place
+        place += len(column.features)
 
 
 def about_gaps(columns: Sequence[Column], parts: Mapping[str, Matrix]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from hptune.data.array_pair import inspect_npy, read_pair
 from hptune.data.arrays import read_arrays
 from hptune.data.dataset import Dataset, Examples, Subset, TargetScale, pixels, unlike
 from hptune.data.files import check_file
-from hptune.data.filling import completed
+from hptune.data.filling import binary_but_for_gaps, completed
 from hptune.data.generated import generate
 from hptune.data.idx_file import inspect_idx
 from hptune.data.kinds import PAIRS, TABLES, kind
@@ -139,7 +139,7 @@ def _split(whole: Examples, settings: DataSettings, name: str, *, parts: int, by
 
 def _dataset(whole: Examples, subsets: list[Subset], schema: TableSchema, name: str) -> Dataset:
     try:
-        columns, subsets, filled = (
+        columns, complete, filled = (
             completed(schema.columns, subsets, marks=whole.image is None)
             if schema.missing.fills
             else (schema.columns, subsets, ())
@@ -148,13 +148,13 @@ def _dataset(whole: Examples, subsets: list[Subset], schema: TableSchema, name: 
         raise DataError("\n".join(f"{name}: {line}" for line in str(error).splitlines())) from error
     schema = replace(schema, columns=columns)
     notes = (*whole.notes, *(f"{name}: {note}" for note in filled))
-    train, dev, *test = subsets
+    train, dev, *test = complete
     if not whole.classes and TargetScale.fit(train.y) is None:
         what = f"the target is {train.y[0]:g} in all {counted(len(train), 'example')} of train"
         raise DataError(f"{name}: {what}: there is nothing to learn; name another target or add examples")
-    text = json.dumps(schema.to_json())
-    last = test[0] if test else None
-    return Dataset(train, dev, last, whole.classes, schema.features, whole.image, schema=text, notes=notes)
+    dataset = Dataset(train, dev, test[0] if test else None, whole.classes, schema.features, whole.image)
+    binary = tuple(binary_but_for_gaps(columns, subsets[0].x))
+    return replace(dataset, schema=json.dumps(schema.to_json()), notes=notes, filled_binary=binary)
 
 
 def _check_files(settings: DataSettings, path: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -10,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hptune.data import suspects
-from hptune.data.dataset import Dataset, TargetScale, is_binary, row_blocks
+from hptune.data.columns import Column
+from hptune.data.dataset import Dataset, TargetScale, row_blocks
 from hptune.data.drift import LEVEL, Drift, LabelDrift, compare
 from hptune.data.kinds import TABLES, kind
 from hptune.data.problems import listed, quoted
@@ -43,7 +45,7 @@ class Review:
     settings: DataSettings  # where it comes from
     names: tuple[str, ...]  # of the subsets that there are
     counts: NDArray[np.int64]  # (subsets, classes); no column in regression
-    constant: tuple[str, ...]  # features with one value in train
+    constant: tuple[str, ...]  # columns with one value in train and none missing
     repeats: tuple[Repeats, ...]
     comparisons: tuple[Comparison, ...]  # train with dev, and dev with test
 
@@ -53,7 +55,6 @@ def review(dataset: Dataset, settings: DataSettings) -> Review:
     subsets = dataset.subsets()
     names = NAMES[: len(subsets)]
     classes = len(dataset.classes)
-    is_constant = (dataset.train.x == dataset.train.x[0]).all(axis=0)
     comparisons = (
         Comparison(*pair, compare(one, other, classes), getattr(settings, pair[1]) is None)
         for pair, (one, other) in zip(pairwise(names), pairwise(subsets), strict=True)
@@ -63,10 +64,21 @@ def review(dataset: Dataset, settings: DataSettings) -> Review:
         settings,
         names,
         np.array([np.bincount(subset.y, minlength=classes) if classes else () for subset in subsets], np.int64),
-        tuple(name for name, constant in zip(dataset.features, is_constant, strict=True) if constant),
+        tuple(_constant(dataset)),
         repeats(subsets, names),
         tuple(comparisons),
     )
+
+
+def _constant(dataset: Dataset) -> Iterator[str]:
+    """The names of columns of which no input changes in train: what a text or a gap there is alone changes none."""
+    is_constant = (dataset.train.x == dataset.train.x[0]).all(axis=0)
+    columns = TableSchema.of(dataset).columns if dataset.schema else map(Column, dataset.features)
+    stop = 0
+    for column in columns:
+        start, stop = stop, stop + len(column.features)
+        if is_constant[start:stop].all():
+            yield column.name
 
 
 def advice(found: Review) -> tuple[str, ...]:
@@ -174,12 +186,16 @@ def _about_unknown_categories(found: Review) -> list[str]:
 
 def _about_binary_columns(found: Review) -> list[str]:
     """Columns that stay as they are for what they hold in train, and hold something else elsewhere."""
-    is_left = is_binary(found.dataset.train.x)
+    dataset = found.dataset
+    is_left = dataset.is_binary
+    columns_read = TableSchema.of(dataset).columns if dataset.schema else ()
+    fills = {column.name: column.fill for column in columns_read if column.fill is not None}
+    gaps = np.array([fills.get(name, 0.0) for name in dataset.features])
     texts = []
-    for name, subset in zip(found.names[1:], found.dataset.subsets()[1:], strict=True):
+    for name, subset in zip(found.names[1:], dataset.subsets()[1:], strict=True):
         blocks = (subset.x[rows] for rows in row_blocks(subset.x))
-        holds_others = np.any([((x != 0) & (x != 1)).any(axis=0) for x in blocks], axis=0)
-        if columns := [found.dataset.features[c] for c in np.flatnonzero(is_left & holds_others)]:
+        holds_others = np.any([((x != 0) & (x != 1) & (x != gaps)).any(axis=0) for x in blocks], axis=0)
+        if columns := [dataset.features[c] for c in np.flatnonzero(is_left & holds_others)]:
             what = f"{counted(len(columns), 'column')} of nothing but 0 and 1 in train"
             which = f"{what} with other numbers in {name}: {listed(columns)}"
             texts.append(f"{which}. What they mean cannot be learned. Are they coded otherwise there?")

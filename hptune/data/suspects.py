@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hptune.data.columns import Column
 from hptune.data.dataset import Dataset
 from hptune.data.kinds import TABLES, kind
 from hptune.data.problems import quoted
 from hptune.data.settings import DataSettings
-from hptune.data.texts import columns_of_text
+from hptune.data.table import TableSchema
 from hptune.wording import counted
 
 FEWEST_ROWS = 30  # of train, below which any column may look so by chance
@@ -32,7 +33,7 @@ class _Column:
     """A column of the file, as numbers."""
 
     name: str
-    values: tuple[NDArray[Any], ...]  # by subset; of text the numbers of its categories, -1 for none of them
+    values: tuple[NDArray[Any], ...]  # by subset, NaN where it is missing; of text the numbers of its categories, or -1
     is_text: bool
 
 
@@ -52,21 +53,32 @@ def advice(dataset: Dataset, settings: DataSettings) -> Iterator[str]:
 
 
 def _columns(dataset: Dataset) -> Iterator[_Column]:
-    places = {name: place for place, name in enumerate(dataset.features)}
     subsets = [subset.x for subset in dataset.subsets()]
-    numbers = dict(places)
-    for column in columns_of_text(dataset):
-        own = [numbers.pop(name) for name in column.features if name in numbers]
-        codes = (np.where(x[:, own].any(axis=1), x[:, own].argmax(axis=1), -1) for x in subsets)
-        yield _Column(column.name, tuple(codes), is_text=True)
-    for name, place in numbers.items():
-        yield _Column(name, tuple(x[:, place] for x in subsets), is_text=False)
+    columns = TableSchema.of(dataset).columns if dataset.schema else map(Column, dataset.features)
+    stop = 0
+    for column in columns:
+        start, stop = stop, stop + len(column.features)
+        parts = (x[:, start:stop] for x in subsets)
+        yield _Column(column.name, tuple(_values(column, x) for x in parts), column.categories is not None)
+
+
+def _values(column: Column, x: NDArray[Any]) -> NDArray[Any]:
+    """Those of a column, of the inputs that it has become."""
+    values = x[:, 0] if column.categories is None else np.where(x.any(axis=1), x.argmax(axis=1), -1)
+    if column.marks_missing:
+        return np.where(x[:, -1] == 1, np.nan, values)
+    return values if column.fill is None else np.where(values == column.fill, np.nan, values)
 
 
 def _why_a_row(column: _Column, parts: tuple[NDArray[Any], ...]) -> str:
     """Why a column may number or name the rows, given those of one file; empty where it hardly does."""
+    parts = tuple(values[~np.isnan(values)] for values in parts)
     probe = parts[0][:PROBE]
-    if len(np.unique(probe)) < len(probe) or (not column.is_text and (np.floor(probe) != probe).any()):
+    if (
+        len(probe) < FEWEST_ROWS
+        or len(np.unique(probe)) < len(probe)
+        or (not column.is_text and (np.floor(probe) != probe).any())
+    ):
         return ""
     values = np.concatenate(parts)
     if len(np.unique(values)) < len(values):
@@ -87,7 +99,10 @@ def _why_the_label(column: _Column, dataset: Dataset) -> str:
     for stop in (PROBE, None):  # most columns need no look at all rows
         x = np.concatenate([values[:stop] for values in column.values])
         y = np.concatenate([subset.y[:stop] for subset in dataset.subsets()])
-        why = _why_the_target(x, y) if dataset.is_regression else _why_the_class(x, y)
+        gone = np.isnan(x)
+        why = (_why_the_target if dataset.is_regression else _why_the_class)(x[~gone], y[~gone])
+        if not why and not dataset.is_regression and _why_the_class(gone, y):
+            why = "is missing in all rows of one class and in no others"
         if not why:
             return ""
     return why

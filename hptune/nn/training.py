@@ -20,7 +20,7 @@ from hptune.nn.activations import ACTIVATIONS
 from hptune.nn.hyperparameters import Hyperparameters
 from hptune.nn.network import ForwardBuffers, Network, TrainingBuffers
 from hptune.nn.optimizers import Optimizer
-from hptune.nn.underflow import steps_between_looks
+from hptune.nn.underflow import steps_between_clearings
 from hptune.notations import RATES
 from hptune.randomness import Purpose, generator
 from hptune.trial import DivergedError, EpochMetrics, FinalCheck, MetricName, Standing
@@ -156,7 +156,7 @@ def _trainer(
 ) -> Callable[[int, float], tuple[float, float]]:
     """A function (epoch from 0, learning rate) -> mean loss and error over the epoch's mini-batches."""
     optimizer = optimizers.build(h, network.parameters, network.gradient)
-    underflow, every = network.underflow, steps_between_looks(optimizer.total_beta, optimizer.square_beta)
+    underflow, every = network.underflow, steps_between_clearings(optimizer.total_beta, optimizer.square_beta)
     shuffle_rng = generator(seed, Purpose.SHUFFLE, number)
     dropout_rng = generator(seed, Purpose.DROPOUT, number)
     n = len(examples.x)

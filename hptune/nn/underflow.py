@@ -7,8 +7,9 @@ vanish. No switch of the processor is used, so that the numbers are the same eve
 
 Whatever is multiplied is therefore 0 or at least `floor`, 2^26 tiny (7.9e-31 in float32). Squares underflow long before
 their roots: they are taken of what is at least `root` (8.7e-19), and averages of them are at least `least` (7.7e-34).
-Parameters and averages change little in a step and are seen to at a look, every few steps. What every step makes anew
-(activations, deltas, the gradient) is seen to at a look, too, and between two looks where the last one found something.
+Parameters and averages change little in a step and are seen to every few steps. What every step makes anew
+(activations, deltas, the gradient) is seen to at a look, every MOST_STEPS steps, and between two looks where the last
+one found something.
 """
 
 from __future__ import annotations
@@ -52,15 +53,14 @@ class Underflow:
         self._is_below = np.empty(BLOCK, np.bool_)
 
     def begin_step(self, every: int) -> bool:
-        """Make every `every`-th step, from the first one on, a look. True if this is one."""
+        """Make this step a look if it is time for one. True where what lasts is to be seen to, in every `every`-th."""
         self._left -= 1
-        if self._left >= 0:
-            return False
-        self._left = every - 1
-        self.is_look = True
-        for found in (self.activations, self.deltas):
-            found[:] = [True] * len(found)
-        return True
+        if self._left < 0:
+            self._left = MOST_STEPS - 1
+            self.is_look = True
+            for found in (self.activations, self.deltas):
+                found[:] = [True] * len(found)
+        return (MOST_STEPS - 1 - self._left) % every == 0
 
     def clear_lasting(self, totals: Iterable[NDArray[Any]], squares: Iterable[NDArray[Any]]) -> None:
         """See to what stays from step to step: parameters and averages, and averages of squares."""
@@ -122,7 +122,7 @@ def least_root(dtype: np.dtype[Any]) -> float:
     return 8 * math.sqrt(np.finfo(dtype).tiny)
 
 
-def steps_between_looks(total_beta: float, square_beta: float) -> int:
+def steps_between_clearings(total_beta: float, square_beta: float) -> int:
     """So many that no average falls from its bound to subnormal in between, decaying by its beta in a step."""
     return min(_steps(FLOOR, total_beta), _steps(LEAST, square_beta), MOST_STEPS)
 

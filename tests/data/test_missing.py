@@ -7,8 +7,10 @@ import pytest
 
 from hptune.config import study_file, yaml_tree
 from hptune.data import unseen
+from hptune.data.dataset import normalise
 from hptune.data.loading import load
 from hptune.data.missing import QUOTED, Missing, quotes_marked
+from hptune.data.review import advice, review
 from hptune.data.settings import DataSettings
 from hptune.data.table import TableSchema
 from hptune.errors import DataError, StudyFileError
@@ -350,3 +352,41 @@ def test_a_number_stands_for_a_missing_one_however_it_is_written():
     np.testing.assert_array_equal(rule.as_numbers(["1", "-1.0", "-1", " -1e0"]), [1, np.nan, np.nan, np.nan])
     assert not rule.is_missing("NA")
     assert rule.is_missing(" ")
+
+
+# 0 and 1 with gaps, in arrays and tables alike; the mean of 1, 0, 0, 0 is 0.25, that of 3, 5 is 4
+FLAGS = "n,flag,label\n3,1,x\n5,0,y\n3,,x\n5,0,y\n3,0,x\n5,,y\n"
+
+
+def test_a_column_of_0_and_1_stays_as_it_is_when_its_gaps_are_filled(tmp_path):
+    """A rare flag would stand far from 0 in deviations, as any other; its gaps have its mean."""
+    done = normalise(load(settings(tmp_path, FLAGS, "n,flag,label\n5,1,x\n3,,y\n", missing="fill")), np.float64)
+    assert done.features == ("n", "flag", "flag is missing")
+    n = [-1, 1, -1, 1, -1, 1]
+    expected = np.column_stack([n, [1, 0, 0.25, 0, 0, 0.25], [0, 0, 1, 0, 0, 1]])
+    np.testing.assert_allclose(done.train.x, expected, rtol=1e-12)
+    np.testing.assert_allclose(done.dev.x, [[1, 1, 0], [-1, 0.25, 1]], rtol=1e-12)
+
+
+def test_a_column_of_0_1_and_their_mean_is_one_of_numbers(tmp_path):
+    numbers = "flag,label\n1,x\n0,y\n0.5,x\n,y\n"  # 0.5 is the mean, and stands for the gap, too
+    done = normalise(load(settings(tmp_path, numbers, "flag,label\n1,x\n0,y\n", missing="fill")), np.float64)
+    np.testing.assert_allclose(done.train.x[:, 0], np.array([1, -1, 0, 0]) * np.sqrt(2), rtol=1e-12)
+
+
+@pytest.mark.parametrize("gap_in_train", [True, False])
+def test_what_fills_gaps_of_0_and_1_is_no_other_number(tmp_path, gap_in_train):
+    rows = FLAGS.splitlines(keepends=True)
+    train = "".join(row for row in rows if gap_in_train or ",," not in row)
+    found = settings(tmp_path, train, "n,flag,label\n5,1,x\n3,,y\n", missing="fill")
+    assert not any("other numbers" in text for text in advice(review(load(found), found)))
+    found = settings(tmp_path, train, "n,flag,label\n5,2,x\n3,,y\n", missing="fill")
+    assert any('1 column of nothing but 0 and 1 in train with other numbers in dev: "flag"' in text
+               for text in advice(review(load(found), found)))  # fmt: skip
+
+
+def test_columns_that_never_change_are_named_as_the_file_names_them(tmp_path):
+    """A column whose gaps say something is none of them, nor is one of the texts of a column."""
+    train = "n,mark,same,town,label\n" + "3,1,7,Rome,x\n5,,7,Oslo,y\n4,1,7,Rome,y\n1,1,7,Oslo,x\n"
+    found = settings(tmp_path, train, "n,mark,same,town,label\n5,1,7,Bonn,x\n3,,7,,y\n", missing="fill")
+    assert review(load(found), found).constant == ("same",)

@@ -107,3 +107,26 @@ def test_arrays_are_looked_at_too(tmp_path):
     settings = DataSettings(path=str(tmp_path / "a.npz"))
     (text,) = advice(load(settings), settings)
     assert text.endswith("leave it out of X.")
+
+
+def with_gaps(values, *rows):
+    return ["" if row in rows else value for row, value in enumerate(values)]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "said"),
+    [
+        ("Id", lambda label: with_gaps(np.arange(150), 3, 77), "whole numbers of which each of 148 rows has one of"),
+        ("leak", lambda label: with_gaps((label == "red").astype(int), 3, 77), "is the label in other words"),
+        ("kind", lambda label: with_gaps(np.where(label == "red", "r", "o"), 3, 77), "is the label in other words"),
+        ("body", lambda label: np.where(label == "red", np.arange(150) // 2, ""), "is missing in all rows of one"),
+        ("boat", lambda label: np.where(label == "red", "b", ""), "is missing in all rows of one class"),
+    ],
+)  # fmt: skip
+def test_gaps_are_no_values_and_may_be_the_label_themselves(tmp_path, name, values, said):
+    columns = ordinary(np.random.default_rng(0))
+    columns["label"] = np.where(columns["label"] == "red", "red", "other")
+    del columns["good"]
+    (text,) = found(tmp_path, {**columns, name: values(columns["label"])}, missing="fill")
+    assert text.startswith((f'column "{name}": {said}', f'column "{name}" {said}'))
+    assert text.endswith("put it under data.ignore.")

@@ -11,7 +11,7 @@ from hptune.data.dataset import Dataset, Subset
 from hptune.nn import training
 from hptune.nn.hyperparameters import Hyperparameters
 from hptune.nn.network import TrainingBuffers
-from hptune.nn.underflow import Underflow, steps_between_looks
+from hptune.nn.underflow import Underflow, steps_between_clearings
 from hptune.trial import DivergedError
 
 TINY = float(np.finfo(np.float32).tiny)  # the smallest normal number, 2^-126
@@ -141,7 +141,7 @@ def test_what_remains_can_be_squared_and_decay_until_the_next_look(dtype):
         (0.01, 0.01),
         (0.0, 0.0),
     ]:
-        steps = steps_between_looks(total_beta, square_beta)
+        steps = steps_between_clearings(total_beta, square_beta)
         assert 1 <= steps <= 100
         assert not total_beta or steps == 1 or underflow.floor * total_beta**steps >= tiny
         assert not square_beta or steps == 1 or underflow.least * square_beta**steps >= tiny
@@ -158,6 +158,17 @@ def test_where_signals_vanish_may_move_between_two_looks():
     underflow.clear_gradient(np.ones(3, np.float32))
     assert not underflow.begin_step(32)
     assert underflow.activations == [False, True, True]
+
+
+@pytest.mark.parametrize(("beta", "clearings"), [(0.9, {0}), (0.5, {0, 26, 52, 78})])
+def test_an_average_that_falls_fast_is_seen_to_more_often_and_nothing_else_is(beta, clearings):
+    """From 2^26 times the smallest normal number an average of beta 0.5 comes to it in 26 steps."""
+    underflow, every = Underflow(1, np.float32), steps_between_clearings(beta, 0.999)
+    for look in range(2):
+        for step in range(100):
+            assert underflow.begin_step(every) is (step in clearings), (look, step)
+            assert underflow.is_look is (step == 0)
+            underflow.clear_gradient(np.ones(3, np.float32))
 
 
 def test_nothing_is_touched_outside_training():
