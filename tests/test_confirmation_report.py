@@ -273,6 +273,15 @@ def test_equal_sums_of_errors_are_ties_whatever_their_last_digits():
     assert "has the same mean as trial" in shown(print_retest, found)
 
 
+def test_the_old_score_of_what_was_ever_confirmed_is_its_mean():
+    """Trial 1 was found with 0.1 and has 0.4 and 0.6 from four seeds; the answer is another by now."""
+    made = Made().search(0.3, 0.1, 0.35).confirm((0, 1), {1: [0.4, 0.4]}).retest((2, 3), {1: [0.6, 0.6], 0: [0.2, 0.2]})
+    made.search(0.25).confirm((0, 1), {9: [0.1, 0.1]})
+    found = retested(made.retest((4, 5), {9: [0.1, 0.1], 0: [0.2, 0.2], 1: [0.5, 0.5], 2: [0.3, 0.3]}))[-1]
+    old = [(one.trial, one.old_rank, one.old_mean, one.found_score) for one in found.standings]
+    assert old == [(9, 1, 0.1, 0.25), (0, 2, 0.2, 0.3), (2, 3, None, 0.35), (1, 4, 0.5, 0.1)]
+
+
 def test_seeds_that_agree_but_for_their_last_digits_have_no_standard_error():
     first, other = Confirmed(0, (2, 3), (0.06, 0.05)), Confirmed(1, (4, 5), (0.05, 0.04))
     assert statistics.stdev([0.06 - 0.05, 0.05 - 0.04]) > 0

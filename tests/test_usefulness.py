@@ -87,3 +87,14 @@ def test_bias_cannot_be_told_from_the_errors_where_a_class_is_rare():
     assert (found.bias.level, found.verdict, found.remedies) == ("cannot tell", "cannot tell", ())
     assert any(note.startswith("A class is rare") for note in found.notes)
     assert diagnose(replace(errors, bayes=0.01)).verdict == "high bias"
+
+
+def test_a_loss_on_dev_that_chance_may_have_lowered_is_not_certain():
+    """A loss of 0.5845 where the shares have 0.5904; the difference has a standard error of 0.03 on 300 examples."""
+    measured = Measured(0.5845, 0.0059, 0.03, (ClassCount(240, 240, 240), ClassCount(60, 60, 60)))
+    baseline = replace(RARE, loss={**RARE.loss, "dev": 0.5904})
+    found = replace(of(0.01, 0.5845, baseline), measured_dev=measured)
+    (note,) = notes(found)
+    assert "by less than 2 standard errors (loss 0.5845 against 0.5904, standard error of the difference 0.03)" in note
+    assert notes(replace(found, measured_dev=replace(measured, loss_gain_error=0.0029))) == ()
+    assert notes(replace(found, metric="dev_loss", baseline=replace(EVEN, loss=baseline.loss))) != ()

@@ -20,7 +20,7 @@ from hptune.search.known import rounded
 from hptune.search.plan import ConfirmPlan
 from hptune.search.ranking import ranked
 from hptune.store import Snapshot, Stage
-from hptune.store.answer import ahead_of, answer_of, contenders, whole
+from hptune.store.answer import ahead_of, answer_of, contenders, pooled, whole
 from hptune.tables import Run
 from hptune.trial import Status, TrialResult, Value
 
@@ -269,7 +269,7 @@ def _standings(
     snapshot: Snapshot, stage: Stage, order: Sequence[int], new: Sequence[Confirmed], old_answer: int | None
 ) -> tuple[Standing, ...]:
     """The configurations in the new order; `order` is the old one, the answer first."""
-    old = {one.trial: one for one in contenders(_first_stages(snapshot, stage.number))}
+    old = pooled(_first_stages(snapshot, stage.number))
     found = _found_scores(snapshot)
     present = [trial for trial in order if trial in {one.trial for one in new}]
     before = [rounded(old[trial].mean if trial in old else found[trial]) for trial in present]

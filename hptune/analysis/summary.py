@@ -156,7 +156,7 @@ def _best(run: Run, bayes_error: float) -> BestTrial | None:
     data = snapshot.facts.get("data", {})
     errors = _errors(run, best, bayes_error)
     measured = {} if best.test_error is None else measured_in(snapshot.facts, best.weights)
-    useful = _usefulness(run, best, errors, measured.get("test"))
+    useful = _usefulness(run, best, errors, measured)
     return BestTrial(
         trial=best.trial,
         stage=snapshot.stages[trial.stage].name,
@@ -235,14 +235,15 @@ def _mean_errors(run: Run, best: Best) -> MeanErrors:
     )
 
 
-def _usefulness(run: Run, best: Best, errors: Errors | None, measured: Measured | None) -> Usefulness | None:
+def _usefulness(run: Run, best: Best, errors: Errors | None, measured: Mapping[str, Measured]) -> Usefulness | None:
     """What tells whether it has learned anything."""
     baseline = baseline_of(run.snapshot.facts.get("data", {}))
     if errors is None or baseline is None:
         return None
     means = _mean_errors(run, best)
     classes = tuple(run.snapshot.facts["data"].get("class_names", ()))
-    return Usefulness(best.metric, errors, means.dev_loss, baseline, measured, classes)
+    tested, of_dev = measured.get("test"), measured.get("dev")
+    return Usefulness(best.metric, errors, means.dev_loss, baseline, tested, classes, of_dev)
 
 
 def _by_class(run: Run, measured: Mapping[str, Measured]) -> Mapping[str, tuple[ByClass, ...]]:

@@ -29,6 +29,7 @@ class Usefulness:
     baseline: Baseline
     measured: Measured | None = None  # the network on the test set
     classes: tuple[str, ...] = ()
+    measured_dev: Measured | None = None  # the network on the dev set
 
     @property
     def by_loss(self) -> bool:
@@ -71,6 +72,14 @@ def _notes(found: Usefulness) -> Iterator[str]:
             f"On dev it is better than {same} by less than {SURE} standard errors ({against}, standard error "
             f"{show(chance)}): whether anything has been learned is not certain."
         )
+    if found.by_loss and found.dev_loss is not None and found.measured_dev is not None:
+        gain, chance = baseline.loss["dev"] - found.dev_loss, found.measured_dev.loss_gain_error or 0.0
+        if gain <= SURE * chance:
+            yield (
+                f"On dev it is better than {same} by less than {SURE} standard errors (loss {show(found.dev_loss)} "
+                f"against {show(baseline.loss['dev'])}, standard error of the difference {show(chance)}): whether "
+                "anything has been learned is not certain."
+            )
     yield from _of_test(found, same)
     if found.by_loss:
         yield from _of_errors(found)

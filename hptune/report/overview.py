@@ -182,9 +182,12 @@ def _time(stage: StageSummary) -> str:
 
 
 def _busy(stages: Sequence[StageSummary]) -> str:
-    """The share of their time in which workers trained; empty where there is none."""
-    available_s = sum(stage.available_s or 0 for stage in stages)
-    return f"{100 * sum(stage.busy_s or 0 for stage in stages) / available_s:.0f} %" if available_s else ""
+    """The share of their time in which workers trained; empty where there is none.
+
+    A worker begins a moment before it is seen to be ready, so that in a short run the sum can be above all there is.
+    """
+    available_s, busy_s = (sum(getattr(stage, name) or 0 for stage in stages) for name in ("available_s", "busy_s"))
+    return f"{100 * min(busy_s / available_s, 1):.0f} %" if available_s else ""
 
 
 def _best(found: StageSummary | Part) -> str:

@@ -94,17 +94,22 @@ def means(snapshot: Snapshot) -> dict[int, float]:
 
 def fresh_of(snapshot: Snapshot) -> dict[int, Fresh]:
     """What fresh seeds say of configurations, as means does, with what decides between equal means."""
+    found = pooled(snapshot)
+    return {number: Fresh(one.mean, one.standard_error or 0.0, one.cost) for number, one in found.items()}
+
+
+def pooled(snapshot: Snapshot) -> dict[int, Confirmed]:
+    """The scores of fresh seeds that means are of."""
     keys = {trial.number: key_of(trial.hyperparameters) for trial in snapshot.trials}
-    pooled: dict[Key, Confirmed] = {}
+    found: dict[Key, Confirmed] = {}
     costs: dict[Key, float] = {}
     for stage in _confirmations(snapshot):
         for one in whole(snapshot, stage):
             key = keys[one.trial]
-            pooled[key] = replace(one, scores=(*pooled[key].scores, *one.scores)) if key in pooled else one
+            found[key] = replace(one, scores=(*found[key].scores, *one.scores)) if key in found else one
             costs[key] = max(costs.get(key, 0.0), one.cost)
-    pooled |= {keys[one.trial]: one for one in contenders(snapshot)}
-    found = {key: Fresh(one.mean, one.standard_error or 0.0, costs[key]) for key, one in pooled.items()}
-    return {number: found[key] for number, key in keys.items() if key in found}
+    found |= {keys[one.trial]: one for one in contenders(snapshot)}
+    return {number: replace(found[key], cost=costs[key]) for number, key in keys.items() if key in found}
 
 
 def standings(snapshot: Snapshot) -> list[TrialResult]:

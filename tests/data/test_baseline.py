@@ -36,6 +36,7 @@ def test_in_regression_it_is_the_distance_from_the_mean_of_train_in_its_deviatio
     assert found.loss["dev"] == pytest.approx((1 + 9) / 4)
     assert found.error["train"] == pytest.approx(1)
     assert found.answer is None
+    assert of([100.1, 42.7, 77.3, 3.9, 8.2], [1.0], ()).error["train"] == 1  # not 0.9999999999999999
 
 
 def test_it_comes_back_from_the_facts_and_of_an_old_run_the_dev_error_alone():

@@ -185,6 +185,13 @@ def test_stages_with_what_they_spent(tmp_path):
     assert "coarse-to-fine, whole space" in " ".join(lines)
 
 
+def test_workers_are_never_busier_than_all_the_time(tmp_path):
+    """A worker begins before it is seen to be ready: of a run of a single trial they were 102 % busy."""
+    run = confirmed(tmp_path / "run")
+    run.append(sitting=Sitting(0, 0, "2026-03-04T05:06:07+00:00", 1.0, 1.02, 1.0))
+    assert "workers  100 % busy, 0:01 in all" in printed(print_report, summarize(run.load()))
+
+
 def test_without_a_known_number_of_trials(tmp_path):
     run = searched(tmp_path / "fine-001")
     report = summarize(run.load())
