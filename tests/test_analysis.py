@@ -211,7 +211,7 @@ def test_notes_on_a_regression():
     assert diagnose(alike).notes == ()
     (note,) = diagnose(replace(alike, test=0.34)).notes
     assert note.startswith("The test error is 0.04 above the dev error")
-    assert "where residuals are normal" in note
+    assert "if residuals are normal, and more where some are far larger than others" in note
     (note,) = diagnose(Errors(0.3, 0.3, bayes=0.3, n_dev=50, is_regression=True)).notes
     assert "only 50 examples, and the dev error is known to within 10 % of itself" in note
 

@@ -187,7 +187,7 @@ def _of_test(errors: Errors) -> list[str]:
         one_in = f"one in {1 / math.erfc(times / math.sqrt(2)):.0f}" if times < 4 else "fewer than one in 10,000"
         by_chance = f", {times:.1f} standard errors: by chance, {one_in} would differ as much"
     if errors.is_regression:
-        by_chance += " where residuals are normal"
+        by_chance += " if residuals are normal, and more where some are far larger than others"
     split = ", or this split was unlucky (try another data.seed)" if errors.is_split_here else ""
     if gap < 0:
         causes = f"rows of test are in train, too (hptune check tells of both){split}"
