@@ -185,6 +185,18 @@ def test_many_missing_columns_make_one_line(numbers, tmp_path, predict):
     assert predict(numbers, "numbers-001", tmp_path / "new.csv", code=3).err.count("\n") == 1
 
 
+def test_a_row_that_training_would_leave_out_gets_a_line_of_empty_fields(tmp_path, predict):
+    rows = [f"{i % 7},{'' if i % 10 == 3 else i % 3},{'yn'[i % 2]}" for i in range(60)]
+    (tmp_path / "gaps.csv").write_text("a,b,label\n" + "\n".join(rows) + "\n")
+    search(tmp_path, "gaps", "path: gaps.csv, target: label, missing: drop")
+    shown = predict(tmp_path, "gaps.csv")
+    lines = shown.out.splitlines()
+    assert len(lines) == 61
+    assert [i for i, line in enumerate(lines[1:]) if line == ",,"] == [3, 13, 23, 33, 43, 53]
+    assert '6 of 60 rows get no prediction, with cells missing in "b" 6' in shown.err
+    assert "54 examples: " in shown.err
+
+
 def test_images_of_another_shape_are_refused(tmp_path, predict):
     home = search(tmp_path, "images", "source: digits")
     x = digits().x[:3]

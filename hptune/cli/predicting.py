@@ -27,8 +27,8 @@ from hptune.wording import amount, counted, defused, visible
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from hptune.data.dataset import Unseen
     from hptune.data.table import TableSchema
-    from hptune.data.unseen import Unseen
     from hptune.nn.model_file import Model
     from hptune.nn.prediction import Predictions
     from hptune.runs import RunFolder
@@ -80,9 +80,9 @@ def predict(
         for line in _scores(model, found, examples.y, snapshot):
             tell(line, err=True)
     if output is not None and str(output) != "-":
-        write_output(output, "".join(_csv(model, found)))
+        write_output(output, "".join(_csv(model, found, examples)))
         return
-    for piece in _csv(model, found):
+    for piece in _csv(model, found, examples):
         write_table(piece)
     sys.stdout.flush()
 
@@ -188,15 +188,24 @@ def _scores(model: Model, found: Predictions, y: NDArray[Any], snapshot: Snapsho
             yield f"  {visible(name)}: {one.n_right:,} of {one.n_true:,} found{recall}{precision}"
 
 
-def _csv(model: Model, found: Predictions) -> Iterator[str]:
-    """The predictions as CSV, in pieces; numbers with the fewest digits that read back as they were computed."""
+def _csv(model: Model, found: Predictions, examples: Unseen) -> Iterator[str]:
+    """The predictions as CSV, in pieces; numbers with the fewest digits that read back as they were computed.
+
+    A row of the file that is no example, since a cell is missing, has a line of empty fields.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["prediction", *(f"p({name})" for name in model.classes)])
-    for start in range(0, len(found.values), ROWS):
-        rows = slice(start, start + ROWS)
-        for value, probabilities in zip(found.values[rows], found.probabilities[rows], strict=True):
-            writer.writerow([defused(model.classes[value]) if model.classes else str(value), *map(str, probabilities)])
+    writer.writerow(header := ["prediction", *(f"p({name})" for name in model.classes)])
+    answers = zip(found.values, found.probabilities, strict=True)
+    has_answer = [True] * len(found.values) if examples.is_complete is None else examples.is_complete.tolist()
+    for start in range(0, len(has_answer), ROWS):
+        for is_answered in has_answer[start : start + ROWS]:
+            if is_answered:
+                value, probabilities = next(answers)
+                shown = defused(model.classes[value]) if model.classes else str(value)
+                writer.writerow([shown, *map(str, probabilities)])
+            else:
+                writer.writerow([""] * len(header))
         yield text.getvalue()
         text.seek(0)
         text.truncate()

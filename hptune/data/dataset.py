@@ -49,6 +49,17 @@ class Examples:
 
 
 @dataclass(frozen=True, slots=True)
+class Unseen:
+    """Examples that a trained network is to predict."""
+
+    x: NDArray[np.float64]  # (examples, features)
+    y: NDArray[Any] | None  # (examples,), as in Examples; None where the file has no labels
+    image: ImageShape | None = None  # where the file says of what shape its rows are
+    is_complete: NDArray[np.bool_] | None = None  # (rows of the file,): which of them are examples; None: all are
+    notes: tuple[str, ...] = ()  # what its owner should know of what was read, and how
+
+
+@dataclass(frozen=True, slots=True)
 class Subset:
     """Examples of one purpose: train, dev or test."""
 

@@ -29,13 +29,15 @@ def complete_rows(missing: Mapping[str, NDArray[np.bool_]], problems: FileProble
     is_complete = ~np.any(list(missing.values()), axis=0)
     n_rows, n_left = len(is_complete), int(is_complete.sum())
     if not n_left:
-        problems.add("a cell is missing in every row: write data.missing: fill, or put columns under data.ignore")
+        todo = "" if problems.unseen else ": write data.missing: fill, or put columns under data.ignore"
+        problems.add(f"a cell is missing in every row{todo}")
     elif n_left < n_rows:
         counts = sorted(((int(cells.sum()), name) for name, cells in missing.items()), key=lambda found: -found[0])
         where = ", ".join(f"{quoted(name)} {count:,}" for count, name in counts[:MOST_SHOWN] if count)
         more = sum(count > 0 for count, _ in counts[MOST_SHOWN:])
         rest = f" and {counted(more, 'more column')}" if more else ""
-        problems.note(f"{n_rows - n_left:,} of {n_rows:,} rows left out, with cells missing in {where}{rest}")
+        what = "rows get no prediction" if problems.unseen else "rows left out"
+        problems.note(f"{n_rows - n_left:,} of {n_rows:,} {what}, with cells missing in {where}{rest}")
     return is_complete if n_left else np.ones(n_rows, np.bool_)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hptune.data.columns import Cells, Column, encode, find_column, note_unusual_texts, unknown_texts
 from hptune.data.csv_file import TextTable, read_csv
-from hptune.data.dataset import Dataset, Examples
+from hptune.data.dataset import Dataset, Examples, Unseen
 from hptune.data.files import excess
 from hptune.data.filling import about_gaps, complete_rows, filled
 from hptune.data.kinds import kind
@@ -71,17 +71,29 @@ class TableSchema:
         """The table without the rows that are to be left out for what is missing in them."""
         if not self.missing.drops:
             return table
-        is_number = {column.name: column.categories is None for column in self.columns}
-        is_number[self.target] = self.classes is None
+        is_complete = self._are_complete(table, {**self._are_numbers, self.target: self.classes is None}, problems)
+        return table if is_complete.all() else table.rows(is_complete)
+
+    def _are_complete(
+        self, table: TextTable, is_number: Mapping[str, bool], problems: FileProblems
+    ) -> NDArray[np.bool_]:
+        """(examples,): in which rows no cell is missing, of columns by name, which are of numbers or of text."""
         missing = {
             name: _cells(table, name, self.missing, problems).are_missing(number=number)
             for name, number in is_number.items()
         }
-        is_complete = complete_rows(missing, problems)
-        return table if is_complete.all() else table.rows(is_complete)
+        return complete_rows(missing, problems)
 
-    def read_unseen(self, path: str) -> tuple[NDArray[np.float64], NDArray[Any] | None, tuple[str, ...]]:
-        """Another file with the same feature columns: X, y if it has labels, and notes on what is not used or known."""
+    @property
+    def _are_numbers(self) -> Mapping[str, bool]:
+        """Which of the feature columns are of numbers, the others being of text."""
+        return {column.name: column.categories is None for column in self.columns}
+
+    def read_unseen(self, path: str) -> Unseen:
+        """Another file with the same feature columns, with or without labels, and notes on what is not used or known.
+
+        Where rows with missing cells were left out of training, they are here, too.
+        """
         problems = _problems_of(path)
         problems.unseen = True
         table = _read(path, _AllBut(frozenset(self._known)), self._texts, self.missing, problems)
@@ -89,6 +101,11 @@ class TableSchema:
             self._check_missing(self._known[1:], table, problems)
         problems.raise_any()
         assert table is not None  # a table that is None has left a problem
+        is_complete = None
+        if self.missing.drops:
+            is_complete = self._are_complete(table, self._are_numbers, problems)
+            problems.raise_any()
+            table = table.rows(is_complete)
         for note in self._notes(table, problems):
             problems.note(note)
         if self._has_labels(table):
@@ -97,7 +114,7 @@ class TableSchema:
         else:
             x, y = self._inputs(table, problems), None
             problems.raise_any()
-        return self.fill_unseen(x, problems), y, tuple(problems.notes)
+        return Unseen(self.fill_unseen(x, problems), y, is_complete=is_complete, notes=tuple(problems.notes))
 
     def fill_unseen(self, x: NDArray[np.float64], problems: FileProblems) -> NDArray[np.float64]:
         """X as it was read of another file, with what stands for missing numbers; which that are goes to the notes."""

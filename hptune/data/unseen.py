@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,23 +11,14 @@ from numpy.typing import NDArray
 from hptune.data import array_pair
 from hptune.data.array_pair import PairSchema, inspect_npy
 from hptune.data.arrays import ArraySchema
-from hptune.data.dataset import ImageShape, unlike
+from hptune.data.dataset import ImageShape, Unseen, unlike
 from hptune.data.files import check_file
+from hptune.data.filling import complete_rows
 from hptune.data.idx_file import inspect_idx
 from hptune.data.kinds import PAIRS, TABLES, kind
 from hptune.data.problems import FileProblems, listed
 from hptune.data.table import TableSchema
 from hptune.errors import DataError
-
-
-@dataclass(frozen=True, slots=True)
-class Unseen:
-    """What is in a file."""
-
-    x: NDArray[np.float64]  # (examples, features)
-    y: NDArray[Any] | None  # (examples,), as in Examples; None where the file has no labels
-    image: ImageShape | None = None  # where the file says of what shape its rows are
-    notes: tuple[str, ...] = ()  # what its owner should know of what was read, and how
 
 
 def read(path: str, labels: str | None, schema: TableSchema, image: ImageShape | None = None) -> Unseen:
@@ -54,12 +45,10 @@ def _read(path: str, labels: str | None, schema: TableSchema) -> Unseen:
         if kind(labels) != kind(path):
             raise DataError(f"{labels}: must be a {kind(path).upper()} file like {path}")
     if kind(path) in TABLES:
-        x, y, notes = schema.read_unseen(path)
-        return Unseen(x, y, notes=notes)
+        return schema.read_unseen(path)
     names = tuple(column.name for column in schema.columns)
-    missing = (
-        replace(schema.missing, todo="refuse") if schema.missing.drops else schema.missing
-    )  # no row without answer
+    # rows that training would leave out are read, since they are to have a place among the predictions
+    missing = replace(schema.missing, todo="fill") if schema.missing.drops else schema.missing
     if texts := [column.name for column in schema.columns if column.categories is not None]:
         what = "arrays of numbers, but the network was trained on a table with columns of text"
         raise DataError(f"{path}: {what} ({listed(texts)}): give a CSV, TSV or Parquet file")
@@ -76,5 +65,10 @@ def _read(path: str, labels: str | None, schema: TableSchema) -> Unseen:
 def _filled(
     path: str, schema: TableSchema, x: NDArray[np.float64], y: NDArray[Any] | None, image: ImageShape | None
 ) -> Unseen:
-    problems = FileProblems(path, unseen=True)
-    return Unseen(schema.fill_unseen(x, problems), y, image, tuple(problems.notes))
+    problems, is_complete = FileProblems(path, unseen=True), None
+    if schema.missing.drops:
+        names = (column.name for column in schema.columns)
+        is_complete = complete_rows(dict(zip(names, np.isnan(x).T, strict=True)), problems)
+        problems.raise_any()
+        x, y = x[is_complete], None if y is None else y[is_complete]
+    return Unseen(schema.fill_unseen(x, problems), y, image, is_complete, tuple(problems.notes))

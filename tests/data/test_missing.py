@@ -310,13 +310,27 @@ def test_an_unseen_array_is_filled_as_training_was(tmp_path):
     np.testing.assert_array_equal(unseen.read(str(tmp_path / "new.npy"), None, schema).x, found.x)
 
 
-def test_no_row_of_an_unseen_file_is_left_out(tmp_path):
-    """There is a prediction for every row, so what training has never seen is refused, and no data section helps."""
-    with pytest.raises(DataError) as caught:
-        predicted(tmp_path, "a,b\n,1\n3,4\n", missing="drop")
-    assert 'new.csv:2: column "a": 1 cell missing' in str(caught.value)
-    assert "fill them in or remove the rows" in str(caught.value)
-    assert "data.ignore" not in str(caught.value)
+def test_rows_of_an_unseen_file_that_training_would_leave_out_are_no_examples(tmp_path):
+    found = predicted(tmp_path, "a,b\n,1\n3,4\n5,NA\n", missing="drop")
+    np.testing.assert_array_equal(found.x, [[3, 4]])
+    assert found.is_complete.tolist() == [False, True, False]
+    (note,) = found.notes
+    assert note.endswith('new.csv: 2 of 3 rows get no prediction, with cells missing in "a" 1, "b" 1')
+    with pytest.raises(DataError, match=r"a cell is missing in every row$"):
+        predicted(tmp_path, "a,b\n,1\n5,NA\n", missing="drop")
+
+
+def test_rows_of_an_unseen_array_that_training_would_leave_out_are_no_examples(tmp_path):
+    x = np.array([[1.0, 5], [np.nan, 6], [3, 8]] * 4)
+    np.savez(tmp_path / "d.npz", X=x, y=np.arange(12) % 2)
+    dataset = load(DataSettings(path=str(tmp_path / "d.npz"), missing="drop", split=(0.6, 0.4)))
+    schema = TableSchema.from_json(json.loads(dataset.schema), dataset.classes)
+    np.savez(tmp_path / "new.npz", X=x[:3], y=[0, 1, 1])
+    found = unseen.read(str(tmp_path / "new.npz"), None, schema)
+    np.testing.assert_array_equal(found.x, [[1, 5], [3, 8]])
+    assert (found.y.tolist(), found.is_complete.tolist()) == ([0, 1], [True, False, True])
+    np.save(tmp_path / "new.npy", x[:2])
+    assert unseen.read(str(tmp_path / "new.npy"), None, schema).is_complete.tolist() == [True, False]
 
 
 def test_a_schema_of_an_older_hptune_refuses_what_is_missing(tmp_path):
