@@ -6,7 +6,8 @@ import pytest
 
 from hptune.analysis.diagnosis import Errors, diagnose
 from hptune.analysis.usefulness import Usefulness, is_useless, notes
-from hptune.measured import Baseline, ClassCount, Measured
+from hptune.measured import Baseline, ClassCount, Measured, baseline_of
+from hptune.report import answer
 
 EVEN = Baseline({"train": 0.5, "dev": 0.5, "test": 0.5}, {"train": 0.69, "dev": 0.69, "test": 0.69}, "no", "yes", 0.5)
 RARE = Baseline(
@@ -98,3 +99,9 @@ def test_a_loss_on_dev_that_chance_may_have_lowered_is_not_certain():
     assert "by less than 2 standard errors (loss 0.5845 against 0.5904, standard error of the difference 0.03)" in note
     assert notes(replace(found, measured_dev=replace(measured, loss_gain_error=0.0029))) == ()
     assert notes(replace(found, metric="dev_loss", baseline=replace(EVEN, loss=baseline.loss))) != ()
+
+
+@pytest.mark.parametrize(("is_regression", "name"), [(True, "always the mean"), (False, "always the commonest class")])
+def test_a_run_of_an_older_hptune_knows_the_dev_error_of_its_baseline_alone(is_regression, name):
+    row = answer._baseline_row(baseline_of({"baseline_error": 1.088}), is_regression=is_regression)
+    assert (row.name, row.dev, row.train, row.test, row.dev_loss) == (name, 1.088, None, None, None)

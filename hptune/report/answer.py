@@ -70,7 +70,7 @@ def _print_errors(console: Console, best: BestTrial) -> None:
         name = f"mean of {counted(best.n_seeds, 'seed')}"
         rows.insert(0, ErrorRow(name, means.train_error, means.dev_error, None, means.dev_loss, None))
     if best.baseline is not None:
-        rows.append(_baseline_row(best.baseline))
+        rows.append(_baseline_row(best.baseline, is_regression=best.target_deviation is not None))
     if best.bayes_error:
         rows.append(ErrorRow("nobody can beat (Bayes)", *[best.bayes_error] * 3))
     say(console, "errors, dropout off:")
@@ -93,9 +93,9 @@ class ErrorRow:
     test_loss: float | None = None
 
 
-def _baseline_row(baseline: Baseline) -> ErrorRow:
+def _baseline_row(baseline: Baseline, *, is_regression: bool) -> ErrorRow:
     error, loss = baseline.error, baseline.loss
-    name = "always the mean" if "dev" in loss and baseline.answer is None else "always the commonest class"
+    name = "always the mean" if is_regression else "always the commonest class"
     return ErrorRow(
         name if baseline.answer is None else f'always "{baseline.answer}" (loss: shares)',
         *(error.get(of) for of in SETS),
