@@ -10,6 +10,7 @@ import pytest
 for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, usual)
+USUAL = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)}
 
 
 def pytest_terminal_summary(terminalreporter, config):
@@ -25,12 +26,15 @@ def pytest_terminal_summary(terminalreporter, config):
 
 
 @pytest.fixture(autouse=True)
-def _signals_are_as_before():
-    """The program at its end ignores signals, which what is started after it would inherit from the tests' process."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
-    before = [signal.getsignal(number) for number in numbers]
+def _signals_are_as_usual():
+    """The program at its end ignores signals, and what is started after it, even in fixtures, would inherit that."""
+    _restore_signals()
     yield
-    for number, handler in zip(numbers, before, strict=True):
+    _restore_signals()
+
+
+def _restore_signals():
+    for number, handler in USUAL.items():
         if signal.getsignal(number) is not handler:
             signal.signal(number, handler)
 
