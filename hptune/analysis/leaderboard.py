@@ -11,7 +11,7 @@ from hptune.errors import UsageError, did_you_mean
 from hptune.store.answer import means as means_of
 from hptune.store.answer import standings
 from hptune.tables import Run
-from hptune.trial import METRICS, Origin, Status, Value
+from hptune.trial import METRICS, Origin, Status, TrialResult, Value
 
 TOP = 10
 
@@ -51,8 +51,9 @@ class Leaderboard:
 def leaderboard(run: Run, top: int = TOP, sort: str | None = None) -> Leaderboard:
     """The first trials of a run in the order of `sort` (see ordered)."""
     searched = tuple(dict.fromkeys(name for space in run.spaces for name in space.searched))
-    table = ordered(run, sort)
-    completed = [result for result in standings(run.snapshot) if result.status is Status.COMPLETED]
+    competing = standings(run.snapshot)
+    table = _in_order(run, competing) if sort is None else ordered(run, sort)
+    completed = [result for result in competing if result.status is Status.COMPLETED]
     ranks = {result.number: rank for rank, result in enumerate(completed, 1)}
     numbers: list[int] = table["trial"].head(top).tolist()
     return Leaderboard(
@@ -78,14 +79,18 @@ def ordered(run: Run, sort: str | None = None) -> pd.DataFrame:
     """
     table = run.trials
     if sort is None:
-        order = [result.number for result in standings(run.snapshot)]
-        return table.set_index("trial", drop=False).loc[order].reset_index(drop=True)
+        return _in_order(run, standings(run.snapshot))
     if sort not in table.columns:
         columns = list(map(str, table.columns))
         raise UsageError(
             f"--sort {sort}: no such column.{did_you_mean(sort, columns)} There are: {', '.join(columns)}."
         )
     return table.sort_values(sort, kind="stable", na_position="last", ignore_index=True)
+
+
+def _in_order(run: Run, results: Sequence[TrialResult]) -> pd.DataFrame:
+    order = [result.number for result in results]
+    return run.trials.set_index("trial", drop=False).loc[order].reset_index(drop=True)
 
 
 def _rows(

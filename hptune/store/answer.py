@@ -100,10 +100,12 @@ def fresh_of(snapshot: Snapshot) -> dict[int, Fresh]:
 
 def pooled(snapshot: Snapshot) -> dict[int, Confirmed]:
     """The scores of fresh seeds that means are of."""
+    if not (confirmations := _confirmations(snapshot)):
+        return {}
     keys = {trial.number: key_of(trial.hyperparameters) for trial in snapshot.trials}
     found: dict[Key, Confirmed] = {}
     costs: dict[Key, float] = {}
-    for stage in _confirmations(snapshot):
+    for stage in confirmations:
         for one in whole(snapshot, stage):
             key = keys[one.trial]
             found[key] = replace(one, scores=(*found[key].scores, *one.scores)) if key in found else one
