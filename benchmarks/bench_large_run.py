@@ -55,6 +55,21 @@ with Store(RunFolder(Path(sys.argv[1]))) as store, BestWeights(store):
     trials = agenda.trials_of(snapshot, stage, config, store.scores(config.search.metric), cost)
     assert trials.next_spec().number == len(snapshot.trials)
 """
+REFERENCE = """
+import json, sqlite3, sys
+import pandas as pd
+connection = sqlite3.connect(sys.argv[1])
+columns = [row[1] for row in connection.execute("PRAGMA table_info(trials)")]
+records = []
+for row in connection.execute("SELECT * FROM trials"):
+    record = dict(zip(columns, row))
+    record.update(json.loads(record.pop("spec")))
+    records.append(record)
+connection.execute("SELECT sum(length(piece)) FROM curves").fetchone()
+records.sort(key=lambda record: (record["score"], record["number"]))
+pd.DataFrame(records)
+"""
+"""What a person would write who reads the trials into a table: what else is measured is told as multiples of it."""
 MEASURE = """
 import resource, subprocess, sys
 done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)
@@ -107,6 +122,7 @@ def commands(folder: RunFolder) -> dict[str, list[object]]:
         "list": [*hptune, "list", "--runs", folder.path.parent],
         "export": [*hptune, "export", folder.path],
         "start of resume": [sys.executable, "-c", RESUME, folder.path],
+        "reference": [sys.executable, "-c", REFERENCE, folder.database],
     }
 
 

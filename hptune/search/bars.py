@@ -7,10 +7,10 @@ bars are computed when a trial is proposed, from what is known then, and travel 
 from __future__ import annotations
 
 import math
-from bisect import insort
 from collections.abc import Iterable
 
 from hptune.search.known import Known
+from hptune.search.ordered import Ordered
 from hptune.trial import Bar, Standing
 
 KEPT = 3  # one trial in three goes on
@@ -37,17 +37,21 @@ class Standings:
     """The standings of known trials at every rung, in order, so that a search of many need not sort them anew."""
 
     def __init__(self, epochs: int, known: Iterable[Known] = ()) -> None:
-        self._scores: dict[int, list[Standing]] = {rung: [] for rung in rungs(epochs)}
+        self._scores: dict[int, Ordered[Standing]] = {rung: Ordered(_itself) for rung in rungs(epochs)}
         for trial in known:
             self.add(trial)
 
     def add(self, trial: Known) -> None:
         for rung, scores in self._scores.items():
             if (standing := trial.standing_at(rung)) is not None:
-                insort(scores, standing)
+                scores.add(standing)
 
     def bars(self) -> tuple[tuple[int, Standing], ...]:
         """As the function of that name, with what breaks ties: 0 where nothing does."""
         counted = [(rung, scores) for rung, scores in self._scores.items() if len(scores) > 1]
-        found = [(rung, scores[max(1, (len(scores) + 1) // KEPT) - 1]) for rung, scores in counted]
+        found = [(rung, scores.items[max(1, (len(scores) + 1) // KEPT) - 1]) for rung, scores in counted]
         return tuple((rung, bar) for rung, bar in found if bar[0] < math.inf)
+
+
+def _itself(standing: Standing) -> Standing:
+    return standing

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 from array import array
@@ -88,7 +87,6 @@ Rank = tuple[bool, int, float, bool, float, float, float, int]
 """By which trials with a score are ordered, the best first."""
 
 
-@functools.lru_cache(maxsize=1 << 17)  # a search asks for the same ones again wherever it inserts a trial
 def rounded(score: float) -> float:
     """A score or a mean without its last digits, in which means of the same sum can differ."""
     return float(f"{score:.12g}")

@@ -13,11 +13,19 @@ def ranked(results: Iterable[TrialResult], fresh: Mapping[int, Fresh] | None = N
 
     Without it, all compete with the scores that a search has found. Trials without a score have no rank.
     """
+    return sorted(
+        (result for result in results if result.score is not None), key=lambda result: _rank_of(result, fresh or {})
+    )
 
-    def key(result: TrialResult) -> Rank:
-        assert result.score is not None
-        score = rounded(result.score) if fresh else result.score  # as means are
-        standing = score, 0.0 if result.tie is None else result.tie
-        return rank(result.status, result.epochs, standing, (fresh or {}).get(result.number), result.number)
 
-    return sorted((result for result in results if result.score is not None), key=key)
+def leader(results: Iterable[TrialResult]) -> TrialResult | None:
+    """The first of them in the order of ranked; None where none has a score."""
+    scored = (result for result in results if result.score is not None)
+    return min(scored, key=lambda result: _rank_of(result, {}), default=None)
+
+
+def _rank_of(result: TrialResult, fresh: Mapping[int, Fresh]) -> Rank:
+    assert result.score is not None
+    score = rounded(result.score) if fresh else result.score  # as means are
+    standing = score, 0.0 if result.tie is None else result.tie
+    return rank(result.status, result.epochs, standing, fresh.get(result.number), result.number)

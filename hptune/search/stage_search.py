@@ -7,7 +7,6 @@ happened.
 
 from __future__ import annotations
 
-from bisect import insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import final
 
@@ -16,7 +15,8 @@ from hptune.search.bars import Standings
 from hptune.search.borders import End
 from hptune.search.coarse_to_fine import Proposal, Turn
 from hptune.search.handed_out import HandedOut, Past
-from hptune.search.known import Key, Known, best_first, key_of, rank_key
+from hptune.search.known import Key, Known, key_of, rank_key
+from hptune.search.ordered import Ordered
 from hptune.search.plan import CONFIRM_SHARE, SearchPlan
 from hptune.search.simulated_clock import SimulatedClock
 from hptune.search.stage_time import Reading, StageTime
@@ -57,7 +57,7 @@ class StageSearch:
         self._epoch_cost = epoch_cost
         self._clock = SimulatedClock(plan.parallel)
         inside = [trial for trial in earlier if space.contains(trial.configuration)]
-        self._best = best_first(inside)  # of what the next proposal may know
+        self._ordered = Ordered(rank_key, (trial for trial in inside if trial.has_score))
         self._known = list(earlier)  # and all of it, by which bars are set
         self._standings = Standings(space.most_epochs(fixed), self._known)
         self._taken: set[Key] = {key_of(trial.configuration) for trial in inside}
@@ -196,6 +196,11 @@ class StageSearch:
         return None
 
     @property
+    def _best(self) -> Sequence[Known]:
+        """The trials that the next proposal may know of, the best first."""
+        return self._ordered.items
+
+    @property
     def _is_blind(self) -> bool:
         """Whether proposals need not know anything, so that there is nothing to wait for."""
         plan = self._plan
@@ -224,7 +229,7 @@ class StageSearch:
         self._known.append(known)
         self._standings.add(known)
         if known.has_score:
-            insort(self._best, known, key=rank_key)
+            self._ordered.add(known)
         if self._plan.extend and self._share >= coarse_to_fine.COARSE and not self.is_over:
             self.space, ends = borders.extended(self.space, self._best[: borders.AMONG], self.extensions)
             self.extensions |= {end: self.extensions.get(end, 0) + 1 for end in ends}

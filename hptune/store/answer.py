@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from hptune.search.confirmation import Confirmed, confirmed, is_ahead
 from hptune.search.known import Fresh, Key, key_of
 from hptune.search.plan import ConfirmPlan, SearchPlan
-from hptune.search.ranking import ranked
+from hptune.search.ranking import leader, ranked
 from hptune.store.snapshot import Snapshot, Stage
 from hptune.trial import Status, TrialResult
 
@@ -50,8 +50,8 @@ def answer_of(snapshot: Snapshot) -> Answer | None:
     best = next(iter(contenders(snapshot)), None)
     if best is not None and math.isfinite(best.mean):
         return Answer(best.trial, best.best_training, best)
-    leader = next(iter(ranked(snapshot.found)), None)
-    return None if leader is None else Answer(leader.number, leader.number)
+    found = leader(snapshot.found)
+    return None if found is None else Answer(found.number, found.number)
 
 
 def contenders(snapshot: Snapshot) -> list[Confirmed]:
@@ -62,18 +62,18 @@ def contenders(snapshot: Snapshot) -> list[Confirmed]:
         assert isinstance(stage.plan, ConfirmPlan)
         new, is_retest = whole(snapshot, stage), stage.plan.follows is None
         answer = next((one for one in found[:1] if _is_finite(one)), None)
-        leader = _leader(answer, new, is_retest=is_retest)
-        if not new or (found and (leader is None or (is_retest and leader is answer))):
+        first = _first(answer, new, is_retest=is_retest)
+        if not new or (found and (first is None or (is_retest and first is answer))):
             continue
         before = found if stage.plan.replicates == replicates else [] if answer is None else [answer]
-        first = {} if leader is None else {leader.trial: leader}
-        pool = {one.trial: one for one in (*before, *new)} | first
-        found = sorted(pool.values(), key=lambda one: (one.trial not in first, one.place))
+        lead = {} if first is None else {first.trial: first}
+        pool = {one.trial: one for one in (*before, *new)} | lead
+        found = sorted(pool.values(), key=lambda one: (one.trial not in lead, one.place))
         replicates = stage.plan.replicates
     return found
 
 
-def _leader(answer: Confirmed | None, new: Sequence[Confirmed], *, is_retest: bool) -> Confirmed | None:
+def _first(answer: Confirmed | None, new: Sequence[Confirmed], *, is_retest: bool) -> Confirmed | None:
     """Who is the answer after a confirmation, the answer before or one of the new; None where none has completed."""
     if answer is not None and is_retest:
         return next(iter(ahead_of(answer.trial, new)), answer)

@@ -115,9 +115,8 @@ class Snapshot:
     @property
     def found(self) -> list[TrialResult]:
         """Those of searches: a trial that confirms another was known before."""
-        return [
-            trial.result for trial in self.trials if trial.result is not None and self.stages[trial.stage].is_search
-        ]
+        are_searches = [stage.is_search for stage in self.stages]
+        return [trial.result for trial in self.trials if trial.result is not None and are_searches[trial.spec.stage]]
 
     def trials_of(self, stage: Stage) -> list[StoredTrial]:
         """The trials of a stage that were started, by number."""
@@ -130,7 +129,7 @@ class Snapshot:
     @property
     def next_number(self) -> int:
         """The number of the first trial of a stage to come."""
-        return max((trial.number + 1 for trial in self.trials), default=0)
+        return self.trials[-1].number + 1 if self.trials else 0
 
     @property
     def n_planned(self) -> int | None:

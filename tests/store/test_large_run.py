@@ -58,12 +58,16 @@ def test_a_snapshot_reads_what_has_changed(tmp_path, monkeypatch):
 def test_sweep_of_a_hundred_thousand_trials(method, tmp_path):
     """Two to five minutes each, of which writing the run is the most.
 
-    The start of a resume was to take 10 seconds; a search from coarse to fine takes 15 to 20, for it goes through all
-    that it has handed out.
+    The limits are multiples of the processor time of a plain reading of its trials, measured in turn with the
+    commands, since a machine at work with other things gives seconds of very different worth. Measured: 2.3 to 3.0
+    times it for a report, 0.75 for a list, 4 for the start of a resume, where a search from coarse to fine goes
+    through all that it has handed out.
     """
     folder = bench_large_run.make(tmp_path, 100_000, 20, method)
-    limits = {"report": 10.0, "list": 5.0, "start of resume": 30.0}
-    found = {name: bench_large_run.measured(*bench_large_run.commands(folder)[name]) for name in limits}
-    assert all(found[name][0] < limit for name, limit in limits.items()), found
-    assert all(mebibytes < 1500 for _, mebibytes in found.values()), found
+    limits = {"report": 3.5, "list": 1.25, "start of resume": 7.5}
+    commands = bench_large_run.commands(folder)
+    rounds = [{name: bench_large_run.measured(*commands[name]) for name in (*limits, "reference")} for _ in range(3)]
+    least = {name: min(found[name][0] for found in rounds) for name in rounds[0]}
+    assert all(least[name] / least["reference"] < limit for name, limit in limits.items()), rounds
+    assert all(mebibytes < 1500 for found in rounds for _, mebibytes in found.values()), rounds
     assert len(tables.load(folder.path).trials) == 100_000
