@@ -50,6 +50,10 @@ class Parameter:
         return {**(written if isinstance(written, dict) else {"choices": [written]}), "when": when}
 
 
+UnitOf = Callable[[Parameter, Mapping[str, Value]], float]
+"""Gives the unit coordinate of a parameter beside the values so far, those of its parents among them."""
+
+
 @dataclass(frozen=True, slots=True)
 class SearchSpace:
     """All parameters, in the order of the study file."""
@@ -64,12 +68,9 @@ class SearchSpace:
         coordinates = dict(zip(sorted(parameter.name for parameter in self.parameters), units, strict=True))
         return self.configure(lambda parameter, _: coordinates[parameter.name], fixed)
 
-    def configure(
-        self, unit_of: Callable[[Parameter, Mapping[str, Value]], float], fixed: Mapping[str, Value]
-    ) -> dict[str, Value]:
+    def configure(self, unit_of: UnitOf, fixed: Mapping[str, Value]) -> dict[str, Value]:
         """A configuration, parameter by parameter, parents before those that depend on them.
 
-        unit_of gives the unit coordinate of a parameter beside the values so far, those of its parents among them.
         fixed holds the hyperparameters outside the space, which conditions may name. Parameters that are inactive
         or would have no effect are absent, and a condition on one without effect does not hold.
         """

@@ -72,7 +72,7 @@ def _best_in(snapshot: Snapshot, space: SearchSpace) -> list[Known]:
     inside = (result for result in ranked(snapshot.found) if space.contains(configurations[result.number]))
     return [
         known_of(configurations[result.number], result, () if result.score is None else (result.score,))
-        for result in itertools.islice(inside, search_borders.AMONG)
+        for result in itertools.islice(inside, search_borders.REST_ON)
     ]
 
 

@@ -14,6 +14,7 @@ from hptune.search.ordered import Ordered
 from hptune.trial import Bar, Standing
 
 KEPT = 3  # one trial in three goes on
+FEWEST = 2  # trials known at a rung: a single one is no measure
 RUNGS = 3  # at 1/27, 1/9 and 1/3 of the epochs
 
 
@@ -48,7 +49,7 @@ class Standings:
 
     def bars(self) -> tuple[tuple[int, Standing], ...]:
         """As the function of that name, with what breaks ties: 0 where nothing does."""
-        counted = [(rung, scores) for rung, scores in self._scores.items() if len(scores) > 1]
+        counted = [(rung, scores) for rung, scores in self._scores.items() if len(scores) >= FEWEST]
         found = [(rung, scores.items[max(1, (len(scores) + 1) // KEPT) - 1]) for rung, scores in counted]
         return tuple((rung, bar) for rung, bar in found if bar[0] < math.inf)
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from hptune.domains import Border
+from hptune.search import model
+from hptune.search.coordinates import column_of, points_of
 from hptune.search.known import Known, best_first
 from hptune.space import Parameter, SearchSpace
 from hptune.trial import Status, Value
 
 AMONG, OTHERS = 5, 2  # the winner, and two others of the best five, lie at an end
+REST_ON = 100  # of the best trials, by which a slope is judged
+SPARE = 4  # trials more than there are coefficients
+SURE = 2.5  # standard errors
 LARGEST_LEVEL = 0.2  # of a range, that can count as its end
 SHARE = 0.5  # of a range that is added to it there
 NEVER = ("epochs",)  # which are a budget: more of them are nearly always better
@@ -26,14 +34,47 @@ class End:
 
 
 def crowded(space: SearchSpace, known: Sequence[Known]) -> tuple[End, ...]:
-    """The ends at which the winner and two others of the best five completed trials lie: in the outer 5 %, or level."""
-    best = [trial.configuration for trial in best_first(known) if trial.status is Status.COMPLETED][:AMONG]
+    """The ends at which the best trials lie, and towards which scores become better by more than chance explains.
+
+    At an end lie the winner and two others of the best five completed trials: in its outer 5 %, or level. The best are
+    often each other's offspring, so that those of a hyperparameter that hardly matters may lie there by chance: what
+    decides is the slope of the scores at the winner, in a regression on all hyperparameters (see _improves).
+    """
+    best = [trial for trial in best_first(known) if trial.status is Status.COMPLETED][:REST_ON]
     found = []
     for parameter in space.parameters:
-        sides = [_end(parameter, values) for values in best]
+        sides = [_end(parameter, trial.configuration) for trial in best[:AMONG]]
         if parameter.is_searched and sides and sides[0] is not None and sides.count(sides[0]) > OTHERS:
-            found.append(End(parameter.name, sides[0]))
+            end = End(parameter.name, sides[0])
+            if _improves(space, best, end):
+                found.append(end)
     return tuple(found)
+
+
+def _improves(space: SearchSpace, best: Sequence[Known], end: End) -> bool:
+    """Whether scores become better towards an end, by more than SURE standard errors; so where too few could tell.
+
+    Eased scores are fitted by least squares to the coordinates and, where there are trials enough, to their squares,
+    so that what other hyperparameters do at the same time is not taken for the work of this one.
+    """
+    points = points_of(space, [trial.configuration for trial in best])
+    at = column_of(space, end.name)
+    scores = model.eased(np.array([trial.lowest[-1] for trial in best]))
+    with_squares = np.column_stack([np.ones(len(best)), points, points**2])
+    n_spare = len(best) - with_squares.shape[1]
+    columns = with_squares if n_spare >= SPARE else with_squares[:, : 1 + points.shape[1]]
+    if len(best) - columns.shape[1] < SPARE:
+        return True
+    slope = np.zeros(columns.shape[1])
+    slope[1 + at] = 1.0
+    if columns is with_squares:
+        slope[1 + points.shape[1] + at] = 2 * points[0, at]
+    inverse = np.linalg.pinv(columns)
+    residuals = scores - columns @ (inverse @ scores)
+    deviation = math.sqrt(float(residuals @ residuals) / (len(best) - np.linalg.matrix_rank(columns)))
+    error = deviation * float(np.linalg.norm(slope @ inverse))
+    found = float(slope @ inverse @ scores)
+    return (-found if end.side == "high" else found) > SURE * error
 
 
 def _end(parameter: Parameter, configuration: Mapping[str, Value]) -> Border | None:

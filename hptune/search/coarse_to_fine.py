@@ -10,27 +10,28 @@ anywhere. docs/search.md says how this was chosen, and what each part is worth.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from hptune.domains import Choice, same
+from hptune.domains import Choice
 from hptune.randomness import Purpose, generator
 from hptune.search.known import Key, Known, key_of
 from hptune.search.lattice import point
-from hptune.space import Parameter, SearchSpace
+from hptune.search.promising import chosen, keeps, most_promising, one_of
+from hptune.space import Parameter, SearchSpace, UnitOf
 from hptune.trial import Kind, Origin, Status, Value
 
 COARSE = 0.25  # share of the budget that is spent before anything is near to anything
 GLOBAL = 0.05  # probability of a proposal from the whole space later on
-CENTRES = (1.0, 1 / 2, 1 / 3)  # weights of the best trials as the one to be near to
+FEWEST = 3  # completed trials that a model rests on
 LEAST_SIDE = 0.4  # at the end of the budget; 1 at the end of the coarse part
+NEAR_BORDER = 0.2  # of the way from the border back to the centre: the farthest that a step that would leave it ends
 TRIES, PER_WIDTH, WIDER = 40, 5, 1.5  # for a new configuration: the box grows by half after every five
 LAST_TRIES = 1000  # all over the space; after that it is taken for used up
 
 Proposal = tuple[dict[str, Value], Origin]
-UnitOf = Callable[[Parameter, Mapping[str, Value]], float]  # as SearchSpace.configure takes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class Turn:
     index: int  # of the trial in its stage, from 0
     number: int  # of the trial in the run
     share: float  # of the stage's budget that is spent
+    failure_cost: float = 0.0  # of a step that leads to nothing, as a share of a whole training
+    under_way: Sequence[Mapping[str, Value]] = ()  # configurations whose scores are not known yet
 
 
 def propose(
@@ -65,9 +68,11 @@ def propose(
         return _anywhere(space, fixed, taken, Kind.COARSE, rng)
     if rng.random() < GLOBAL:
         return _anywhere(space, fixed, taken, Kind.GLOBAL, rng)
-    centres = best[: len(CENTRES)]
-    weights = np.array(CENTRES[: len(centres)])
-    centre = centres[rng.choice(len(centres), p=weights / weights.sum())]
+    if share > 1 - turn.failure_cost:
+        completed = [trial for trial in best if trial.status is Status.COMPLETED]
+        if len(completed) >= FEWEST and (found := most_promising(space, fixed, completed, taken, turn.under_way, rng)):
+            return found
+    centre = one_of(best, rng)
     third = best[: math.ceil(len(best) / 3)]
     shrunk = LEAST_SIDE ** ((share - COARSE) / (1 - COARSE))
     for attempt in range(TRIES):
@@ -107,31 +112,26 @@ def _near(
     draws = {name: rng.random(2) for name in sorted(parameter.name for parameter in space.parameters)}
 
     def unit(parameter: Parameter, so_far: Mapping[str, Value]) -> float:
-        name, conditions = parameter.name, [other for other, _ in parameter.when]
-        change, anew = map(float, draws[name])
-        if name in centre and all(same(so_far[other], centre.get(other, so_far[other])) for other in conditions):
-            return _moved(parameter, centre[name], change, anew, side, best)
+        change, anew = map(float, draws[parameter.name])
+        if keeps(parameter, centre, so_far):
+            return _moved(parameter, centre[parameter.name], change, anew, side, best)
         return anew
 
     return unit
 
 
 def _moved(parameter: Parameter, value: Value, change: float, anew: float, side: float, best: Sequence[Known]) -> float:
-    """The unit coordinate of a parameter after a step from the centre's value; the border stops it.
+    """The unit coordinate of a parameter after a step from the centre's value; one beyond a border ends near it.
 
     change and anew are uniform in [0, 1).
     """
     domain = parameter.domain
     if isinstance(domain, Choice):
-        return _chosen(parameter.name, domain, best, anew) if change < side else domain.to_unit(value)
+        return chosen(parameter.name, domain, best, anew) if change < side else domain.to_unit(value)
     step: float = math.tan(math.pi * (change - 1 / 2)) * max(side, domain.least_side(value)) / 4
-    return min(max(domain.to_unit(value) + step, 0.0), 1.0)
-
-
-def _chosen(name: str, domain: Choice, best: Sequence[Known], unit: float) -> float:
-    """The unit coordinate of one of several values, each as likely as it is frequent among the best, and a bit more."""
-    found = [trial.configuration[name] for trial in best if name in trial.configuration]
-    n = len(domain.values)
-    weights = [sum(same(value, other) for other in found) / max(len(found), 1) + 1 / (2 * n) for value in domain.values]
-    reached = np.cumsum(weights)
-    return domain.to_unit(domain.values[int(np.searchsorted(reached, unit * reached[-1], side="right"))])
+    place = domain.to_unit(value)
+    reached = place + step
+    if 0 <= reached <= 1:
+        return reached
+    beyond = NEAR_BORDER * anew**3
+    return place * beyond if reached < 0 else 1 - (1 - place) * beyond

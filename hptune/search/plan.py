@@ -16,6 +16,8 @@ CONFIRM_SHARE = 0.15  # of the budget
 CONFIRM_MOST = 5  # configurations
 REPLICATES = 3  # trainings of each
 PARALLEL_PER_WORKER = 2  # simulated machines, unless a study file says how many
+LEAST_ROUNDS = 6  # in which a search learns from what it has tried
+LEAST_PARALLEL = 2
 
 _NUMBER = r"[0-9]+(\.[0-9]+)?"
 _UNITS = {"d": "d(ays?)?", "h": "h(ours?|rs?)?", "m": "m(in(utes?|s)?)?", "s": "s(ec(onds?|s)?)?"}
@@ -113,7 +115,7 @@ def search_plan(  # noqa: PLR0913  (what a plan depends on is all said here)
     n_confirmed = _n_confirmed(budget, epochs) if confirm else 0
     trials = budget.trials
     if few is not None:
-        rest = (_n_trainings(budget, epochs) or 0) - few.n_new
+        rest = (how_many_trainings(budget, epochs) or 0) - few.n_new
         n_confirmed = min(max(n_confirmed, rest // REPLICATES), few.n_candidates) if confirm else 0
         bars = bars and not (confirm and rest >= few.n_candidates * REPLICATES)
         trials = None if trials is None else min(trials, few.n_new + n_confirmed * REPLICATES)
@@ -128,14 +130,20 @@ def search_plan(  # noqa: PLR0913  (what a plan depends on is all said here)
 
 def _n_confirmed(budget: Budget, epochs: int) -> int:
     """How many configurations can be confirmed with their share of the budget; a single one would be no choice."""
-    n_trainings = _n_trainings(budget, epochs)
+    n_trainings = how_many_trainings(budget, epochs)
     if n_trainings is None:
         return CONFIRM_MOST
     found = min(round(CONFIRM_SHARE * n_trainings / REPLICATES), CONFIRM_MOST)
     return found if found > 1 else 0
 
 
-def _n_trainings(budget: Budget, epochs: int) -> int | None:
+def most_parallel(budget: Budget, epochs: int) -> int | None:
+    """How many trainings at a time leave a search enough rounds to learn in; None where only the time is limited."""
+    n = how_many_trainings(budget, epochs)
+    return None if n is None else max(LEAST_PARALLEL, n // LEAST_ROUNDS)
+
+
+def how_many_trainings(budget: Budget, epochs: int) -> int | None:
     """How many trainings a budget has room for; None of one of time alone."""
     limits = [limit for limit in (budget.trials, budget.epochs and budget.epochs // epochs) if limit is not None]
     return min(limits, default=None)

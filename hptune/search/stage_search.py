@@ -11,17 +11,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import final
 
 from hptune.search import borders, coarse_to_fine, random_search
+from hptune.search.bars import FEWEST as FEWEST_FOR_BARS
 from hptune.search.bars import Standings
 from hptune.search.borders import End
 from hptune.search.coarse_to_fine import Proposal, Turn
 from hptune.search.handed_out import HandedOut, Past
 from hptune.search.known import Key, Known, key_of, rank_key
 from hptune.search.ordered import Ordered
-from hptune.search.plan import CONFIRM_SHARE, SearchPlan
+from hptune.search.plan import CONFIRM_SHARE, SearchPlan, most_parallel
 from hptune.search.simulated_clock import SimulatedClock
 from hptune.search.stage_time import Reading, StageTime
 from hptune.space import SearchSpace
-from hptune.trial import BY_CHANCE, Kind, Origin, TrialResult, TrialSpec, Value
+from hptune.trial import BY_CHANCE, Kind, Origin, Status, TrialResult, TrialSpec, Value
 from hptune.wording import rounded, span
 
 MUCH = 0.25  # of the time held back for the confirmation, which is told where running trials take more
@@ -65,6 +66,8 @@ class StageSearch:
         self._n_handed_out = 0
         self._under_way: dict[int, HandedOut] = {}  # those that the search does not know the end of
         self._spent = 0  # epochs of those that it knows the end of
+        self._planned = 0  # epochs that these could have run
+        self._stopped = self._could = 0  # those that bars have stopped
         self._time = StageTime(plan.budget.time_s, readings)
         self._training_costs = 0.0  # estimated seconds of all trials handed out, if each went to its end
         self._has_had_its_time = False
@@ -209,13 +212,21 @@ class StageSearch:
     @property
     def _has_room(self) -> bool:
         """Whether a trial more may be under way: a machine is free, and epochs are left even if all go to their end."""
-        if not (self._is_blind or self._clock.has_room):
+        if not (self._is_blind or self._clock.has_room) or self._is_too_early:
             return False
         epochs = self._plan.budget.epochs
         if epochs is None or (self._past and not self._under_way):
             return True
         under_way = sum(trial.epochs for trial in self._under_way.values())
         return self._spent + under_way + self._most_epochs <= epochs
+
+    @property
+    def _is_too_early(self) -> bool:
+        """Whether there is no bar yet, and as many trials run to their end as the budget can bear."""
+        if not self._plan.bars or self._is_blind or len(self._known) >= FEWEST_FOR_BARS or self._most_epochs == 1:
+            return False
+        most = most_parallel(self._plan.budget, self._most_epochs)
+        return most is not None and len(self._under_way) >= most
 
     def _advance(self) -> bool:
         """Let the next trial end on the clock, and know of it."""
@@ -226,12 +237,16 @@ class StageSearch:
         known = trial.known()
         epochs = len(known.lowest) or 1  # a trial that fails at once costs something, or there is no end of them
         self._spent += epochs
+        self._planned += trial.epochs
+        if known.status is Status.STOPPED:
+            self._stopped += epochs
+            self._could += trial.epochs
         self._known.append(known)
         self._standings.add(known)
         if known.has_score:
             self._ordered.add(known)
         if self._plan.extend and self._share >= coarse_to_fine.COARSE and not self.is_over:
-            self.space, ends = borders.extended(self.space, self._best[: borders.AMONG], self.extensions)
+            self.space, ends = borders.extended(self.space, self._best[: borders.REST_ON], self.extensions)
             self.extensions |= {end: self.extensions.get(end, 0) + 1 for end in ends}
         return True
 
@@ -252,9 +267,16 @@ class StageSearch:
         budget = self._plan.budget
         shares = [
             0.0 if budget.trials is None else self.n_handed_out / budget.trials,
-            0.0 if budget.epochs is None else self._spent / budget.epochs,
+            0.0 if budget.epochs is None else (self._spent + self._expected) / budget.epochs,
         ]
         return min(max(*shares, self._time.share), 1.0)
+
+    @property
+    def _expected(self) -> float:
+        """The epochs that trials under way will take, each the share of its epochs that those before it have taken."""
+        n_known = self.n_handed_out - len(self._under_way)
+        taken = self._spent / self._planned if n_known else 1.0
+        return taken * sum(trial.epochs for trial in self._under_way.values())
 
     def _hand_out(self) -> TrialSpec | None:
         number = self._first + self.n_handed_out
@@ -290,7 +312,7 @@ class StageSearch:
                 self._fixed,
                 self._best,
                 self._taken,
-                Turn(self._seed, self._stage, self.n_handed_out, number, self._share),
+                self._turn(number),
             )
         if found is None:
             return None
@@ -307,6 +329,16 @@ class StageSearch:
             bars=tuple((epoch, score) for epoch, (score, _) in own),
             bar_ties=ties if any(ties) else (),
         )
+
+    @property
+    def _failure_cost(self) -> float:
+        """What a step costs that leads to nothing, as a share of a training: where bars stop it, a part of one."""
+        return self._stopped / self._could if self._could else 1.0
+
+    def _turn(self, number: int) -> Turn:
+        under_way = tuple(trial.spec.hyperparameters for trial in self._under_way.values())
+        share, cost = self._share, self._failure_cost
+        return Turn(self._seed, self._stage, self.n_handed_out, number, share, cost, under_way)
 
     def _patience_of(self, configuration: Mapping[str, Value]) -> int:
         return int({"patience": 0, **self._fixed, **configuration}["patience"])

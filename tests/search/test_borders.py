@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from hptune.domains import LOG, Choice, Real
@@ -99,3 +100,17 @@ def test_no_end_moves_past_what_is_legal():
     whole, _ = extended(space(hidden_units=LogInteger(2, 64)), trials("hidden_units", 2, 2, 2), {})
     assert whole.parameters[0].domain == LogInteger(1, 64)
     assert extended(whole, trials("hidden_units", 1, 1, 1), {}) == (whole, ())
+
+
+@pytest.mark.parametrize(("slope", "ends"), [(-1.0, (End("dropout", "high"),)), (0.0, ())])
+def test_best_trials_at_an_end_need_scores_that_become_better_towards_it(slope, ends):
+    """The best of many that drew together there, with scores that depend on it or on another hyperparameter alone."""
+    rng = np.random.default_rng(0)
+    where = space(dropout=Real(0.0, 0.9), l2=Real(0.0, 1.0))
+    dropouts, l2s = 0.9 * (1 - np.linspace(0, 1, 60) ** 2 * rng.random(60)), np.linspace(0, 1, 60) ** 0.5
+    scores = slope * dropouts + l2s + 0.01 * rng.standard_normal(60)
+    known = [
+        Known(number, {"dropout": dropout, "l2": l2}, Status.COMPLETED, [score])
+        for number, (dropout, l2, score) in enumerate(zip(dropouts, l2s, scores, strict=True))
+    ]
+    assert crowded(where, known) == ends

@@ -21,7 +21,7 @@ from hptune.search import coarse_to_fine, handed_out, random_search, stage_searc
 from hptune.search.borders import End
 from hptune.search.handed_out import Past
 from hptune.search.known import best_first, key_of, known_of
-from hptune.search.plan import Budget, SearchPlan
+from hptune.search.plan import Budget, SearchPlan, most_parallel
 from hptune.search.stage_search import StageSearch
 from hptune.space import Parameter, SearchSpace
 from hptune.stage_trials import SearchAndConfirmation
@@ -238,16 +238,24 @@ def train_to_the_end(search, spec, seconds=0.0, epochs=9):
     search.see_result(TrialResult(spec.number, Status.COMPLETED, "", epochs, 1, 0.5, seconds=seconds))
 
 
-def test_a_time_ends_when_it_is_over_and_shares_are_those_of_the_clock():
+def told_turns(monkeypatch):
+    """A list to which every turn is added at which something is proposed."""
+    turns, propose = [], coarse_to_fine.propose
+    record = lambda *given: turns.append(given[-1]) or propose(*given)  # noqa: E731
+    monkeypatch.setattr(coarse_to_fine, "propose", record)
+    return turns
+
+
+def test_a_time_ends_when_it_is_over_and_shares_are_those_of_the_clock(monkeypatch):
     plan = SearchPlan("coarse-to-fine", False, 2, Budget(time_s=60.0))
     search = started(plan)  # whatever the estimates say, and however many machines there are
+    turns = told_turns(monkeypatch)
     for index in range(20):
         search.see_time(3.0 * index)
         spec = search.next_spec()
         origin = spec.origin
         assert origin.kind is Kind.COARSE if index < 5 else origin.kind in (Kind.ZOOM, Kind.GLOBAL)
-        if origin.kind is Kind.ZOOM:
-            assert origin.side == pytest.approx(0.4 ** ((3.0 * index / 60 - 1 / 4) / (3 / 4)))
+        assert turns[-1].share == pytest.approx(3.0 * index / 60)
         train_to_the_end(search, spec)
     assert search.readings == tuple((index, 3.0 * index) for index in range(1, 20))
     shorter = specs_of(replace(plan, budget=Budget(7, time_s=1e9)))
@@ -375,14 +383,19 @@ def epochs_on_the_clock(spec):
     return min(epoch for epoch in planned if epoch > len(scores) or epoch == epochs_of(spec))
 
 
-def ended_when_proposed(specs, parallel, budget):
+def ended_when_proposed(specs, plan):
     """For each trial, those that have ended when it is proposed: by a queue of events, told everything beforehand."""
+    parallel, budget = plan.parallel, plan.budget
     running, ended, found, now = [], [], [], 0.0
     for spec in specs:
-        while len(running) == parallel or (
-            budget.epochs is not None
-            and sum(max(epochs_run(specs[i]), 1) for i in ended) + sum(epochs_of(specs[i]) for _, i in running)
-            > budget.epochs - 9
+        while (
+            len(running) == parallel
+            or (
+                budget.epochs is not None
+                and sum(max(epochs_run(specs[i]), 1) for i in ended) + sum(epochs_of(specs[i]) for _, i in running)
+                > budget.epochs - 9
+            )
+            or (plan.bars and len(ended) < 2 and len(running) >= (most_parallel(budget, 9) or plan.parallel))
         ):
             now, number = heapq.heappop(running)
             ended.append(number)
@@ -415,7 +428,7 @@ def test_a_proposal_knows_what_has_ended_on_the_clock_and_nothing_else(plan, whe
         mock.patch.object(stage_search, "Standings", Recording),
     ):
         specs = Sitting(started(plan, where, seed=seed), workers, rng).run().specs
-    assert known == ended_when_proposed(specs, plan.parallel, plan.budget)
+    assert known == ended_when_proposed(specs, plan)
 
 
 def test_bars_are_those_of_what_is_known_at_rungs_that_the_trial_reaches():
@@ -468,17 +481,16 @@ def test_no_configuration_is_tried_twice(plan, seed):
 # the parts of a search
 
 
-def test_a_quarter_is_coarse_and_the_rest_is_near_to_what_is_known():
+def test_a_quarter_is_coarse_and_the_rest_is_near_to_what_is_known(monkeypatch):
+    turns = told_turns(monkeypatch)
     plan = SearchPlan("coarse-to-fine", False, 1, Budget(40))
     specs = specs_of(plan, outcome=lambda spec: ([0.5] * 9, Status.COMPLETED))
     assert [spec.origin.kind for spec in specs[:10]] == [Kind.COARSE] * 10
     assert specs[10].origin.kind in (Kind.ZOOM, Kind.GLOBAL)
     assert Kind.COARSE not in [spec.origin.kind for spec in specs[10:]]
     assert all(spec.origin.parent in (0, 1, 2) for spec in specs if spec.origin.kind is Kind.ZOOM)  # all tie
-    sides = [spec.origin.side for spec in specs if spec.origin.kind is Kind.ZOOM]
-    assert sides == pytest.approx(
-        [0.4 ** ((spec.number / 40 - 0.25) / 0.75) for spec in specs if spec.origin.kind is Kind.ZOOM]
-    )
+    assert [turn.share for turn in turns] == [number / 40 for number in range(40)]
+    assert {turn.failure_cost for turn in turns} == {1.0}  # there are no bars
 
 
 def test_a_budget_of_epochs_is_shared_by_epochs_that_trials_have_run():
@@ -508,7 +520,8 @@ def test_tiny_budgets_and_more_machines_than_trials(n):
     for parallel in (1, 2, 6):
         specs = specs_of(SearchPlan("coarse-to-fine", True, parallel, Budget(n)))
         assert len(specs) == n
-        assert all(spec.origin.kind is Kind.COARSE for spec in specs[: max(parallel, math.ceil(n / 4))])
+        first = max(min(parallel, 2), math.ceil(n / 4))  # no more run before there are bars
+        assert all(spec.origin.kind is Kind.COARSE for spec in specs[:first])
 
 
 def test_random_search_waits_for_nothing_and_is_plain_random_search():
