@@ -261,6 +261,10 @@ def test_more_trials_than_configurations_are_told_by_method():
 def test_workers_are_measured_against_cores():
     assert not list(worker_notes(2, 2))
     assert not list(worker_notes(0, 1))
+    assert not list(worker_notes(8, 8, 8))
+    (text,) = worker_notes(8, 8, 3)
+    assert text.startswith("search.parallel: 3 at a time leave 5 workers idle")
+    assert "Write 16 for speed" in text
     (text,) = worker_notes(3, 2)
     assert text.startswith("search.workers: 3 of one thread each on 2 cores only take turns, and each needs memory.")
     assert text.endswith("--workers 2 is as fast.")

@@ -20,7 +20,7 @@ from hptune.machine import Machine
 from hptune.measured import is_unbalanced
 from hptune.notations import FACTORS, WIDTHS
 from hptune.search.bars import rungs
-from hptune.search.plan import SearchPlan
+from hptune.search.plan import PARALLEL_PER_WORKER, SearchPlan
 from hptune.trial import Value
 from hptune.wording import counted, rounded, size, span
 
@@ -82,16 +82,20 @@ def metric_advice(config: StudyConfig, classes: Sequence[str], counts: Sequence[
         yield f"search.metric: dev_error hardly tells networks apart here: {why}. Write dev_loss."
 
 
-def worker_notes(n_workers: int, cores: int) -> Iterator[str]:
-    """More workers than there are cores for them; each computes with one thread."""
+def worker_notes(n_workers: int, cores: int, parallel: int | None = None) -> Iterator[str]:
+    """More workers than there are cores for them, each of which computes with one thread, or trials at a time."""
+    if parallel is not None and n_workers > parallel:
+        what = f"search.parallel: {parallel} at a time leave {counted(n_workers - parallel, 'worker')} idle"
+        why = "the search has too few trainings to learn from more at a time"
+        yield f"{what}: {why}. Write {PARALLEL_PER_WORKER * n_workers} for speed, more trials for both."
     if n_workers > cores:
         what = f"search.workers: {n_workers:,} of one thread each on {counted(cores, 'core')} only take turns"
         yield f"{what}, and each needs memory. --workers {cores} is as fast."
 
 
-def machine_advice(expected: Expectation, machine: Machine) -> Iterator[str]:
+def machine_advice(expected: Expectation, machine: Machine, parallel: int | None = None) -> Iterator[str]:
     """What of a study this machine has no room for."""
-    yield from worker_notes(expected.n_workers, machine.cores)
+    yield from worker_notes(expected.n_workers, machine.cores, parallel)
     if machine.obstacle:
         yield f"{machine.runs}: nothing can be written there: {machine.obstacle}. Choose another folder with --runs."
     elif expected.disk > machine.free:

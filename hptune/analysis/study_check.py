@@ -48,7 +48,7 @@ def study_check(
         *texts.advice(found.dataset, config.data.categorical),
         *metric_advice(config, found.dataset.classes, found.counts[0].tolist()),
         *study_advice(config, stage.plan, shown, expected, data["train"]),
-        *machine_advice(expected, machine),
+        *machine_advice(expected, machine, config.search.parallel),
         *limits_advice(config, expected, machine),
     )
     first = tuple(agenda.certain_specs(stage, config)[:FIRST])

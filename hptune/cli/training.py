@@ -265,7 +265,7 @@ def _say_before(
     plan = agenda.first_stage(config).plan
     assert isinstance(plan, SearchPlan)
     notes = (*about_data, *meant_otherwise(config), *budget_notes(config, plan))
-    for text in (*notes, *worker_notes(n_workers(config, workers), usable_cores())):
+    for text in (*notes, *worker_notes(n_workers(config, workers), usable_cores(), config.search.parallel)):
         say(console, f"Note: {text}", "yellow")
 
 

@@ -30,7 +30,7 @@ class SearchSettings:
     bars: bool = True
     confirm: bool = True
     extend: bool = False
-    parallel: int | None = None  # trials under way when another is proposed; None: twice the workers
+    parallel: int | None = None  # trials under way when another is proposed; None: see workers.cores.with_parallel
     workers: int | None = None  # None: as many as there are cores; changes nothing but the time
     trial_timeout_s: float | None = None  # None: no limit, and likewise the next two
     stall_timeout_s: float | None = 3600.0  # without an epoch

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hptune.config.study_file import StudyConfig
-from hptune.search.plan import PARALLEL_PER_WORKER
+from hptune.search.plan import PARALLEL_PER_WORKER, most_parallel
 
 
 def usable_cores() -> int:
@@ -29,6 +29,15 @@ def n_workers(config: StudyConfig, wanted: int | str | None) -> int:
 
 
 def with_parallel(config: StudyConfig, wanted: int | str | None) -> StudyConfig:
-    """The study file with search.parallel as a number: where it says auto, twice the workers there are to be."""
-    parallel = config.search.parallel or PARALLEL_PER_WORKER * max(n_workers(config, wanted), 1)
-    return replace(config, search=replace(config.search, parallel=parallel))
+    """The study file with search.parallel as a number: where it says auto, twice the workers there are to be.
+
+    A search from coarse to fine that has a small budget gets fewer, so that it can learn from what it has tried: with
+    16 at a time, 20 trainings are little better than random ones (docs/search.md, The simulated clock).
+    """
+    search = config.search
+    if search.parallel:
+        return config
+    parallel = PARALLEL_PER_WORKER * max(n_workers(config, wanted), 1)
+    if search.method == "coarse-to-fine":
+        parallel = min(parallel, most_parallel(search.budget, config.space.most_epochs(config.train)) or parallel)
+    return replace(config, search=replace(search, parallel=parallel))
