@@ -2,7 +2,7 @@
 
     python benchmarks/bench_search.py [--suite lcbench,tables,training] [--methods hptune,tpe] [--jobs N]
 
-Every method gets the same budget in epochs, counted in full trainings, and the same seeds. hptune runs at parallel 4;
+Every method gets the same budget in epochs, counted in full trainings, and the same seeds. hptune runs as on 2 workers;
 Optuna has one worker, which favours it (opponents.py). The suites are described in search_tasks.py. LCBench is
 deterministic, so nobody confirms there. On the others all methods are shown twice: with the whole budget in the search,
 and confirmed (/c): the search ends some 15 % earlier, its two to five best distinct configurations are trained three

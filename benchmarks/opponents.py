@@ -22,13 +22,13 @@ from search_tasks import FRESH, Configuration, Task, lowest
 from hptune.domains import LINEAR, LOG, ONE_MINUS, Choice, Real
 from hptune.levels import Grid, LogInteger
 from hptune.search.known import Key, key_of
-from hptune.search.plan import REPLICATES, Budget, SearchPlan, search_plan
+from hptune.search.plan import PARALLEL_PER_WORKER, REPLICATES, Budget, SearchPlan, most_parallel, search_plan
 from hptune.search.random_search import anywhere
 from hptune.search.stage_search import StageSearch
 from hptune.space import Parameter
 from hptune.trial import DivergedError, Status, TrialResult, Value
 
-PARALLEL = 4  # simulated machines of hptune
+WORKERS = 2  # of hptune: how many simulated machines auto gives it depends on them and on the budget
 
 with contextlib.suppress(ImportError):
     import optuna
@@ -197,7 +197,7 @@ def answers(method: str, task: Task, seed: int, budgets: Sequence[int], *, confi
             task.epochs,
             method="coarse-to-fine",
             bars=True,
-            parallel=PARALLEL,
+            parallel=min(PARALLEL_PER_WORKER * WORKERS, most_parallel(most, task.epochs) or 1),
             extend=False,
             confirm=name.endswith(CONFIRMED),
         )
