@@ -277,7 +277,7 @@ def test_a_zoom_after_an_interrupted_confirmation_ends_it(tmp_path, events_are_t
     with driver.open_store(tmp_path, config) as opened:
         while len(opened.snapshot().stages) < 2:
             sitting(opened, config, 2, most=40)
-        sitting(opened, config, 2, most=30)
+        sitting(opened, config, 2, most=60)
         n_confirmed = sum(trial.result is not None for trial in opened.snapshot().trials if trial.stage == 1)
         assert 0 < n_confirmed < 6
         zoom(opened, config, trials=30)
