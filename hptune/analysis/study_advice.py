@@ -86,8 +86,8 @@ def worker_notes(n_workers: int, cores: int, parallel: int | None = None) -> Ite
     """More workers than there are cores for them, each of which computes with one thread, or trials at a time."""
     if parallel is not None and n_workers > parallel:
         what = f"search.parallel: {parallel} at a time leave {counted(n_workers - parallel, 'worker')} idle"
-        why = "the search has too few trainings to learn from more at a time"
-        yield f"{what}: {why}. Write {PARALLEL_PER_WORKER * n_workers} for speed, more trials for both."
+        why = "more at a time are faster, but learn less from each other"
+        yield f"{what}: {why}. Write {PARALLEL_PER_WORKER * n_workers} for speed, or a larger budget for both."
     if n_workers > cores:
         what = f"search.workers: {n_workers:,} of one thread each on {counted(cores, 'core')} only take turns"
         yield f"{what}, and each needs memory. --workers {cores} is as fast."
