@@ -109,7 +109,7 @@ def of_optuna(sampler: str, **options: bool) -> Callable[[Function, SearchSpace,
 METHODS = {
     "random": random,
     "tpe": of_optuna("TPESampler", multivariate=True),
-    "tpe-univariate": of_optuna("TPESampler"),
+    "tpe-univariate": of_optuna("TPESampler", multivariate=False),
     "cma-es": of_optuna("CmaEsSampler"),
     "gp": of_optuna("GPSampler"),
 }

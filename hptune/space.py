@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hptune.domains import Choice, Domain, same
 from hptune.effects import Condition, all_needs, has_effect
@@ -59,6 +59,10 @@ class SearchSpace:
     """All parameters, in the order of the study file."""
 
     parameters: tuple[Parameter, ...]
+    _parents_first: tuple[Parameter, ...] = field(init=False, repr=False, compare=False)  # as configure needs them
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_parents_first", _parents_first(self.parameters))
 
     def draw(self, units: Sequence[float], fixed: Mapping[str, Value]) -> dict[str, Value]:
         """The configuration at a point of the unit cube; coordinates go to parameters by sorted name.
@@ -76,25 +80,11 @@ class SearchSpace:
         """
         known = dict(fixed)
         all_values = {**DEFAULTS, **fixed}
-        for parameter in self._parents_first():
+        for parameter in self._parents_first:
             name, conditions = parameter.name, [other for other, _ in parameter.when]
             if parameter.is_active(known) and all(has_effect(other, all_values) for other in (name, *conditions)):
                 known[name] = all_values[name] = parameter.domain.from_unit(unit_of(parameter, known))
         return {p.name: known[p.name] for p in self.parameters if p.name in known}
-
-    def _parents_first(self) -> list[Parameter]:
-        ordered: dict[str, Parameter] = {}
-        by_name = {parameter.name: parameter for parameter in self.parameters}
-
-        def visit(parameter: Parameter) -> None:
-            for name in parameter.parents:
-                if name in by_name and name not in ordered:
-                    visit(by_name[name])
-            ordered.setdefault(parameter.name, parameter)
-
-        for parameter in self.parameters:
-            visit(parameter)
-        return list(ordered.values())
 
     def contains(self, configuration: Mapping[str, Value]) -> bool:
         """Whether each value of a configuration lies in its range; what it does not have lies anywhere."""
@@ -118,3 +108,18 @@ class SearchSpace:
     def plain(self) -> dict[str, object]:
         """As written in a study file."""
         return {p.name: p.plain() for p in self.parameters}
+
+
+def _parents_first(parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
+    ordered: dict[str, Parameter] = {}
+    by_name = {parameter.name: parameter for parameter in parameters}
+
+    def visit(parameter: Parameter) -> None:
+        for name in parameter.parents:
+            if name in by_name and name not in ordered:
+                visit(by_name[name])
+        ordered.setdefault(parameter.name, parameter)
+
+    for parameter in parameters:
+        visit(parameter)
+    return tuple(ordered.values())

@@ -8,7 +8,9 @@ anywhere. The one that the model expects most of is taken (hptune.search.model).
 
 from __future__ import annotations
 
+import itertools
 import math
+from bisect import bisect
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -82,8 +84,8 @@ def most_promising(
 
 def one_of(best: Sequence[Known], rng: np.random.Generator) -> Known:
     """One of the best trials to be near to."""
-    weights = np.array(CENTRES[: len(best)])
-    return best[rng.choice(len(weights), p=weights / weights.sum())]
+    reached = list(itertools.accumulate(CENTRES[: len(best)]))
+    return best[bisect(reached, rng.random() * reached[-1])]
 
 
 def _best(space: SearchSpace, completed: Sequence[Known]) -> _Best:
