@@ -16,7 +16,7 @@ from hptune.config import study_file
 from hptune.config.study_file import StudyConfig
 from hptune.data.settings import DataSettings
 from hptune.errors import UsageError
-from hptune.search import confirmation, used_up
+from hptune.search import confirmation, student, used_up
 from hptune.search.handed_out import Past
 from hptune.search.known import Key, Known, key_of, known_of
 from hptune.search.plan import PARALLEL_PER_WORKER, Budget, ConfirmPlan, Few, SearchPlan, search_plan
@@ -96,7 +96,8 @@ def retest_stage(snapshot: Snapshot, top: int, n_seeds: int, data: Mapping[str, 
     trials = tuple(_best_to_retest(snapshot)[:top])
     if not trials:
         raise UsageError(f"{snapshot.folder.path}: no trial has completed, so there is nothing to train again")
-    plan = ConfirmPlan(trials, tuple(range(first, first + n_seeds)), data=data)
+    margin = student.margin(len(trials) - 1, n_seeds) if n_seeds > 1 else 1.0
+    plan = ConfirmPlan(trials, tuple(range(first, first + n_seeds)), data=data, margin=margin)
     number = len(snapshot.stages)
     where = "" if data is None else f" on {DataSettings.from_json(data['settings']).name}"
     origin = f"the best {len(trials)}{where}, {counted(n_seeds, 'fresh seed')} each"

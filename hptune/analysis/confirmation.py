@@ -122,6 +122,7 @@ class Retest:
     rival: int  # the trial that the old best is compared with: ahead of it beyond chance, or the new best
     gap: float | None  # by how much the old best is above it, seed by seed; None if one did not complete
     gap_standard_error: float | None  # of that, over the seeds; None of a single seed
+    margin: float  # how many of these a gap may be by chance
     gap_dev_error: float | None  # of that, through the choice of dev examples, as if each had its own; None: not known
     n_dev: int  # examples of the dev set; 0 where that is not known
     old_answer: int | None  # confirmed, on the run's own data, before this; None: nothing was
@@ -138,14 +139,15 @@ class Retest:
 
     @property
     def chance(self) -> float | None:
-        """The standard error that the gap is judged by: on other data the larger of that over seeds and of dev."""
-        if self.gap_standard_error is None or self.data is None:
-            return self.gap_standard_error
-        return max(self.gap_standard_error, self.gap_dev_error or 0.0)
+        """How large a gap chance explains: over seeds or, on other data, by the dev set's standard error if larger."""
+        if self.gap_standard_error is None:
+            return None
+        over_seeds = self.margin * self.gap_standard_error
+        return over_seeds if self.data is None else max(over_seeds, self.gap_dev_error or 0.0)
 
     @property
     def holds(self) -> bool | None:
-        """Whether none is ahead of the old best by more than a standard error; None where it cannot be told."""
+        """Whether none is ahead of the old best by more than chance explains; None where it cannot be told."""
         if self.old_best == self.new_best.trial:
             return True
         if self.n_seeds < 2:
@@ -230,7 +232,7 @@ def retest(run: Run, stage: Stage) -> Retest | None:
     order = sorted(plan.trials, key=lambda trial: trial != old_answer)
     standings = _standings(snapshot, stage, order, new, old_answer)
     old_best = next(trial for trial in order if trial in {one.trial for one in new})
-    rival = next(iter(ahead_of(old_best, new)), new[0])
+    rival = next(iter(ahead_of(old_best, new, plan.margin)), new[0])
     one = next(one for one in new if one.trial == old_best)
     gap, gap_standard_error = paired(one, rival)
     facts = snapshot.facts["data"] if plan.data is None else plan.data
@@ -249,6 +251,7 @@ def retest(run: Run, stage: Stage) -> Retest | None:
         rival=rival.trial,
         gap=gap,
         gap_standard_error=gap_standard_error,
+        margin=plan.margin,
         gap_dev_error=None if None in errors else math.hypot(*(error for error in errors if error is not None)),
         n_dev=facts.get("dev", 0),
         old_answer=old_answer,

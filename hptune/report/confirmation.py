@@ -203,12 +203,15 @@ def _gap_text(found: Retest) -> str:
     if found.holds is None:
         return f"{gap}: a single seed cannot tell whether that is luck. Try --seeds 3."
     if found.holds:
-        return f"{gap}: no more than chance explains."
+        more = f", up to {found.margin:.1f} standard errors with so few seeds" if found.margin > 1 else ""
+        return f"{gap}: no more than chance explains{more}."
     if found.gap is None:
         return f"{gap}."
     if not found.gap_standard_error:
         return f"{gap}: all seeds agree, which so few can do by chance."
-    return f"{gap}: more than one standard error{'' if found.data else ' over seeds'}."
+    one = f"more than one standard error{'' if found.data else ' over seeds'}"
+    more = f"more than chance explains, up to {found.margin:.1f} standard errors in 95 of 100 retests"
+    return f"{gap}: {more if found.margin > 1 else one}."
 
 
 def _gap_errors(found: Retest) -> str:

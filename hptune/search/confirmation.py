@@ -117,12 +117,12 @@ def _unless_tiny(value: float, least: float) -> float:
     return 0.0 if abs(value) < least else value
 
 
-def is_ahead(one: Confirmed, other: Confirmed) -> bool:
-    """Whether one is better, on the same seeds, by more than one standard error of the difference.
+def is_ahead(one: Confirmed, other: Confirmed, margin: float) -> bool:
+    """Whether one is better, on the same seeds, by more than so many standard errors of the difference.
 
     So is one that has completed of one that has not. A single seed cannot tell.
     """
     if len(one.scores) < 2 or math.isinf(one.mean):
         return False
     gap, standard_error = paired(other, one)
-    return gap is None or (standard_error is not None and gap > standard_error)
+    return gap is None or (standard_error is not None and gap > margin * standard_error)

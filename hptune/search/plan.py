@@ -67,6 +67,7 @@ class ConfirmPlan:
     follows: int | None = None  # the stage whose search it belongs to; None: it was asked for by itself
     data: Mapping[str, Any] | None = None  # the facts of the data that they are trained on, where these are others
     costs: tuple[float, ...] = ()  # estimated seconds of a training of each trial's; empty where not recorded
+    margin: float = 1.0  # standard errors by which another must be ahead to change the answer; older retests took one
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

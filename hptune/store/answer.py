@@ -6,7 +6,8 @@ of a zoom's confirmation and the one before it are compared with what each has; 
 confirmed, a configuration competes everywhere with its mean (see means), not with the score that found it.
 
 A retest (hptune retest) asks whether that answer holds. Chance alone brings another to the front in many retests, so
-it changes the answer only for one that is ahead by more than a standard error, seed by seed; else the answer keeps the
+it changes the answer only for one that is ahead by more than chance explains in 5 % of retests (search.student), seed
+by seed; else the answer keeps the
 mean and the weights that it had. Where nothing had been confirmed, its best mean is the answer.
 
 So a new answer is always one whose trainings are of the last stage: their weights are still there.
@@ -62,7 +63,7 @@ def contenders(snapshot: Snapshot) -> list[Confirmed]:
         assert isinstance(stage.plan, ConfirmPlan)
         new, is_retest = whole(snapshot, stage), stage.plan.follows is None
         answer = next((one for one in found[:1] if _is_finite(one)), None)
-        first = _first(answer, new, is_retest=is_retest)
+        first = _first(answer, new, stage.plan.margin if is_retest else None)
         if not new or (found and (first is None or (is_retest and first is answer))):
             continue
         before = found if stage.plan.replicates == replicates else [] if answer is None else [answer]
@@ -73,10 +74,13 @@ def contenders(snapshot: Snapshot) -> list[Confirmed]:
     return found
 
 
-def _first(answer: Confirmed | None, new: Sequence[Confirmed], *, is_retest: bool) -> Confirmed | None:
-    """Who is the answer after a confirmation, the answer before or one of the new; None where none has completed."""
-    if answer is not None and is_retest:
-        return next(iter(ahead_of(answer.trial, new)), answer)
+def _first(answer: Confirmed | None, new: Sequence[Confirmed], margin: float | None) -> Confirmed | None:
+    """Who is the answer after a confirmation, the answer before or one of the new; None where none has completed.
+
+    margin is that of a retest; None of the confirmation of a search.
+    """
+    if answer is not None and margin is not None:
+        return next(iter(ahead_of(answer.trial, new, margin)), answer)
     again = [one for one in new if answer is not None and one.trial == answer.trial]
     rivals = [*(again or ([] if answer is None else [answer])), *new]
     best = min(rivals, key=lambda one: one.rounded_mean, default=None)  # of equals the first
@@ -120,10 +124,10 @@ def standings(snapshot: Snapshot) -> list[TrialResult]:
     return sorted(order, key=lambda result: answer is None or result.number != answer.trial)
 
 
-def ahead_of(trial: int, found: Sequence[Confirmed]) -> list[Confirmed]:
-    """Those of a confirmation that are ahead of a trial in it by more than one standard error of the difference."""
+def ahead_of(trial: int, found: Sequence[Confirmed], margin: float) -> list[Confirmed]:
+    """Those of a confirmation that are ahead of a trial in it by more than so many standard errors."""
     one = next((one for one in found if one.trial == trial), None)
-    return [] if one is None else [other for other in found if is_ahead(other, one)]
+    return [] if one is None else [other for other in found if is_ahead(other, one, margin)]
 
 
 def uncompared(snapshot: Snapshot) -> list[int]:

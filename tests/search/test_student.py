@@ -1,0 +1,58 @@
+"""Student's t against SciPy, and how often a retest of equal configurations changes an answer."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from hptune.search.confirmation import Confirmed, is_ahead
+from hptune.search.student import cdf, margin, quantile
+
+
+@pytest.mark.parametrize(
+    ("probability", "freedom", "value"),  # scipy.stats.t.ppf
+    [
+        (0.9875, 2, 6.205346816570706),
+        (0.95, 1, 6.313751514675037),
+        (0.975, 10, 2.228138851986274),
+        (0.9875, 9, 2.6850108468164575),
+        (0.99, 4, 3.746947387979196),
+        (0.995, 30, 2.7499956535672254),
+    ],
+)
+def test_quantiles_are_those_of_scipy(probability, freedom, value):
+    assert quantile(probability, freedom) == pytest.approx(value, rel=1e-12)
+
+
+def test_probabilities_are_those_of_scipy():
+    assert cdf(1.3, 3) == pytest.approx(0.8577662456360515, rel=1e-12)
+    assert cdf(0.0, 5) == 0.5
+
+
+def share_changed(n, n_seeds, standard_errors, better_by=0.0):
+    """The share of retests of n configurations in which one is ahead of the first."""
+    chance, n_runs, changed = random.Random(n * 100 + n_seeds), 1500, 0
+    for _ in range(n_runs):
+        seeds = [chance.gauss(0, 1) for _ in range(n_seeds)]  # what they have in common
+        found = [
+            Confirmed(i, (), tuple(seed + chance.gauss(0, 1) - better_by * (i == 1) for seed in seeds))
+            for i in range(n)
+        ]
+        changed += any(is_ahead(other, found[0], standard_errors) for other in found[1:])
+    return changed / n_runs
+
+
+@pytest.mark.parametrize(
+    ("n", "n_seeds"), [(2, 2), (2, 3), (2, 10), (5, 2), (5, 3), (5, 5), (5, 10), (10, 3), (10, 10)]
+)
+def test_of_equal_configurations_one_is_ahead_in_at_most_5_percent_of_retests(n, n_seeds):
+    assert share_changed(n, n_seeds, margin(n - 1, n_seeds)) < 0.05 + 2.6 * (0.05 * 0.95 / 1500) ** 0.5
+
+
+def test_one_standard_error_would_be_no_measure():
+    assert share_changed(5, 3, 1.0) > 0.4
+
+
+def test_ten_seeds_find_what_is_better():
+    assert share_changed(5, 10, margin(4, 10), better_by=2.0) > 0.9  # 1.4 deviations of a difference
