@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import NormalDist
 
 from rich.console import Console
 
@@ -84,6 +85,10 @@ def _explain_errors(console: Console, found: Confirmation) -> None:
         of_dev = f"through the choice of dev examples the answer's has one of {show(best.dev_standard_error)} besides"
         text += f"; {of_dev}, most of it common to all that are compared here"
     say(console, f"{text}.")
+    if (n := len(found.candidates)) > 1 and best.standard_error > 0:
+        luck = NormalDist().inv_cdf((n - 0.375) / (n + 0.25))  # of the best of n, in the mean (Blom 1958)
+        text = f"The answer's mean is the best of {n}, so that it is too good itself"
+        say(console, f"{text}: by some {luck:.1f} standard errors if all are equally good, less if it stands out.")
 
 
 def _cheapest_text(cheapest: Candidate, best: Candidate, limit: float) -> str:
