@@ -114,12 +114,16 @@ def _parents_first(parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
     ordered: dict[str, Parameter] = {}
     by_name = {parameter.name: parameter for parameter in parameters}
 
+    seen: set[str] = set()  # a circle, which is refused later, ends here
+
     def visit(parameter: Parameter) -> None:
+        seen.add(parameter.name)
         for name in parameter.parents:
-            if name in by_name and name not in ordered:
+            if name in by_name and name not in seen:
                 visit(by_name[name])
         ordered.setdefault(parameter.name, parameter)
 
     for parameter in parameters:
-        visit(parameter)
+        if parameter.name not in seen:
+            visit(parameter)
     return tuple(ordered.values())

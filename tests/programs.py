@@ -38,7 +38,7 @@ space:
   learning_rate: {scale: log, low: 1e-5, high: 0.3}
   normalize_inputs: {choices: [true, false]}
   batch_norm: {choices: [true, false]}
-search: {trials: 14, seed: 3, metric: dev_loss, parallel: 2}
+search: {trials: 14, seed: 5, metric: dev_loss, parallel: 2}
 """
 AT_REST = [".lock", "best.npz", "best.yaml", "config.yaml", "curves.csv", "run.db", "trials.csv"]
 TAG = "HPTUNE_TEST_TAG"  # in the environment of a program and of all that it starts
@@ -313,7 +313,7 @@ def _wait(request):
 def _serve():
     import hptune
     from hptune import loop
-    from hptune.search import plan
+    from hptune.search import plan, student
 
     for module in pkgutil.walk_packages(hptune.__path__, "hptune."):
         if module.name not in ("hptune.__main__", "hptune.workers.child"):
@@ -324,6 +324,7 @@ def _serve():
     if "settled" in sys.argv[1:]:
         loop.GROUP_S = 0.0
         plan.CONFIRM_SHARE = CONFIRM_SHARE
+        student.margin = lambda *_: 1.0  # two seeds could not change an answer otherwise
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.set_inheritable(answers.fileno(), False)
     requests = os.fdopen(os.dup(0), "rb")

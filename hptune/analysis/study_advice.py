@@ -20,7 +20,7 @@ from hptune.machine import Machine
 from hptune.measured import is_unbalanced
 from hptune.notations import FACTORS, WIDTHS
 from hptune.search.bars import rungs
-from hptune.search.plan import PARALLEL_PER_WORKER, SearchPlan
+from hptune.search.plan import PARALLEL_PER_WORKER, SearchPlan, most_parallel
 from hptune.trial import Value
 from hptune.wording import counted, rounded, size, span
 
@@ -80,6 +80,13 @@ def metric_advice(config: StudyConfig, classes: Sequence[str], counts: Sequence[
         baseline = f"and always answering {quoted(classes[counts.index(max(counts))])} has an error of"
         why = f"{share}, {baseline} {1 - max(counts) / n:.1%}, as one has that knows more"
         yield f"search.metric: dev_error hardly tells networks apart here: {why}. Write dev_loss."
+
+
+def limited_parallel(config: StudyConfig) -> int | None:
+    """How many trials run at a time where the budget allows no more (search.parallel: auto); else None."""
+    search = config.search
+    most = most_parallel(search.budget, config.space.most_epochs(config.train))
+    return most if search.method == "coarse-to-fine" and search.parallel == most else None
 
 
 def worker_notes(n_workers: int, cores: int, parallel: int | None = None) -> Iterator[str]:

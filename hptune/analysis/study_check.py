@@ -9,7 +9,7 @@ from typing import Any
 from hptune import agenda
 from hptune.analysis.expectation import Expectation, expectation
 from hptune.analysis.preview import Preview, draws, previews
-from hptune.analysis.study_advice import limits_advice, machine_advice, metric_advice, study_advice
+from hptune.analysis.study_advice import limited_parallel, limits_advice, machine_advice, metric_advice, study_advice
 from hptune.config.study_file import StudyConfig
 from hptune.data import review, texts
 from hptune.data.review import Review
@@ -48,7 +48,7 @@ def study_check(
         *texts.advice(found.dataset, config.data.categorical),
         *metric_advice(config, found.dataset.classes, found.counts[0].tolist()),
         *study_advice(config, stage.plan, shown, expected, data["train"]),
-        *machine_advice(expected, machine, config.search.parallel),
+        *machine_advice(expected, machine, limited_parallel(config)),
         *limits_advice(config, expected, machine),
     )
     first = tuple(agenda.certain_specs(stage, config)[:FIRST])

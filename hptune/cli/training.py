@@ -258,14 +258,14 @@ def _say_before(
     """Say what was probably meant otherwise, and what has no room in the budget, the space or this machine."""
     from hptune import agenda
     from hptune.analysis.meant import meant_otherwise
-    from hptune.analysis.study_advice import budget_notes, worker_notes
+    from hptune.analysis.study_advice import budget_notes, limited_parallel, worker_notes
     from hptune.report.safe_text import say
     from hptune.workers.cores import n_workers, usable_cores
 
     plan = agenda.first_stage(config).plan
     assert isinstance(plan, SearchPlan)
     notes = (*about_data, *meant_otherwise(config), *budget_notes(config, plan))
-    for text in (*notes, *worker_notes(n_workers(config, workers), usable_cores(), config.search.parallel)):
+    for text in (*notes, *worker_notes(n_workers(config, workers), usable_cores(), limited_parallel(config))):
         say(console, f"Note: {text}", "yellow")
 
 
