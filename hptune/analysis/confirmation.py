@@ -15,7 +15,7 @@ from hptune.analysis.diagnosis import of_root_mean_square, of_share
 from hptune.analysis.usefulness import is_rare
 from hptune.data.settings import DataSettings
 from hptune.measured import baseline_of
-from hptune.search.confirmation import Confirmed, paired
+from hptune.search.confirmation import Confirmed, grain_error, paired
 from hptune.search.known import rounded
 from hptune.search.plan import ConfirmPlan
 from hptune.search.ranking import ranked
@@ -122,6 +122,7 @@ class Retest:
     rival: int  # the trial that the old best is compared with: ahead of it beyond chance, or the new best
     gap: float | None  # by how much the old best is above it, seed by seed; None if one did not complete
     gap_standard_error: float | None  # of that, over the seeds; None of a single seed
+    gap_grain_error: float  # what that is at the least where scores come in steps
     margin: float  # how many of these a gap may be by chance
     gap_dev_error: float | None  # of that, through the choice of dev examples, as if each had its own; None: not known
     n_dev: int  # examples of the dev set; 0 where that is not known
@@ -142,7 +143,7 @@ class Retest:
         """How large a gap chance explains: over seeds or, on other data, by the dev set's standard error if larger."""
         if self.gap_standard_error is None:
             return None
-        over_seeds = self.margin * self.gap_standard_error
+        over_seeds = self.margin * max(self.gap_standard_error, self.gap_grain_error)
         return over_seeds if self.data is None else max(over_seeds, self.gap_dev_error or 0.0)
 
     @property
@@ -251,6 +252,7 @@ def retest(run: Run, stage: Stage) -> Retest | None:
         rival=rival.trial,
         gap=gap,
         gap_standard_error=gap_standard_error,
+        gap_grain_error=0.0 if gap is None else grain_error(one, rival),
         margin=plan.margin,
         gap_dev_error=None if None in errors else math.hypot(*(error for error in errors if error is not None)),
         n_dev=facts.get("dev", 0),

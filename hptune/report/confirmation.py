@@ -15,6 +15,7 @@ from hptune.report.columns import MISSING, Column, Group, print_columns
 from hptune.report.safe_text import heading, say
 from hptune.wording import counted
 
+MANY_SEEDS = 10  # that can tell a gap of about one standard deviation
 DIVERGED = "none"  # in place of a score, where a training did not complete
 
 
@@ -88,7 +89,10 @@ def _explain_errors(console: Console, found: Confirmation) -> None:
     if (n := len(found.candidates)) > 1 and best.standard_error > 0:
         luck = NormalDist().inv_cdf((n - 0.375) / (n + 0.25))  # of the best of n, in the mean (Blom 1958)
         text = f"The answer's mean is the best of {n}, so that it is too good itself"
-        say(console, f"{text}: by some {luck:.1f} standard errors if all are equally good, less if it stands out.")
+        say(
+            console,
+            f"{text}: by up to some {luck:.1f} standard errors, if all are equally good; less if it stands out.",
+        )
 
 
 def _cheapest_text(cheapest: Candidate, best: Candidate, limit: float) -> str:
@@ -208,8 +212,7 @@ def _gap_text(found: Retest) -> str:
     if found.holds is None:
         return f"{gap}: a single seed cannot tell whether that is luck. Try --seeds 3."
     if found.holds:
-        more = f", up to {found.margin:.1f} standard errors with so few seeds" if found.margin > 1 else ""
-        return f"{gap}: no more than chance explains{more}."
+        return f"{gap}: no more than chance explains{_more_seeds(found)}."
     if found.gap is None:
         return f"{gap}."
     if not found.gap_standard_error:
@@ -217,6 +220,16 @@ def _gap_text(found: Retest) -> str:
     one = f"more than one standard error{'' if found.data else ' over seeds'}"
     more = f"more than chance explains, up to {found.margin:.1f} standard errors in 95 of 100 retests"
     return f"{gap}: {more if found.margin > 1 else one}."
+
+
+def _more_seeds(found: Retest) -> str:
+    """What chance explains with so many seeds, and how more of them would tell."""
+    if found.margin <= 1:  # of an older retest
+        return ""
+    up_to = f", up to {found.margin:.1f} standard errors with {counted(found.n_seeds, 'seed')}"
+    if not found.gap_standard_error:
+        up_to += ", and seeds that agree to the last step of the scores are no proof"
+    return up_to if found.n_seeds >= MANY_SEEDS else f"{up_to}. More seeds tell smaller gaps: --seeds {MANY_SEEDS}"
 
 
 def _gap_errors(found: Retest) -> str:

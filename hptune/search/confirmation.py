@@ -106,11 +106,27 @@ def paired(one: Confirmed, other: Confirmed) -> tuple[float | None, float | None
     if not all(map(math.isfinite, (*one.scores, *other.scores))):
         return None, None
     differences = [score - less for score, less in zip(one.scores, other.scores, strict=True)]
-    least = TINY * max(map(abs, (*one.scores, *other.scores)))  # what is smaller comes of rounding scores
+    least = _least(one, other)
     gap = _unless_tiny(statistics.fmean(differences), least)
     if len(differences) < 2:
         return gap, None
     return gap, _unless_tiny(statistics.stdev(differences) / math.sqrt(len(differences)), least)
+
+
+def _least(one: Confirmed, other: Confirmed) -> float:
+    """What is smaller comes of the last digits of scores."""
+    return TINY * max(map(abs, (*one.scores, *other.scores)))
+
+
+def grain_error(one: Confirmed, other: Confirmed) -> float:
+    """The standard error that a difference has at the least where scores come in steps, as errors on few examples do.
+
+    Differences may agree by chance then, so that their spread says nothing. A step adds step^2 / 12 to the variance of
+    a score (Sheppard 1898), twice that to a difference. The smallest step that there is between scores stands for it.
+    """
+    least, scores = _least(one, other), sorted((*one.scores, *other.scores))
+    steps = [high - low for low, high in itertools.pairwise(scores) if high - low > least]
+    return min(steps, default=0.0) / math.sqrt(6 * len(one.scores))
 
 
 def _unless_tiny(value: float, least: float) -> float:
@@ -125,4 +141,4 @@ def is_ahead(one: Confirmed, other: Confirmed, margin: float) -> bool:
     if len(one.scores) < 2 or math.isinf(one.mean):
         return False
     gap, standard_error = paired(other, one)
-    return gap is None or (standard_error is not None and gap > margin * standard_error)
+    return gap is None or (standard_error is not None and gap > margin * max(standard_error, grain_error(one, other)))

@@ -30,13 +30,13 @@ def test_probabilities_are_those_of_scipy():
     assert cdf(0.0, 5) == 0.5
 
 
-def share_changed(n, n_seeds, standard_errors, better_by=0.0):
-    """The share of retests of n configurations in which one is ahead of the first."""
+def share_changed(n, n_seeds, standard_errors, better_by=0.0, digits=15):
+    """The share of retests of n configurations in which one is ahead of the first; scores of so many digits."""
     chance, n_runs, changed = random.Random(n * 100 + n_seeds), 1500, 0
     for _ in range(n_runs):
         seeds = [chance.gauss(0, 1) for _ in range(n_seeds)]  # what they have in common
         found = [
-            Confirmed(i, (), tuple(seed + chance.gauss(0, 1) - better_by * (i == 1) for seed in seeds))
+            Confirmed(i, (), tuple(round(seed + chance.gauss(0, 1) - better_by * (i == 1), digits) for seed in seeds))
             for i in range(n)
         ]
         changed += any(is_ahead(other, found[0], standard_errors) for other in found[1:])
@@ -48,6 +48,20 @@ def share_changed(n, n_seeds, standard_errors, better_by=0.0):
 )
 def test_of_equal_configurations_one_is_ahead_in_at_most_5_percent_of_retests(n, n_seeds):
     assert share_changed(n, n_seeds, margin(n - 1, n_seeds)) < 0.05 + 2.6 * (0.05 * 0.95 / 1500) ** 0.5
+
+
+@pytest.mark.parametrize(("n", "n_seeds"), [(2, 2), (5, 2), (10, 2), (5, 3), (10, 3), (5, 5), (10, 5)])
+def test_nor_of_equal_ones_whose_scores_are_whole_numbers_of_errors(n, n_seeds):
+    # by the spread of the differences alone it was 0.20 for (5, 2) and 0.10 for (10, 3)
+    assert share_changed(n, n_seeds, margin(n - 1, n_seeds), digits=0) < 0.05 + 2.6 * (0.05 * 0.95 / 1500) ** 0.5
+
+
+def test_one_that_is_ahead_by_the_same_from_every_seed_needs_several_of_them():
+    def is_told(n_seeds):
+        one, other = (Confirmed(i, (), (score,) * n_seeds) for i, score in enumerate((0.29, 0.3)))
+        return is_ahead(one, other, margin(4, n_seeds))
+
+    assert [is_told(n_seeds) for n_seeds in (2, 3, 5, 10)] == [False, False, True, True]  # sqrt(6 n) standard errors
 
 
 def test_one_standard_error_would_be_no_measure():
