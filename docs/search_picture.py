@@ -22,7 +22,7 @@ SCORES = (462, 190)
 STEPS = (1, 2, 5)  # ticks are these times a power of ten
 COARSE, NEAR, FAR, GLOBAL, CONFIRMING = "#8b929c", "#b9d3ee", "#0b3c78", "#d97706", "#15803d"
 INK, FAINT = "#1f2933", "#d8dde3"
-WIDEST, NARROWEST = 1.0, 0.4  # sides, drawn in FAR's and NEAR's colours
+WIDEST, NARROWEST = 0.3, 0.0  # sides of chosen steps, drawn in FAR's and NEAR's colours
 
 
 def picture(run: Run, across: str, up: str) -> str:
@@ -36,11 +36,13 @@ def picture(run: Run, across: str, up: str) -> str:
 
 
 def _title(run: Run) -> Iterator[str]:
-    counts = run.trials["status"].value_counts()
+    n_stopped = int((run.trials["status"] == "stopped").sum())
     epochs = int(run.trials["epochs"].sum())
     most = len(run.trials) * int(run.config.train.get("epochs", 0))
-    what = f"{len(run.trials)} trials, {counts.get('stopped', 0)} of them stopped at a bar: {epochs:,} epochs"
-    yield _text(LEFT, 30, f"{what} instead of {most:,}", size=15, weight="600")
+    what = f"{len(run.trials)} trials, {epochs:,} epochs"
+    if n_stopped:
+        what = f"{len(run.trials)} trials, {n_stopped} of them stopped at a bar: {epochs:,} epochs instead of {most:,}"
+    yield _text(LEFT, 30, what, size=15, weight="600")
 
 
 def _plane(run: Run, across: str, up: str) -> Iterator[str]:
@@ -129,7 +131,11 @@ def _phase(origin: str) -> str:
 def _mark(x: float, y: float, row: dict[str, Any]) -> str:
     """A trial: its colour says where it comes from, and it is hollow where it was stopped."""
     phase = _phase(row["origin"])
-    near = _between(FAR, NEAR, (float(row["side"] or 0) - NARROWEST) / (WIDEST - NARROWEST)) if phase == "zoom" else ""
+    near = (
+        _between(FAR, NEAR, min((float(row["side"] or 0) - NARROWEST) / (WIDEST - NARROWEST), 1.0))
+        if phase == "zoom"
+        else ""
+    )
     colour = {"zoom": near, "global": GLOBAL, "confirmation": CONFIRMING}.get(phase, COARSE)
     fill = colour if row["status"] == "completed" else "#ffffff"
     paint = f'fill="{fill}" stroke="{colour}" stroke-width="1.6"'
