@@ -24,7 +24,8 @@ class Purpose(IntEnum):
     AUGMENTATION = 6  # how its training examples are changed
     GRADIENT_CHECK = 7  # which parameters are tried, and along which vectors
     PROPOSAL = 8  # a trial's hyperparameters, where they depend on the trials before it
-    LATTICE = 9  # how a stage's lattice of coarse trials is moved
+    # 9 moved the lattice that coarse trials once were
+    EVEN_POINTS = 10  # where a stage's coarse trials lie
 
 
 def generator(seed: int, purpose: Purpose, number: int = 0) -> np.random.Generator:

@@ -17,8 +17,8 @@ import numpy as np
 
 from hptune.domains import Choice
 from hptune.randomness import Purpose, generator
+from hptune.search.even_points import point
 from hptune.search.known import Key, Known, key_of
-from hptune.search.lattice import point
 from hptune.search.promising import chosen, keeps, most_promising, one_of
 from hptune.space import Parameter, SearchSpace, UnitOf
 from hptune.trial import Kind, Origin, Status, Value
@@ -86,8 +86,7 @@ def propose(
 def _evenly(space: SearchSpace, turn: Turn) -> UnitOf:
     """The next of a stage's points that fill the space evenly."""
     names = sorted(space.searched)
-    shift = generator(turn.seed, Purpose.LATTICE, turn.stage).random(len(names))
-    coordinates = dict(zip(names, point(turn.index, shift).tolist(), strict=True))
+    coordinates = dict(zip(names, point(turn.seed, turn.stage, turn.index, len(names)), strict=True))
     return lambda parameter, _: coordinates.get(parameter.name, 0.0)
 
 

@@ -472,12 +472,12 @@ def test_what_a_seed_means():
         rate, units, activation = (configuration[p.name] for p in where.parameters)
         found.append((float(f"{rate:.6g}"), units, activation, origin.describe()))
     assert found == [
-        (0.000182218, 16, "relu", "coarse"),
-        (0.00160274, 7, "relu", "coarse"),
-        (0.000102677, 13, "relu", "zoom around trial 0, side 1"),
-        (0.000204444, 10, "relu", "zoom around trial 0, side 0.86"),
-        (0.000102596, 11, "tanh", "zoom around trial 0, side 0.74"),
-        (0.00104129, 64, "relu", "zoom around trial 3, side 0.63"),
-        (0.000594689, 14, "relu", "zoom around trial 5, side 0.54"),
-        (0.999823, 4, "relu", "zoom around trial 1, side 0.47"),
+        (0.0218663, 15, "tanh", "coarse"),
+        (0.000205767, 4, "relu", "coarse"),
+        (0.000103227, 4, "relu", "zoom around trial 1, side 1"),
+        (0.000230865, 4, "tanh", "zoom around trial 1, side 0.86"),
+        (0.00010313, 4, "tanh", "zoom around trial 1, side 0.74"),
+        (0.00117586, 64, "tanh", "zoom around trial 3, side 0.63"),
+        (0.000671545, 14, "tanh", "zoom around trial 5, side 0.54"),
+        (0.999895, 8, "tanh", "zoom around trial 0, side 0.47"),
     ]
