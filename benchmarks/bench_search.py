@@ -99,7 +99,7 @@ def suites(lcbench: Path) -> dict[str, Suite | str]:
     tasks = {name: partial(training_task, name) for name in SETS}
     found["training"] = Suite("training", tasks, (40,), 10, 300, is_noisy=True)
     tasks = {name: partial(training_task, name) for name in HELD_BACK}
-    found["heldback"] = Suite("heldback", tasks, (20, 40), 5, 100, is_noisy=True)
+    found["heldback"] = Suite("heldback", tasks, (20, 40), 4, 100, is_noisy=True)
     return found
 
 
