@@ -1,25 +1,29 @@
 """The search without early stopping, on the 24 noiseless functions of BBOB (Hansen et al. 2009) in few dimensions.
 
     pip install coco-experiment optuna cmaes
-    python benchmarks/bench_functions.py [--dimensions 2,3,5,10] [--trials 50,100] [--instances 1,2] [--steps]
+    python benchmarks/bench_functions.py [--dimensions 2,3,5,10] [--trials 50,100,200] [--instances 1,2] [--steps]
 
 The unit cube is the search space; with --steps every third dimension has 20 levels. hptune runs at parallel 4, Optuna's
 samplers one trial after the other, which favours them. The regret is the best value found above the least one, at least
 1e-6. Shown are, for each opponent, the geometric mean of hptune's regret over its regret, a bootstrap interval of it
 over the functions, and on how many problems hptune is behind. The policy was chosen on the odd functions: --only even
-shows the others.
+shows the others. Every regret is kept in a CSV file, and a later invocation measures only what is missing: --again
+hptune measures that anew.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+import itertools
 import os
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
 from pathlib import Path
+from typing import NamedTuple
 
 from hptune.workers import blas
 
@@ -115,6 +119,68 @@ METHODS = {
 }
 
 
+class Key(NamedTuple):
+    """What was minimised, how, and with how many trials."""
+
+    dimensions: int
+    steps: int  # 1: with every third dimension in 20 levels
+    trials: int
+    function: int
+    instance: int
+    method: str
+
+
+class Found(NamedTuple):
+    """The regret of the best trial, and what a trial took."""
+
+    regret: float
+    milliseconds: float
+
+
+class Results:
+    """What has been measured, in a CSV file to which every search adds its rows at once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.found: dict[Key, Found] = {}
+        for *key, method, regret, took in csv.reader(path.read_text().splitlines()[1:] if path.exists() else ()):
+            self.found[Key(*map(int, key), method)] = Found(float(regret), float(took))
+
+    def forget(self, methods: Sequence[str]) -> None:
+        self.found = {key: found for key, found in self.found.items() if key.method not in methods}
+        self._write()
+
+    def add(self, found: dict[Key, Found]) -> None:
+        self.found |= found
+        self._write()
+
+    def _write(self) -> None:
+        new = self.path.with_suffix(".new")
+        with new.open("w", newline="") as file:
+            rows = csv.writer(file, lineterminator="\n")
+            rows.writerow([*Key._fields, *Found._fields])
+            rows.writerows([*key, f"{found.regret:.5g}", f"{found.milliseconds:.1f}"] for key, found in self._sorted())
+        new.replace(self.path)
+
+    def _sorted(self) -> list[tuple[Key, Found]]:
+        return sorted(self.found.items())
+
+
+def measured(key: Key, budgets: Sequence[int]) -> dict[Key, Found]:
+    """The regrets at several budgets: hptune, which plans by its budget, searches anew for each."""
+    space = space_of(key.dimensions, steps=bool(key.steps))
+    f, seed = function(key.function, key.instance, space), 1000 * key.instance + key.function
+    found = {}
+    for budget in budgets:
+        if key.method == "hptune" or budget == max(budgets):
+            start = time.process_time()
+            values = list((hptune if key.method == "hptune" else METHODS[key.method])(f, space, seed, budget))
+            took = (time.process_time() - start) / budget * 1000
+            for trials in [budget] if key.method == "hptune" else budgets:
+                found[key._replace(trials=trials)] = Found(max(min(values[:trials]), FLOOR), took)
+    return found
+
+
 def interval(logarithms: np.ndarray) -> tuple[float, float]:
     """A 95 % bootstrap interval of the geometric mean over functions; logarithms (functions, instances)."""
     rng = np.random.default_rng(0)
@@ -124,44 +190,48 @@ def interval(logarithms: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def main() -> None:
+def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--dimensions", default="2,3,5,10")
-    parser.add_argument("--trials", default="50,100")
-    parser.add_argument("--instances", default="1,2")
-    parser.add_argument("--methods", default="random,tpe")
+    whole = lambda text: [int(part) for part in text.split(",")]  # noqa: E731
+    parser.add_argument("--dimensions", type=whole, default=[2, 3, 5, 10])
+    parser.add_argument("--trials", type=whole, default=[50, 100, 200])
+    parser.add_argument("--instances", type=whole, default=[1, 2])
+    parser.add_argument("--methods", type=partial(str.split, sep=","), default=["random", "tpe"])
+    parser.add_argument("--again", type=partial(str.split, sep=","), default=[], help="methods to be measured anew")
     parser.add_argument("--only", choices=["odd", "even"])
     parser.add_argument("--steps", action="store_true")
-    arguments = parser.parse_args()
+    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results" / "functions.csv")
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = parsed()
     warnings.simplefilter("ignore")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    first = {"odd": range(1, 25, 2), "even": range(2, 25, 2), None: range(1, 25)}[arguments.only]
-    instances = [int(part) for part in arguments.instances.split(",")]
-    methods = arguments.methods.split(",")
-    print(f"{'':28}{'hptune / it':>12}{'interval':>20}{'behind':>10}{'ms a trial':>12}")
-    for dimensions in map(int, arguments.dimensions.split(",")):
-        space = space_of(dimensions, steps=arguments.steps)
-        for trials in map(int, arguments.trials.split(",")):
-            regrets: dict[str, np.ndarray] = {}
-            took: dict[str, float] = {}
-            for name in ("hptune", *methods):
-                search, start = (hptune if name == "hptune" else METHODS[name]), time.process_time()
-                regrets[name] = np.array(
-                    [
-                        [max(min(search(function(f, i, space), space, 1000 * i + f, trials)), FLOOR) for i in instances]
-                        for f in first
-                    ]
-                )
-                took[name] = (time.process_time() - start) / regrets[name].size / trials * 1000
-            for name in methods:
-                ratio = np.log(regrets["hptune"]) - np.log(regrets[name])
-                low, high = interval(ratio)
-                label = f"{dimensions} dim., {trials} trials, {name}"
-                print(
-                    f"{label:28}{np.exp(ratio.mean()):12.2f}{f'{low:.2f} to {high:.2f}':>20}"
-                    f"{f'{(ratio > 0).sum()} of {ratio.size}':>10}{took['hptune']:6.1f}{took[name]:6.1f}",
-                    flush=True,
-                )
+    functions = {"odd": range(1, 25, 2), "even": range(2, 25, 2), None: range(1, 25)}[arguments.only]
+    results = Results(arguments.results)
+    results.forget(arguments.again)
+    print(f"{'':28}{'hptune / it':>12}{'interval':>20}{'behind':>10}{'ms a trial':>14}")
+    for dimensions, method in itertools.product(arguments.dimensions, ("hptune", *arguments.methods)):
+        problems = list(itertools.product(functions, arguments.instances))
+        for number, instance in problems:
+            key = Key(dimensions, int(arguments.steps), 0, number, instance, method)
+            if missing := [n for n in arguments.trials if key._replace(trials=n) not in results.found]:
+                results.add(measured(key, missing))
+        for trials in arguments.trials if method != "hptune" else ():
+            keys = [Key(dimensions, int(arguments.steps), trials, *problem, method) for problem in problems]
+            it, ours = (
+                [results.found[key] for key in kind] for kind in (keys, [k._replace(method="hptune") for k in keys])
+            )
+            ratio = np.log([found.regret for found in ours]) - np.log([found.regret for found in it])
+            low, high = interval(ratio.reshape(len(functions), -1))
+            took = [float(np.mean([found.milliseconds for found in kind])) for kind in (ours, it)]
+            print(
+                f"{f'{dimensions} dim., {trials} trials, {method}':28}{np.exp(ratio.mean()):12.2f}"
+                f"{f'{low:.2f} to {high:.2f}':>20}{f'{(ratio > 0).sum()} of {ratio.size}':>10}"
+                f"{took[0]:7.1f}{took[1]:7.1f}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """The search against its opponents, at equal epochs: hptune's default, random search, and Optuna's TPE with pruning.
 
-    python benchmarks/bench_search.py [--suite lcbench,tables,training] [--methods hptune,tpe] [--jobs N]
+    python benchmarks/bench_search.py [--suite lcbench,tables,training,heldback] [--methods hptune,tpe] [--jobs N]
 
 Every method gets the same budget in epochs, counted in full trainings, and the same seeds. hptune runs as on 2 workers;
-Optuna has one worker, which favours it (opponents.py). The suites are described in search_tasks.py. LCBench is
+Optuna and SMAC have one worker, which favours them (opponents.py); Optuna's GP sampler and SMAC3 are slow, and only
+measured where --methods names gp or smac. The suites are described in search_tasks.py. LCBench is
 deterministic, so nobody confirms there. On the others all methods are shown twice: with the whole budget in the search,
 and confirmed (/c): the search ends some 15 % earlier, its two to five best distinct configurations are trained three
 more times each, and the best mean is the answer.
@@ -38,6 +39,7 @@ from hptune.workers import blas
 os.environ.update(blas.environment())  # before NumPy is loaded
 
 import opponents
+from search_heldback import HELD_BACK
 from search_results import References, Results, Row, append, show
 from search_tasks import TABLES, Task, lcbench_names, lcbench_task, table_task
 from search_trainings import SETS, training_task
@@ -96,6 +98,8 @@ def suites(lcbench: Path) -> dict[str, Suite | str]:
         found["tables"] = Suite("tables", tasks, (50, 100), 20, 30_000, is_noisy=True, has_curves=False)
     tasks = {name: partial(training_task, name) for name in SETS}
     found["training"] = Suite("training", tasks, (40,), 10, 300, is_noisy=True)
+    tasks = {name: partial(training_task, name) for name in HELD_BACK}
+    found["heldback"] = Suite("heldback", tasks, (20, 40), 5, 100, is_noisy=True)
     return found
 
 
@@ -145,8 +149,10 @@ def smoke(suite: Suite) -> Suite:
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     names = partial(str.split, sep=",")
-    parser.add_argument("--suite", type=names, default=["lcbench", "tables", "training"], help="names with commas")
-    parser.add_argument("--methods", type=names, default=list(opponents.METHODS), help="names with commas")
+    parser.add_argument(
+        "--suite", type=names, default=["lcbench", "tables", "training", "heldback"], help="names with commas"
+    )
+    parser.add_argument("--methods", type=names, default=list(opponents.QUICK), help="names with commas")
     parser.add_argument("--again", type=names, default=[], help="methods to be measured anew")
     parser.add_argument("--budgets", type=lambda t: tuple(map(int, t.split(","))), help="full trainings, with commas")
     parser.add_argument("--seeds", type=int, help="of every suite")
@@ -167,8 +173,8 @@ def parsed() -> argparse.Namespace:
 def main() -> None:
     arguments = parsed()
     methods = arguments.methods
-    if opponents.MISSING and (absent := [name for name in methods if name in opponents.OF_OPTUNA]):
-        print(f"{', '.join(absent)}: skipped: {opponents.MISSING}")
+    for said, absent in opponents.without(methods).items():
+        print(f"{', '.join(absent)}: skipped: {said}")
         methods = [name for name in methods if name not in absent]
     with tempfile.TemporaryDirectory() as nowhere:
         folder = Path(nowhere) if arguments.fast else arguments.results

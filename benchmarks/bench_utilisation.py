@@ -58,7 +58,7 @@ def _end_of(snapshot: Snapshot, stage: Stage, rows: Mapping[int, Sequence[Row]],
             idle -= 1
             number, end = spec.number, results[spec.number].seconds
             for row in rows[number]:
-                heapq.heappush(events, (now + row[CURVE.index("seconds")], number, row[CURVE.index("epoch")]))
+                heapq.heappush(events, (now + row[CURVE.index("seconds")], number, int(row[CURVE.index("epoch")])))
             heapq.heappush(events, (now + end, number, len(rows[number]) + 1))
         if not events:
             return now

@@ -1,21 +1,26 @@
-"""The searches that bench_search.py compares: hptune's, random search, and Optuna's samplers and pruners.
+"""The searches that bench_search.py compares: hptune's, random search, Optuna's samplers and pruners, and SMAC3.
 
-An opponent is an endless generator of trials, one after the other: Optuna has one worker here, which favours it, for
+An opponent is an endless generator of trials, one after the other: they have one worker here, which favours them, for
 every proposal knows all results. Whoever reads it stops at a budget, and may go on to the next one.
 
 Optuna's pruners get the reduction of hptune's bars, 3, and a first rung after 2 of 52 epochs (after epoch 1 of LCBench
 the network is untrained) and after 1 of 27; they are told of the epochs at which they decide, and of no others, which
-changes nothing but the time. A trial that diverged is told as infinitely bad, so that the sampler learns from it.
+changes nothing but the time. A trial that diverged is told as infinitely bad, so that the sampler learns from it;
+to SMAC as the worst score so far.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import itertools
+import logging
 import math
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from search_tasks import FRESH, Configuration, Task, lowest
 
@@ -34,8 +39,6 @@ with contextlib.suppress(ImportError):
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-
-MISSING = None if "optuna" in globals() else "optuna is not installed (pip install 'hptune[bench]')"
 
 
 class Trial(NamedTuple):
@@ -161,6 +164,47 @@ def _suggested(asked: optuna.Trial, parameter: Parameter) -> Value:
     raise TypeError(f"{name}: no distribution of Optuna for {domain}")
 
 
+def smac(task: Task, seed: int) -> Iterator[Trial]:
+    """SMAC3's facade for hyperparameters: a random forest and expected improvement, after ten points of Sobol's."""
+    from ConfigSpace import ConfigurationSpace
+    from smac import HyperparameterOptimizationFacade as Facade
+    from smac import Scenario
+    from smac.runhistory.dataclasses import TrialValue
+
+    space = ConfigurationSpace(seed=seed)
+    space.add([_of_smac(parameter) for parameter in task.space.parameters])
+    with tempfile.TemporaryDirectory() as scratch:
+        scenario = Scenario(space, deterministic=True, n_trials=10_000, seed=seed, output_directory=Path(scratch))
+        start, worst = Facade.get_initial_design(scenario, n_configs=10), 0.0
+        search = Facade(scenario, lambda _config, seed=0: seed, initial_design=start, logging_level=logging.ERROR)
+        for number in itertools.count():
+            asked = search.ask()
+            configuration = {
+                p.name: 1 - value if getattr(p.domain, "scale", None) is ONE_MINUS else value
+                for p in task.space.parameters
+                for value in [dict(asked.config)[p.name]]
+            }
+            score = lowest(task, configuration, seed, number)
+            worst = max(worst, score) if math.isfinite(score) else worst
+            search.tell(asked, TrialValue(cost=score if math.isfinite(score) else worst))
+            yield Trial(configuration, score, task.epochs, is_complete=True)
+
+
+def _of_smac(parameter: Parameter) -> Any:
+    """A domain of hptune's as a hyperparameter of ConfigSpace, on the same scale; 1-beta as the beta."""
+    from ConfigSpace import Float, Integer
+
+    name, domain = parameter.name, parameter.domain
+    match domain:
+        case Grid(step=1) | LogInteger():
+            return Integer(name, (domain.low, domain.high), log=isinstance(domain, LogInteger))
+        case Real(low, high, scale) if scale is ONE_MINUS:
+            return Float(name, (1 - high, 1 - low), log=True)
+        case Real(low, high, scale) if scale in (LINEAR, LOG):
+            return Float(name, (low, high), log=scale is LOG)
+    raise TypeError(f"{name}: no hyperparameter of ConfigSpace for {domain}")
+
+
 OPPONENTS: dict[str, Opponent] = {
     "random": random_search,
     "tpe": _optuna("TPESampler"),
@@ -168,12 +212,36 @@ OPPONENTS: dict[str, Opponent] = {
     "tpe+sha": _optuna("TPESampler", "sha"),
     "tpe+hyperband": _optuna("TPESampler", "hyperband"),
     "random+sha": _optuna("RandomSampler", "sha"),
+    "gp": _optuna("GPSampler"),
+    "smac": smac,
 }
 METHODS = ("hptune", *OPPONENTS)
-OF_OPTUNA = set(OPPONENTS) - {"random"}
+SLOW = ("gp", "smac")  # a tenth of a second and more a proposal
+QUICK = tuple(name for name in METHODS if name not in SLOW)
+OF_OPTUNA = set(OPPONENTS) - {"random", "smac"}
+NEEDS = {**dict.fromkeys(OF_OPTUNA, ("optuna",)), "gp": ("optuna", "torch", "scipy"), "smac": ("smac",)}
 PRUNING = {name for name in OPPONENTS if "+" in name}
 TWICE = "random-x2"  # random search with twice the budget
 CONFIRMED = "/c"  # ends the names of methods that confirm their answer within the budget
+
+
+def without(methods: Sequence[str]) -> dict[str, list[str]]:
+    """What to say of packages that are not installed, and the methods that need them."""
+    found: dict[str, list[str]] = {}
+    for name in methods:
+        for package in NEEDS.get(name, ()):
+            if not _is_there(package):
+                whence = "'hptune[bench]'" if package == "optuna" else package
+                found.setdefault(f"{package} is not installed (pip install {whence})", []).append(name)
+                break
+    return found
+
+
+def _is_there(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ValueError:  # a test hides it
+        return False
 
 
 def labels(method: str, *, confirm: bool) -> list[str]:

@@ -14,6 +14,7 @@ import opponents
 import pytest
 import search_results
 from opponents import Trial
+from search_heldback import HELD_BACK
 from search_results import Results, Row
 from search_tasks import FRESH, UNSEEN, Judged, Reference, Table
 from search_trainings import training_task
@@ -52,9 +53,10 @@ def test_hptune_and_a_pruner_in_one_comparison():
     assert re.search(r"^    tpe\+hyperband/c .* (1-0-0|0-1-0|0-0-1)$", shown, re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", sorted(opponents.OF_OPTUNA))
-def test_optuna_searches_the_same_space(name):
-    pytest.importorskip("optuna")
+@pytest.mark.parametrize("name", sorted(opponents.NEEDS))
+def test_others_search_the_same_space(name):
+    for package in opponents.NEEDS[name]:
+        pytest.importorskip(package)
     task = training_task("medical")
     for trial in itertools.islice(opponents.OPPONENTS[name](task, 0), 3):
         for parameter in task.space.parameters:
@@ -88,6 +90,19 @@ def test_the_judge_of_a_training_has_numbers_that_no_search_has():
     assert judged.score == pytest.approx(np.mean(fresh))
     assert len({min(task.curve(configuration, 3, number)) for number in (0, 1, FRESH)} | {*fresh}) == 3 + REPLICATES
     assert 0 < judged.test < 0.5
+
+
+def test_held_back_sets_are_judged_in_both_kinds_of_task():
+    configuration = {
+        "learning_rate": 0.1, "momentum": 0.9, "hidden_layers": 1, "hidden_units": 16, "batch_size": 32, "l2": 1e-3,
+        "dropout": 0.0, "learning_rate_decay": 0.01, "init_scale": 1.0,
+    }  # fmt: skip
+    for name in HELD_BACK:
+        task = training_task(name)
+        judged = task.judge(configuration, 3)
+        guess = 0.5 if task.dataset.is_regression else np.log(2)
+        assert judged.score < guess, name
+        assert judged.test < (1 if task.dataset.is_regression else 0.5), name
 
 
 class Fake:
