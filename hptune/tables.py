@@ -24,9 +24,10 @@ from hptune.config.study_file import StudyConfig, to_yaml
 from hptune.domains import ONE_MINUS, Real, can_be, show
 from hptune.failpoints import reach
 from hptune.replacing import replace_file
+from hptune.search.student import interval
 from hptune.space import SearchSpace
 from hptune.store import Snapshot, StoredTrial
-from hptune.store.answer import answer_of
+from hptune.store.answer import answer_of, contenders
 from hptune.trial import METRICS, Value
 from hptune.wording import counted, defused
 
@@ -65,6 +66,7 @@ class Best:
     score: float  # the mean metric of the trials that confirm it, from fresh seeds; its own where none do
     standard_error: float | None  # of that mean; None where there are fewer than two seeds
     n_seeds: int  # fresh ones; 0 where it has not been confirmed
+    n_compared: int  # configurations on fresh seeds, of which its mean was the best; 0 where it has not been confirmed
     found_score: float  # the metric of the trial that found it
     metric: str
     hyperparameters: Mapping[str, Value]  # all that matter, fixed ones included
@@ -149,6 +151,7 @@ class Run:
             score=found.result.score if confirmed is None else confirmed.mean,
             standard_error=None if confirmed is None else confirmed.standard_error,
             n_seeds=0 if confirmed is None else len(confirmed.scores),
+            n_compared=0 if confirmed is None else len(contenders(self.snapshot)),
             found_score=found.result.score,
             metric=self.config.search.metric,
             hyperparameters=stored_config.complete(found.hyperparameters, self.config),
@@ -261,15 +264,26 @@ def write(run: Run, name: str | None = None) -> None:
     reach("tables.written")
 
 
+def over_seeds(mean: float, standard_error: float | None, n_seeds: int) -> str:
+    """What a mean is of, and how sure it is."""
+    text = f"mean of {counted(n_seeds, 'fresh seed')}"
+    if standard_error is None:
+        return text
+    low, high = map(show, interval(mean, standard_error, n_seeds))
+    within = f"95 %: {low} to {high}" if standard_error else "all came out equal"
+    return f"{text}, standard error over seeds {show(standard_error)} ({within})"
+
+
 def _best_yaml(best: Best, name: str) -> str:
     name = name.encode("unicode_escape").decode("ascii")
     test = "" if best.test_error is None else f", test error {show(best.test_error)}"
     trained = f"at epoch {best.best_epoch} of {best.epochs}{test}"
     found = f"{best.metric} {show(best.found_score)} {trained}"
     if best.n_seeds:
-        spread = "" if best.standard_error is None else f", standard error over seeds {show(best.standard_error)}"
-        found = f"{best.metric} {show(best.score)}, mean of {counted(best.n_seeds, 'fresh seed')}{spread}"
+        found = f"{best.metric} {show(best.score)}, {over_seeds(best.score, best.standard_error, best.n_seeds)}"
         found += f" ({show(best.found_score)} in the search)"
+        if best.n_compared > 1:
+            found += f"\n# It is the best mean of {best.n_compared} configurations, and so in part luck itself."
         found += f"\n# best.npz is of trial {best.weights}: dev error {show(best.dev_error)} {trained}"
     train = to_yaml({"train": dict(best.hyperparameters)})
     return f"# {name}, trial {best.trial}: {found}\n# A study file takes this section as it is.\n{train}"

@@ -17,8 +17,11 @@ from hptune.analysis.confirmation import Order, confirmation, retests
 from hptune.data.settings import DataSettings
 from hptune.report.as_json import to_json
 from hptune.report.confirmation import print_confirmation, print_retest
+from hptune.search import student
 from hptune.search.confirmation import Confirmed, paired
+from hptune.search.plan import ConfirmPlan
 from hptune.tables import Run
+from hptune.trial import Kind, Origin
 
 OTHER = {**DATA, "settings": DataSettings(source="moons").to_json(), "train": 600, "features": 2, "classes": 2}
 
@@ -95,14 +98,14 @@ def test_the_cheapest_within_one_standard_error():
     found = analysed(four())
     assert found.limit == pytest.approx(0.25 + math.sqrt(102 / 404 * 302 / 404 / 404))
     assert found.cheapest == 1
-    assert "within one standard error (of the dev set, the larger one: up to 0.2716)" in shown(
-        print_confirmation, found
-    )
+    larger = "of the dev set, the larger one: up to 0.2716"
+    assert f"whose means are within one standard error of the answer's ({larger})" in shown(print_confirmation, found)
     scores = {2: [0.2, 0.25, 0.3], 1: [0.27, 0.27, 0.27], 0: [0.3, 0.3, 0.3]}  # 0.25 + 0.0289 = 0.2789
     found = analysed(Made().search(0.1, 0.1, 0.1).confirm((0, 1, 2), scores))
     assert (found.answer, found.cheapest) == (2, 1)
     text = shown(print_confirmation, found)
-    assert "Trial 1 is as good within one standard error (over seeds: up to 0.2789)" in text
+    of_those = "of those whose means are within one standard error of the answer's (over seeds: up to 0.2789)"
+    assert f"Trial 1 is the cheapest to train {of_those}" in text
     assert "by estimate, a training takes about" in text
     assert analysed(Made().search(0.1, 0.2).confirm((0,), {0: [0.3], 1: [0.4]})).cheapest is None
 
@@ -186,6 +189,33 @@ def test_the_old_best_is_compared_seed_by_seed():
     text = shown(print_retest, found)
     assert "get stale when data change: start a new search on moons" in text
     assert "The data differ: 600 training examples instead of 800" in text
+
+
+def test_on_other_data_chance_explains_as_much_of_the_choice_of_examples_as_over_seeds():
+    """A gap of 0.02 from ten seeds; each error is of 400 examples, sqrt(p (1 - p) / 404) with p = (errors + 2) / 404.
+
+    0.02175 and 0.02111, together 0.0303; of four rivals scipy.stats.t.ppf(1 - 0.05 / 4, 399) = 2.2499: 0.0682.
+    """
+    scores = {1: [0.25 + i / 1e4 for i in range(10)], 2: [0.23] * 10, 0: [0.3] * 10, 3: [0.4] * 10, 16: [0.5] * 10}
+    plan = ConfirmPlan(tuple(scores), tuple(range(3, 13)), data=OTHER, margin=student.margin(4, 10))
+
+    def told(gap):
+        made = four().search(0.6, 0.7)
+        for parent, found in scores.items():
+            for replicate, score in zip(plan.replicates, found, strict=True):
+                made.trial(score - gap * (parent == 2), Origin(Kind.CONFIRMATION, parent), replicate)
+        made._stage(plan, 50, "retest")
+        return retested(made)[0]
+
+    near, far = told(0.0), told(0.1)
+    assert near.dev_margin == pytest.approx(2.2498934210577, rel=1e-9)
+    assert near.is_of_dev_set
+    assert near.chance == pytest.approx(2.2498934 * near.gap_dev_error)
+    assert (near.holds, far.holds) == (True, False)
+    assert near.gap > near.gap_dev_error / 2 > near.margin * near.gap_standard_error
+    text = shown(print_retest, near)
+    assert "2.7 standard errors over seeds and 2.2 of the dev set with 10 seeds; only more dev examples tell" in text
+    assert "2.7 standard errors over seeds and 2.2 of the dev set in 95 of 100 retests" in shown(print_retest, far)
 
 
 def test_a_retest_says_what_the_answer_is_now():
@@ -335,8 +365,8 @@ def test_best_of_tables_is_the_answer():
     assert best.standard_error == pytest.approx(0.03 / math.sqrt(3))
     assert best.dev_error == 0.22  # of the weights
     text = tables._best_yaml(best, made.snapshot.folder.name)
-    first, second, _ = text.split("\n", 2)
-    assert first == (
-        "# run, trial 1: dev_error 0.25, mean of 3 fresh seeds, standard error over seeds 0.01732 (0.2 in the search)"
-    )
-    assert second == "# best.npz is of trial 7: dev error 0.22 at epoch 1 of 3"
+    first, second, third, _ = text.split("\n", 3)
+    over_seeds = "standard error over seeds 0.01732 (95 %: 0.1755 to 0.3245)"  # 4.3027 of 0.03 / sqrt(3)
+    assert first == f"# run, trial 1: dev_error 0.25, mean of 3 fresh seeds, {over_seeds} (0.2 in the search)"
+    assert second == "# It is the best mean of 4 configurations, and so in part luck itself."
+    assert third == "# best.npz is of trial 7: dev error 0.22 at epoch 1 of 3"

@@ -298,6 +298,7 @@ def test_it_says_where_nothing_was_learned_on_other_data():
         gap_standard_error=None,
         gap_grain_error=0.0,
         margin=1.0,
+        dev_margin=1.0,
         gap_dev_error=None,
         n_dev=400,
         old_answer=None,

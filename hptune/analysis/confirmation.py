@@ -15,6 +15,7 @@ from hptune.analysis.diagnosis import of_root_mean_square, of_share
 from hptune.analysis.usefulness import is_rare
 from hptune.data.settings import DataSettings
 from hptune.measured import baseline_of
+from hptune.search import student
 from hptune.search.confirmation import Confirmed, grain_error, paired
 from hptune.search.known import rounded
 from hptune.search.plan import ConfirmPlan
@@ -124,6 +125,7 @@ class Retest:
     gap_standard_error: float | None  # of that, over the seeds; None of a single seed
     gap_grain_error: float  # what that is at the least where scores come in steps
     margin: float  # how many of these a gap may be by chance
+    dev_margin: float  # and of those through the choice of dev examples
     gap_dev_error: float | None  # of that, through the choice of dev examples, as if each had its own; None: not known
     n_dev: int  # examples of the dev set; 0 where that is not known
     old_answer: int | None  # confirmed, on the run's own data, before this; None: nothing was
@@ -140,11 +142,23 @@ class Retest:
 
     @property
     def chance(self) -> float | None:
-        """How large a gap chance explains: over seeds or, on other data, by the dev set's standard error if larger."""
+        """How large a gap chance explains: over seeds or, on other data, by its dev examples if that is more."""
         if self.gap_standard_error is None:
             return None
-        over_seeds = self.margin * max(self.gap_standard_error, self.gap_grain_error)
-        return over_seeds if self.data is None else max(over_seeds, self.gap_dev_error or 0.0)
+        return max(self._over_seeds(self.gap_standard_error), self._of_dev_set)
+
+    @property
+    def is_of_dev_set(self) -> bool:
+        """Whether it is the choice of dev examples that explains more than seeds do."""
+        return self.gap_standard_error is not None and self._of_dev_set > self._over_seeds(self.gap_standard_error)
+
+    def _over_seeds(self, standard_error: float) -> float:
+        return self.margin * max(standard_error, self.gap_grain_error)
+
+    @property
+    def _of_dev_set(self) -> float:
+        """That of the run's own is common to all that its answer was ever compared with."""
+        return 0.0 if self.data is None else self.dev_margin * (self.gap_dev_error or 0.0)
 
     @property
     def holds(self) -> bool | None:
@@ -254,11 +268,17 @@ def retest(run: Run, stage: Stage) -> Retest | None:
         gap_standard_error=gap_standard_error,
         gap_grain_error=0.0 if gap is None else grain_error(one, rival),
         margin=plan.margin,
+        dev_margin=_dev_margin(plan, facts.get("dev", 0)),
         gap_dev_error=None if None in errors else math.hypot(*(error for error in errors if error is not None)),
         n_dev=facts.get("dev", 0),
         old_answer=old_answer,
         answer=_confirmed_answer(snapshot, stage.number + 1),
     )
+
+
+def _dev_margin(plan: ConfirmPlan, n_dev: int) -> float:
+    """As student.margin, with examples for seeds; older retests took one standard error of either."""
+    return student.margin(len(plan.trials) - 1, n_dev) if plan.margin > 1 and n_dev > 1 else 1.0
 
 
 def _baseline(run: Run, plan: ConfirmPlan) -> float | None:

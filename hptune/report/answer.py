@@ -16,6 +16,7 @@ from hptune.domains import show
 from hptune.measured import SETS, Baseline
 from hptune.report.columns import MISSING, Column, print_columns
 from hptune.report.safe_text import heading, say
+from hptune.tables import over_seeds
 from hptune.wording import amount, counted
 
 SHOWN_TRIALS = 8  # numbers of failed trials listed one by one
@@ -35,14 +36,14 @@ def print_best(console: Console, best: BestTrial) -> None:
     """The answer's score and errors, what they mean, and where it lies in its space."""
     if best.n_seeds:
         heading(console, f"Answer: the hyperparameters of trial {best.trial} ({best.stage})")
-        spread = "" if best.standard_error is None else f", standard error over seeds {show(best.standard_error)}"
-        say(console, f"{best.metric} {show(best.score)}, mean of {counted(best.n_seeds, 'fresh seed')}{spread}")
+        say(console, f"{best.metric} {show(best.score)}, {over_seeds(best.score, best.standard_error, best.n_seeds)}")
         say(console, f"best network: trial {best.weights_trial}, at epoch {best.best_epoch} of {best.epochs}")
     else:
         heading(console, f"Best trial: {best.trial} ({best.stage})")
         say(console, f"{best.metric} {show(best.score)} at epoch {best.best_epoch} of {best.epochs}")
     if best.dev_standard_error is not None:
-        say(console, f"standard error through the choice of dev examples: {show(best.dev_standard_error)}")
+        of_dev = show(best.dev_standard_error)
+        say(console, f"standard error through the choice of dev examples: {of_dev} (twice that covers 95 %)")
     if best.ties:
         say(console, f"the same in {counted(len(best.ties), 'other trial')}: {_numbers(best.ties)}")
     _print_errors(console, best)

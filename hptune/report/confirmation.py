@@ -13,6 +13,7 @@ from hptune.analysis.diagnosis import FEW_EXAMPLES
 from hptune.domains import show
 from hptune.report.columns import MISSING, Column, Group, print_columns
 from hptune.report.safe_text import heading, say
+from hptune.search.student import covered, half_width, interval
 from hptune.wording import counted
 
 MANY_SEEDS = 10  # that can tell a gap of about one standard deviation
@@ -41,7 +42,7 @@ def print_confirmation(console: Console, found: Confirmation) -> None:
 
 
 def _score_columns(rows: Sequence[Candidate | Standing]) -> list[Group]:
-    """A column a seed, then mean and standard error."""
+    """A column a seed, then mean, standard error and 95 % interval."""
     n = max(len(row.scores) for row in rows)
     seeds = [
         (
@@ -54,7 +55,15 @@ def _score_columns(rows: Sequence[Candidate | Standing]) -> list[Group]:
     ]
     mean = Column("mean", tuple(_score(row.mean) for row in rows), always=True)
     error = Column("std. error", tuple(_optional(row.standard_error) for row in rows), always=True)
-    return [*(seeds if n > 1 else []), (mean, error) if n > 1 else (mean,)]
+    of_seeds = Column("95 %", tuple(_interval(row) for row in rows), always=True)
+    return [*(seeds if n > 1 else []), (mean, error, of_seeds) if n > 1 else (mean,)]
+
+
+def _interval(row: Candidate | Standing) -> str:
+    """The 95 % interval about a mean over seeds; that of equal scores is not known."""
+    if not row.standard_error:
+        return MISSING
+    return " to ".join(map(show, interval(row.mean, row.standard_error, len(row.scores))))
 
 
 def _score(score: float) -> str:
@@ -79,7 +88,9 @@ def _explain_errors(console: Console, found: Confirmation) -> None:
     best = next((one for one in found.candidates if one.trial == found.answer), None)
     if n_seeds < 2 or best is None or best.standard_error is None:
         return
-    text = f"The standard errors are over {counted(n_seeds, 'seed')}, so they are rough"
+    share, least = 100 * covered(n_seeds), half_width(1.0, n_seeds)
+    text = f"The standard errors are over {counted(n_seeds, 'seed')}, so they are rough: "
+    text += f"one covers {share:.0f} % and {least:.1f} cover 95 %"
     if any(one.standard_error == 0 for one in found.candidates):
         text += "; one of 0 says that the seeds came out equal, not that the mean is certain"
     if best.dev_standard_error is not None:
@@ -98,13 +109,13 @@ def _explain_errors(console: Console, found: Confirmation) -> None:
 def _cheapest_text(cheapest: Candidate, best: Candidate, limit: float) -> str:
     is_of_seeds = (best.dev_standard_error or 0.0) <= (best.standard_error or 0.0)
     larger = "over seeds" if is_of_seeds else "of the dev set, the larger one"
-    within = f"within one standard error ({larger}: up to {show(limit)})"
+    within = f"within one standard error of the answer's ({larger}: up to {show(limit)})"
     if cheapest.trial == best.trial:
-        return f"Trial {best.trial} is also the cheapest to train of all {within}."
+        return f"Trial {best.trial} is also the cheapest to train of all whose means are {within}."
     share = f"{100 * cheapest.cost / best.cost:.0f} %"
     return (
-        f"Trial {cheapest.trial} is as good {within} and the cheapest of those: "
-        f"by estimate, a training takes about {share} of the time."
+        f"Trial {cheapest.trial} is the cheapest to train of those whose means are {within}: "
+        f"by estimate, a training takes about {share} of the answer's time."
     )
 
 
@@ -218,15 +229,24 @@ def _gap_text(found: Retest) -> str:
     if not found.gap_standard_error:
         return f"{gap}: all seeds agree, which so few can do by chance."
     one = f"more than one standard error{'' if found.data else ' over seeds'}"
-    more = f"more than chance explains, up to {found.margin:.1f} standard errors in 95 of 100 retests"
+    more = f"more than chance explains, up to {_margins(found)} in 95 of 100 retests"
     return f"{gap}: {more if found.margin > 1 else one}."
+
+
+def _margins(found: Retest) -> str:
+    """How many standard errors chance explains."""
+    if found.data is None or found.gap_dev_error is None:
+        return f"{found.margin:.1f} standard errors"
+    return f"{found.margin:.1f} standard errors over seeds and {found.dev_margin:.1f} of the dev set"
 
 
 def _more_seeds(found: Retest) -> str:
     """What chance explains with so many seeds, and how more of them would tell."""
     if found.margin <= 1:  # of an older retest
         return ""
-    up_to = f", up to {found.margin:.1f} standard errors with {counted(found.n_seeds, 'seed')}"
+    up_to = f", up to {_margins(found)} with {counted(found.n_seeds, 'seed')}"
+    if found.is_of_dev_set:
+        return f"{up_to}; only more dev examples tell so small a gap"
     if not found.gap_standard_error:
         up_to += ", and seeds that agree to the last step of the scores are no proof"
     return up_to if found.n_seeds >= MANY_SEEDS else f"{up_to}. More seeds tell smaller gaps: --seeds {MANY_SEEDS}"

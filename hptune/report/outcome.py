@@ -24,7 +24,7 @@ from hptune.report.leaderboard import leaderboard
 from hptune.report.overview import faults_text
 from hptune.report.safe_text import say
 from hptune.runs import RunFolder, find
-from hptune.tables import Best, Run
+from hptune.tables import Best, Run, over_seeds
 from hptune.trial import Status
 from hptune.wording import counted, without_numbers
 
@@ -91,11 +91,9 @@ def breaker_lines(found: Breakage) -> Iterator[str]:
 
 def _answer_text(run: Run, best: Best) -> str:
     """The answer and how sure it is, in a line."""
-    seeds = f"mean of {counted(best.n_seeds, 'fresh seed')}" if best.n_seeds else "not confirmed"
+    seeds = over_seeds(best.score, best.standard_error, best.n_seeds) if best.n_seeds else "not confirmed"
     of_dev = dev_error_of(run, run.snapshot.facts["data"])(best.score)
-    errors = [("over seeds", best.standard_error), ("of the dev set", of_dev)]
-    known = ", ".join(f"{of} {show(value)}" for of, value in errors if value is not None)
-    error = f"; standard error {known}" if known else ""
+    error = "" if of_dev is None else f"; standard error of the dev set {show(of_dev)} (95 %: twice that)"
     test = "" if best.test_error is None else f"; test error {show(best.test_error)}"
     return f"Answer: trial {best.trial}, {best.metric} {show(best.score)} ({seeds}{error}){test}"
 

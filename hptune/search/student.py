@@ -9,6 +9,7 @@ import math
 from functools import cache
 
 LEVEL = 0.05  # of all comparisons together
+COVERED = 0.95  # of intervals about a mean
 
 
 @cache
@@ -21,6 +22,23 @@ def margin(n_rivals: int, n_seeds: int) -> float:
     return quantile(1 - LEVEL / max(n_rivals, 1), n_seeds - 1)
 
 
+def half_width(standard_error: float, n_seeds: int) -> float:
+    """How far a 95 % interval reaches to both sides of a mean over at least two seeds: 4.3 errors for three."""
+    return quantile((1 + COVERED) / 2, n_seeds - 1) * standard_error
+
+
+def interval(mean: float, standard_error: float, n_seeds: int) -> tuple[float, float]:
+    """The 95 % interval about a mean over at least two seeds."""
+    half = half_width(standard_error, n_seeds)
+    return mean - half, mean + half
+
+
+def covered(n_seeds: int) -> float:
+    """The probability that a mean over at least two seeds lies within one standard error of that of all."""
+    return 2 * cdf(1.0, n_seeds - 1) - 1
+
+
+@cache
 def quantile(probability: float, freedom: int) -> float:
     """The value below which t lies with a probability between 1/2 and 1, by halving."""
     low, high = 0.0, 1.0

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import random
+import statistics
 
 import pytest
 
 from hptune.search.confirmation import Confirmed, is_ahead
-from hptune.search.student import cdf, margin, quantile
+from hptune.search.student import cdf, covered, half_width, interval, margin, quantile
 
 
 @pytest.mark.parametrize(
@@ -28,6 +30,27 @@ def test_quantiles_are_those_of_scipy(probability, freedom, value):
 def test_probabilities_are_those_of_scipy():
     assert cdf(1.3, 3) == pytest.approx(0.8577662456360515, rel=1e-12)
     assert cdf(0.0, 5) == 0.5
+
+
+@pytest.mark.parametrize("n_seeds", [2, 3, 10])
+def test_intervals_cover_95_percent(n_seeds):
+    chance, n_runs = random.Random(n_seeds), 4000
+    by_t = by_one = 0
+    for _ in range(n_runs):
+        scores = [chance.gauss(0.3, 0.1) for _ in range(n_seeds)]
+        mean, error = statistics.fmean(scores), statistics.stdev(scores) / math.sqrt(n_seeds)
+        low, high = interval(mean, error, n_seeds)
+        by_t += low <= 0.3 <= high
+        by_one += abs(mean - 0.3) <= error
+    assert by_t / n_runs == pytest.approx(0.95, abs=3 * math.sqrt(0.95 * 0.05 / n_runs))
+    assert by_one / n_runs == pytest.approx(covered(n_seeds), abs=3 * math.sqrt(0.25 / n_runs))
+
+
+def test_one_standard_error_covers_what_scipy_says():
+    """2 * scipy.stats.t.cdf(1, n - 1) - 1."""
+    assert covered(2) == pytest.approx(0.5, rel=1e-12)
+    assert covered(3) == pytest.approx(0.5773502691896257, rel=1e-12)
+    assert half_width(1.0, 3) == pytest.approx(4.302652729749464, rel=1e-12)  # scipy.stats.t.ppf(0.975, 2)
 
 
 def share_changed(n, n_seeds, standard_errors, better_by=0.0, digits=15):
