@@ -12,11 +12,13 @@ from typing import Any, Literal, get_args
 Method = Literal["coarse-to-fine", "random"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
-CONFIRM_SHARE = 0.15  # of the budget
-CONFIRM_MOST = 5  # configurations
+CONFIRM_SHARE = 0.15  # of the budget, of its epochs where trials are counted
+CONFIRM_LEAST, CONFIRM_MOST = 2, 5  # configurations; a single one would be no choice
+TAKEN = 0.3  # of their epochs, that trials with bars take as a rule
 REPLICATES = 3  # trainings of each
 PARALLEL_PER_WORKER = 2  # simulated machines, unless a study file says how many
-LEAST_ROUNDS = 6  # in which a search learns from what it has tried
+LEAST_ROUNDS = 8  # in which a search learns from what it has tried
+MOST_WITHOUT_BARS = 1 / 6  # of the trainings, that are begun before there is a bar
 LEAST_PARALLEL = 2
 
 _NUMBER = r"[0-9]+(\.[0-9]+)?"
@@ -113,7 +115,7 @@ def search_plan(  # noqa: PLR0913  (what a plan depends on is all said here)
     Where all of few configurations can be tried, what is left of the budget confirms as many of them as it can; where
     it confirms all, there are no bars, for it has room to train all of them to their end.
     """
-    n_confirmed = _n_confirmed(budget, epochs) if confirm else 0
+    n_confirmed = _n_confirmed(budget, epochs, bars=bars) if confirm else 0
     trials = budget.trials
     if few is not None:
         rest = (how_many_trainings(budget, epochs) or 0) - few.n_new
@@ -129,19 +131,34 @@ def search_plan(  # noqa: PLR0913  (what a plan depends on is all said here)
     return SearchPlan(method, bars, parallel, left, extend, n_confirmed)
 
 
-def _n_confirmed(budget: Budget, epochs: int) -> int:
-    """How many configurations can be confirmed with their share of the budget; a single one would be no choice."""
+def _n_confirmed(budget: Budget, epochs: int, *, bars: bool) -> int:
+    """How many configurations can be confirmed with their share of the budget; 0 where that is less than two.
+
+    Bars stop most trials early, so that of a budget of trials those that confirm, to their end, take the larger part of
+    the epochs: of n trials, c of which confirm, c / (c + TAKEN * (n - c)).
+    """
     n_trainings = how_many_trainings(budget, epochs)
     if n_trainings is None:
         return CONFIRM_MOST
-    found = min(round(CONFIRM_SHARE * n_trainings / REPLICATES), CONFIRM_MOST)
-    return found if found > 1 else 0
+    found = round(CONFIRM_SHARE * n_trainings / REPLICATES)
+    if found < CONFIRM_LEAST:
+        return 0
+    if bars and n_trainings == budget.trials:
+        rest = CONFIRM_SHARE * TAKEN
+        found = max(CONFIRM_LEAST, round(rest * n_trainings / (rest + 1 - CONFIRM_SHARE) / REPLICATES))
+    return min(found, CONFIRM_MOST)
 
 
 def most_parallel(budget: Budget, epochs: int) -> int | None:
     """How many trainings at a time leave a search enough rounds to learn in; None where only the time is limited."""
     n = how_many_trainings(budget, epochs)
     return None if n is None else max(LEAST_PARALLEL, n // LEAST_ROUNDS)
+
+
+def most_without_bars(budget: Budget, epochs: int) -> int | None:
+    """How many trainings may begin before there is a bar; None where only the time is limited."""
+    n = how_many_trainings(budget, epochs)
+    return None if n is None else max(LEAST_PARALLEL, int(n * MOST_WITHOUT_BARS))
 
 
 def how_many_trainings(budget: Budget, epochs: int) -> int | None:

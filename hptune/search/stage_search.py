@@ -18,11 +18,12 @@ from hptune.search.coarse_to_fine import Proposal, Turn
 from hptune.search.handed_out import HandedOut, Past
 from hptune.search.known import Key, Known, key_of, rank_key
 from hptune.search.ordered import Ordered
-from hptune.search.plan import CONFIRM_SHARE, SearchPlan, most_parallel
+from hptune.search.plan import CONFIRM_SHARE, SearchPlan, most_without_bars
 from hptune.search.simulated_clock import SimulatedClock
+from hptune.search.spending import Spending
 from hptune.search.stage_time import Reading, StageTime
 from hptune.space import SearchSpace
-from hptune.trial import BY_CHANCE, Kind, Origin, Status, TrialResult, TrialSpec, Value
+from hptune.trial import BY_CHANCE, Kind, Origin, TrialResult, TrialSpec, Value
 from hptune.wording import rounded, span
 
 MUCH = 0.25  # of the time held back for the confirmation, which is told where running trials take more
@@ -65,9 +66,8 @@ class StageSearch:
         self._past = {trial.spec.number: trial for trial in past}
         self._n_handed_out = 0
         self._under_way: dict[int, HandedOut] = {}  # those that the search does not know the end of
-        self._spent = 0  # epochs of those that it knows the end of
-        self._planned = 0  # epochs that these could have run
-        self._stopped = self._could = 0  # those that bars have stopped
+        self._spending = Spending()
+        self._has_closed_in = False  # whether the coarse part has ended: it does not begin again
         self._time = StageTime(plan.budget.time_s, readings)
         self._training_costs = 0.0  # estimated seconds of all trials handed out, if each went to its end
         self._has_had_its_time = False
@@ -89,7 +89,7 @@ class StageSearch:
         return (
             self._is_closed
             or (trials is not None and self.n_handed_out >= trials)
-            or (epochs is not None and self._spent + self._most_epochs > epochs)
+            or (epochs is not None and self._spending.epochs + self._most_epochs > epochs)
         )
 
     @property
@@ -218,14 +218,14 @@ class StageSearch:
         if epochs is None or (self._past and not self._under_way):
             return True
         under_way = sum(trial.epochs for trial in self._under_way.values())
-        return self._spent + under_way + self._most_epochs <= epochs
+        return self._spending.epochs + under_way + self._most_epochs <= epochs
 
     @property
     def _is_too_early(self) -> bool:
         """Whether there is no bar yet, and as many trials run to their end as the budget can bear."""
         if not self._plan.bars or self._is_blind or len(self._known) >= FEWEST_FOR_BARS or self._most_epochs == 1:
             return False
-        most = most_parallel(self._plan.budget, self._most_epochs)
+        most = most_without_bars(self._plan.budget, self._most_epochs)
         return most is not None and len(self._under_way) >= most
 
     def _advance(self) -> bool:
@@ -236,11 +236,7 @@ class StageSearch:
         trial = self._under_way.pop(number)
         known = trial.known()
         epochs = len(known.lowest) or 1  # a trial that fails at once costs something, or there is no end of them
-        self._spent += epochs
-        self._planned += trial.epochs
-        if known.status is Status.STOPPED:
-            self._stopped += epochs
-            self._could += trial.epochs
+        self._spending.see(trial, known.status, epochs)
         self._known.append(known)
         self._standings.add(known)
         if known.has_score:
@@ -267,16 +263,15 @@ class StageSearch:
         budget = self._plan.budget
         shares = [
             0.0 if budget.trials is None else self.n_handed_out / budget.trials,
-            0.0 if budget.epochs is None else (self._spent + self._expected) / budget.epochs,
+            0.0 if budget.epochs is None else self._epochs_spent / budget.epochs,
         ]
-        return min(max(*shares, self._time.share), 1.0)
+        share = min(max(*shares, self._time.share), 1.0)
+        return max(share, coarse_to_fine.COARSE) if self._has_closed_in else share
 
     @property
-    def _expected(self) -> float:
-        """The epochs that trials under way will take, each the share of its epochs that those before it have taken."""
-        n_known = self.n_handed_out - len(self._under_way)
-        taken = self._spent / self._planned if n_known else 1.0
-        return taken * sum(trial.epochs for trial in self._under_way.values())
+    def _epochs_spent(self) -> float:
+        """The epochs of trials known of, and those that trials under way will take."""
+        return self._spending.epochs + self._spending.expected(self._under_way.values())
 
     def _hand_out(self) -> TrialSpec | None:
         number = self._first + self.n_handed_out
@@ -285,6 +280,7 @@ class StageSearch:
             self.close()
             return None
         self._time.read(self.n_handed_out, is_new=past is None)
+        self._has_closed_in = self._share >= coarse_to_fine.COARSE
         spec = self._propose(number) if past is None else past.spec
         if spec is None:  # every configuration of the space has been tried
             self.close()
@@ -330,14 +326,9 @@ class StageSearch:
             bar_ties=ties if any(ties) else (),
         )
 
-    @property
-    def _failure_cost(self) -> float:
-        """What a step costs that leads to nothing, as a share of a training: where bars stop it, a part of one."""
-        return self._stopped / self._could if self._could else 1.0
-
     def _turn(self, number: int) -> Turn:
         under_way = tuple(trial.spec.hyperparameters for trial in self._under_way.values())
-        share, cost = self._share, self._failure_cost
+        share, cost = self._share, self._spending.failure_cost
         return Turn(self._seed, self._stage, self.n_handed_out, number, share, cost, under_way)
 
     def _patience_of(self, configuration: Mapping[str, Value]) -> int:
