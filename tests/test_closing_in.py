@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hptune.analysis.closing_in import gain_text, never_closed_in, parts
+from hptune.analysis.closing_in import gain_text, parts, too_coarse
 from hptune.trial import Kind, Origin, Status, TrialResult, TrialSpec
 
 
@@ -44,7 +44,8 @@ def test_it_is_said_whether_closing_in_found_anything_better(scores, answer, tex
     assert gain_text(parts(trials(*scores)), answer) == text
 
 
-def test_a_search_of_coarse_trials_alone_has_never_closed_in():
-    assert never_closed_in(trials(*[0.5] * 20, n_coarse=20))
-    assert not never_closed_in(trials(*[0.5] * 20, n_coarse=19))
-    assert not never_closed_in(trials(0.5, 0.5, n_coarse=2))  # of two, both are coarse
+def test_a_search_most_of_whose_trials_are_coarse_has_hardly_closed_in():
+    assert too_coarse(trials(*[0.5] * 20, n_coarse=20)) == 20
+    assert too_coarse(trials(*[0.5] * 20, n_coarse=11)) == 11
+    assert too_coarse(trials(*[0.5] * 20, n_coarse=10)) == 0
+    assert too_coarse(trials(0.5, 0.5, n_coarse=2)) == 0  # of two, both are coarse

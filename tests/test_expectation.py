@@ -43,7 +43,7 @@ def test_a_random_search_trains_all_it_draws():
 def test_bars_spare_most_epochs_of_a_search_and_none_of_a_confirmation():
     found, _ = expected("trials: 100")
     assert found.trainings == 100
-    assert found.epochs == pytest.approx((2 + 83 * bars_share(27) + 15) * 27)  # two trials have no bars
+    assert found.epochs == pytest.approx((2 + 92 * bars_share(27) + 6) * 27)  # two trials have no bars
     all_of_them, _ = expected("trials: 100, bars: false, confirm: false")
     assert all_of_them.epochs == 2700
     single, _ = expected("trials: 100", space="l2: 0.5")  # there is one configuration to confirm, whatever the budget

@@ -32,9 +32,13 @@ class Part:
     lowest_trial: int | None
 
 
-def never_closed_in(trials: Trials) -> bool:
-    """Whether all trials of a search from coarse to fine that has ended are coarse, and many enough for others."""
-    return len(trials) >= MANY and all(spec.origin.kind is Kind.COARSE for spec, _ in trials)
+def too_coarse(trials: Trials) -> int:
+    """How many trials of a search that has ended are coarse, where that is most of them; else 0.
+
+    A search from coarse to fine has hardly closed in then, or not at all. With few trials that says nothing.
+    """
+    n_coarse = sum(spec.origin.kind is Kind.COARSE for spec, _ in trials)
+    return n_coarse if len(trials) >= MANY and 2 * n_coarse > len(trials) else 0
 
 
 def gain_text(found: Sequence[Part], answer: int | None) -> str:

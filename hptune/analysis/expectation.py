@@ -17,7 +17,7 @@ from hptune.config.study_file import StudyConfig
 from hptune.effects import hyperparameters_of
 from hptune.nn.hyperparameters import Hyperparameters
 from hptune.search.bars import KEPT, rungs
-from hptune.search.plan import REPLICATES, SearchPlan, most_parallel
+from hptune.search.plan import REPLICATES, SearchPlan, most_without_bars
 from hptune.stored_config import epoch_cost
 from hptune.trial import Value
 
@@ -77,7 +77,9 @@ def expectation(
 
     full_s, searched_s = (training_s * part / at_once + TRIAL_S for part in (1.0, share))
     blind = (
-        min(plan.parallel, most_parallel(plan.budget, round(epochs)) or plan.parallel) if plan.bars else plan.parallel
+        min(plan.parallel, most_without_bars(plan.budget, round(epochs)) or plan.parallel)
+        if plan.bars
+        else plan.parallel
     )
     n_full = max(blind, 2)  # trials that begin before two are known, and meet no bar
     limits = (

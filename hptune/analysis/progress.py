@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hptune import store, stored_config
-from hptune.analysis.closing_in import Part, never_closed_in, parts
+from hptune.analysis.closing_in import Part, parts, too_coarse
 from hptune.breaker import FAILING
 from hptune.config import study_file
 from hptune.domains import Domain
@@ -77,7 +77,7 @@ class StageSummary:
     ranges: tuple[Range, ...]
     extended: tuple[Range, ...]  # what the search has extended, from what to what
     closing_in: tuple[Part, ...]
-    never_closed_in: bool  # whether it has ended with coarse trials alone, though it was to close in
+    too_coarse: int  # coarse trials, where it has ended with more of them than others, though it was to close in
     n_unused: int  # trainings held back for a confirmation that had too few configurations to confirm
 
 
@@ -179,7 +179,7 @@ def stage_summary(run: Run, stage: Stage) -> StageSummary:
         ranges=tuple(Range(p.name, old.get(p.name), p.domain) for p in run.spaces[stage.number].parameters),
         extended=tuple(Range(*change) for change in extensions(stage.space, stage.final_space)),
         closing_in=parts(ended),
-        never_closed_in=snapshot.has_ended(stage) and never_closed_in(ended),
+        too_coarse=too_coarse(ended) if snapshot.has_ended(stage) else 0,
         n_unused=_n_unused(snapshot, stage),
     )
 

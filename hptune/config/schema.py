@@ -97,10 +97,10 @@ MEANINGS: Mapping[str, str] = {
     "search.metric": "What ranks trials, at the best epoch of each.",
     "search.goal": "Of the metric.",
     "search.bars": "Stop a trial that is not among the best third after 1/27, 1/9 or 1/3 of its epochs.",
-    "search.confirm": "Train the best again from fresh seeds, with 15 % of the budget.",
+    "search.confirm": "Train the best again from fresh seeds, with 15 % of the epochs.",
     "search.extend": "Let a range grow where the best trials lie at its end.",
     "search.parallel": "How many trials are under way when another is proposed; auto is twice the workers, "
-    "at most a sixth of the trainings.",
+    "at most an eighth of the trainings.",
     "search.workers": "Processes; auto is one for every core, 0 trains in the program itself.",
     "search.trial_timeout": "How long one trial may take: 45s, 90m, 2h, ...; none is no limit.",
     "search.stall_timeout": "How long one trial may take for an epoch: 45s, 90m, 2h, ...; none is no limit.",

@@ -70,11 +70,24 @@ def _print_stages(console: Console, stages: Sequence[StageSummary]) -> None:
             assert found.old is not None
             domains = f"{found.old.describe()} to {found.new.describe()}"
             say(console, f"{stage.name}: {found.name} extended from {domains}, for the best trials lay at an end")
-        if stage.never_closed_in:
-            say(console, f"{stage.name}: all of its {stage.n_done} trials are coarse: it never closed in", "yellow")
+        if stage.too_coarse:
+            say(console, _too_coarse_text(stage), "yellow")
         if stage.n_unused:
             left = f"{stage.n_unused} trainings held back for it are left, for nothing else has completed"
             say(console, f"{stage.name}: {left}; hptune retest trains those again that have", "yellow")
+
+
+def _too_coarse_text(stage: StageSummary) -> str:
+    """That a search has not closed in, or hardly, and what to write where that is why."""
+    text = f"{stage.name}: all of its {stage.n_done} trials are coarse: it never closed in"
+    if stage.too_coarse < stage.n_done:
+        text = f"{stage.name}: {stage.too_coarse} of its {stage.n_done} trials are coarse: it hardly closed in"
+    assert isinstance(stage.plan, SearchPlan)
+    if 2 * stage.plan.parallel > stage.n_done:
+        return (
+            f"{text}; with a smaller search.parallel than {stage.plan.parallel} it would learn from more of its trials"
+        )
+    return text
 
 
 def print_ranges(console: Console, stages: Sequence[StageSummary]) -> None:

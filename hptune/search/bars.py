@@ -1,5 +1,7 @@
 """Bars: a trial goes on only where it is among the best third of those before it, at a few epochs early in its life.
 
+So does one that is no worse there than its centre was.
+
 Successive halving without its waiting (Li et al. 2020, A System for Massively Parallel Hyperparameter Tuning): the
 bars are computed when a trial is proposed, from what is known then, and travel in its spec. Its worker applies them.
 """
@@ -47,10 +49,16 @@ class Standings:
             if (standing := trial.standing_at(rung)) is not None:
                 scores.add(standing)
 
-    def bars(self) -> tuple[tuple[int, Standing], ...]:
-        """As the function of that name, with what breaks ties: 0 where nothing does."""
+    def bars(self, centre: Known | None = None) -> tuple[tuple[int, Standing], ...]:
+        """As the function of that name, with what breaks ties: 0 where nothing does.
+
+        A step from a centre goes on as well where it stands no lower than its centre stood: what begins slowly and ends
+        well has successors that do.
+        """
         counted = [(rung, scores) for rung, scores in self._scores.items() if len(scores) >= FEWEST]
         found = [(rung, scores.items[max(1, (len(scores) + 1) // KEPT) - 1]) for rung, scores in counted]
+        if centre is not None:
+            found = [(rung, max(bar, centre.standing_at(rung) or bar)) for rung, bar in found]
         return tuple((rung, bar) for rung, bar in found if bar[0] < math.inf)
 
 

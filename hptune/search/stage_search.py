@@ -7,7 +7,7 @@ happened.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import final
 
 from hptune.search import borders, coarse_to_fine, random_search
@@ -60,14 +60,14 @@ class StageSearch:
         self._clock = SimulatedClock(plan.parallel)
         inside = [trial for trial in earlier if space.contains(trial.configuration)]
         self._ordered = Ordered(rank_key, (trial for trial in inside if trial.has_score))
-        self._known = list(earlier)  # and all of it, by which bars are set
-        self._standings = Standings(space.most_epochs(fixed), self._known)
+        self._known = {trial.number: trial for trial in earlier}  # and all of it, by which bars are set
+        self._standings = Standings(space.most_epochs(fixed), earlier)
         self._taken: set[Key] = {key_of(trial.configuration) for trial in inside}
         self._past = {trial.spec.number: trial for trial in past}
         self._n_handed_out = 0
         self._under_way: dict[int, HandedOut] = {}  # those that the search does not know the end of
         self._spending = Spending()
-        self._has_closed_in = False  # whether the coarse part has ended: it does not begin again
+        self._has_closed_in = False  # whether a trial was no coarse one: none is after that
         self._time = StageTime(plan.budget.time_s, readings)
         self._training_costs = 0.0  # estimated seconds of all trials handed out, if each went to its end
         self._has_had_its_time = False
@@ -110,14 +110,14 @@ class StageSearch:
         """The estimated seconds of a training of a configuration to its end."""
         return self._epoch_cost(configuration) * self._epochs_of(configuration)
 
-    def endings(self) -> Iterator[tuple[Sequence[Known], int]]:
+    def endings(self) -> Iterator[tuple[Collection[Known], int]]:
         """What is known, earlier trials included, and how many trials are to come: now, and after each further end.
 
         For a search that is over. Every end is seen, in the order of the clock, however many are told at a time.
         """
-        yield self._known, self.n_under_way
+        yield self._known.values(), self.n_under_way
         while self._advance():
-            yield self._known, self.n_under_way
+            yield self._known.values(), self.n_under_way
 
     def see_time(self, elapsed_s: float) -> None:
         """So long has been spent on the stage so far; after its time it hands out nothing that is new."""
@@ -237,7 +237,7 @@ class StageSearch:
         known = trial.known()
         epochs = len(known.lowest) or 1  # a trial that fails at once costs something, or there is no end of them
         self._spending.see(trial, known.status, epochs)
-        self._known.append(known)
+        self._known[known.number] = known
         self._standings.add(known)
         if known.has_score:
             self._ordered.add(known)
@@ -280,11 +280,11 @@ class StageSearch:
             self.close()
             return None
         self._time.read(self.n_handed_out, is_new=past is None)
-        self._has_closed_in = self._share >= coarse_to_fine.COARSE
         spec = self._propose(number) if past is None else past.spec
         if spec is None:  # every configuration of the space has been tried
             self.close()
             return None
+        self._has_closed_in |= spec.origin.kind in (Kind.ZOOM, Kind.GLOBAL)
         self._taken.add(key_of(spec.hyperparameters))
         configuration = spec.hyperparameters
         cost = 0.0 if self._is_blind and self._plan.budget.time_s is None else self._epoch_cost(configuration)
@@ -313,7 +313,8 @@ class StageSearch:
         if found is None:
             return None
         configuration, origin = found
-        bars = self._standings.bars() if self._plan.bars else ()
+        centre = None if origin.parent is None else self._known[origin.parent]
+        bars = self._standings.bars(centre) if self._plan.bars else ()
         own = [bar for bar in bars if bar[0] < self._epochs_of(configuration)]
         ties = tuple(tie for _, (_, tie) in own)
         return TrialSpec(

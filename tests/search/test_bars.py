@@ -85,6 +85,17 @@ def test_where_the_best_third_has_diverged_there_is_no_bar():
     assert bars([*diverged, *diverged, completed(3, *[0.5] * 27)], 27) == ()  # the best two of seven
 
 
+def test_a_step_from_a_slow_starter_is_measured_by_it_as_well():
+    slow = completed(4, *[0.95] * 9, *[0.1] * 18)
+    others = [completed(number, *[0.9] * 2, *[0.5] * 25) for number in range(4)]
+    standings = Standings(27, [*others, slow])
+    assert dict(standings.bars()) == {1: (0.9, 0.0), 3: (0.5, 0.0), 9: (0.5, 0.0)}
+    assert dict(standings.bars(slow)) == dict.fromkeys((1, 3, 9), (0.95, 0.0))
+    assert standings.bars(others[0]) == standings.bars()
+    stopped = known(5, Status.STOPPED, 0.97)  # how it would have stood later is not known
+    assert dict(standings.bars(stopped)) == {1: (0.97, 0.0), 3: (0.5, 0.0), 9: (0.5, 0.0)}
+
+
 def goes_on(score, others):
     """Whether it is in the best third of all of them, and then the first of a few; equals share the better place."""
     return 1 + sum(other < score for other in others) <= max(1, (len(others) + 1) // 3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hptune.config import study_file, yaml_tree
-from hptune.search.plan import Budget, most_parallel
+from hptune.search.plan import Budget, most_parallel, most_without_bars
 from hptune.workers.cores import with_parallel
 
 STUDY = """
@@ -22,27 +22,27 @@ def study(search):
 
 
 @pytest.mark.parametrize(
-    ("budget", "most"),
+    ("budget", "most", "without_bars"),
     [
-        (Budget(trials=20), 3),
-        (Budget(trials=100), 16),
-        (Budget(trials=3), 2),
-        (Budget(epochs=200), 3),  # 20 trainings
-        (Budget(trials=600, epochs=200), 3),
-        (Budget(time_s=60.0), None),
+        (Budget(trials=20), 2, 3),
+        (Budget(trials=100), 12, 16),
+        (Budget(trials=3), 2, 2),
+        (Budget(epochs=200), 2, 3),  # 20 trainings
+        (Budget(trials=600, epochs=200), 2, 3),
+        (Budget(time_s=60.0), None, None),
     ],
 )
-def test_there_are_six_rounds(budget, most):
-    assert most_parallel(budget, 10) == most
+def test_there_are_eight_rounds_and_a_sixth_begins_before_there_is_a_bar(budget, most, without_bars):
+    assert (most_parallel(budget, 10), most_without_bars(budget, 10)) == (most, without_bars)
 
 
 @pytest.mark.parametrize(
     ("search", "workers", "parallel"),
     [
-        ("trials: 20", 8, 3),
+        ("trials: 20", 8, 2),
         ("trials: 20", 1, 2),
         ("trials: 100", 2, 4),
-        ("trials: 100", 8, 16),
+        ("trials: 100", 8, 12),
         ("time: 1m", 8, 16),
         ("trials: 20, parallel: 16", 8, 16),
         ("trials: 20, method: random", 8, 16),

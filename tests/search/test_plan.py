@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hptune.search.plan import Budget, ConfirmPlan, Few, SearchPlan, from_json, parse_duration, parse_size, search_plan
 
 
-def planned(budget, epochs=30, *, confirm=True):
-    return search_plan(budget, epochs, method="coarse-to-fine", bars=True, parallel=4, extend=False, confirm=confirm)
+def planned(budget, epochs=30, *, bars=True, confirm=True):
+    return search_plan(budget, epochs, method="coarse-to-fine", bars=bars, parallel=4, extend=False, confirm=confirm)
 
 
 @pytest.mark.parametrize(
@@ -27,9 +27,22 @@ def planned(budget, epochs=30, *, confirm=True):
         (1000, 5, 985),  # five at the most
     ],
 )
-def test_about_15_percent_of_the_trials_confirm(trials, confirmed, searched):
-    plan = planned(Budget(trials))
+def test_about_15_percent_of_the_trials_confirm_where_none_is_stopped(trials, confirmed, searched):
+    plan = planned(Budget(trials), bars=False)
     assert (plan.confirm, plan.budget) == (confirmed, Budget(searched))
+
+
+@pytest.mark.parametrize(
+    ("trials", "confirmed", "share"),  # of the epochs, where trials with bars take 0.3 of theirs
+    [(29, 0, 0), (30, 2, 6 / 13.2), (100, 2, 6 / 34.2), (150, 3, 9 / 51.3), (220, 4, 12 / 74.4), (270, 5, 15 / 91.5)],
+)
+def test_about_15_percent_of_the_epochs_confirm_where_bars_stop_trials(trials, confirmed, share):
+    plan = planned(Budget(trials))
+    assert (plan.confirm, plan.budget) == (confirmed, Budget(trials - 3 * confirmed))
+    if share:
+        assert 3 * confirmed / (3 * confirmed + 0.3 * plan.budget.trials) == pytest.approx(share)
+    if trials >= 100:
+        assert share == pytest.approx(0.15, abs=0.03)
 
 
 def test_of_epochs_and_time_the_same_share():

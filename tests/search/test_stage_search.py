@@ -21,7 +21,7 @@ from hptune.search import coarse_to_fine, handed_out, random_search, stage_searc
 from hptune.search.borders import End
 from hptune.search.handed_out import Past
 from hptune.search.known import best_first, key_of, known_of
-from hptune.search.plan import Budget, SearchPlan, most_parallel
+from hptune.search.plan import Budget, SearchPlan, most_without_bars
 from hptune.search.stage_search import StageSearch
 from hptune.space import Parameter, SearchSpace
 from hptune.stage_trials import SearchAndConfirmation
@@ -395,7 +395,7 @@ def ended_when_proposed(specs, plan):
                 and sum(max(epochs_run(specs[i]), 1) for i in ended) + sum(epochs_of(specs[i]) for _, i in running)
                 > budget.epochs - 9
             )
-            or (plan.bars and len(ended) < 2 and len(running) >= (most_parallel(budget, 9) or plan.parallel))
+            or (plan.bars and len(ended) < 2 and len(running) >= (most_without_bars(budget, 9) or plan.parallel))
         ):
             now, number = heapq.heappop(running)
             ended.append(number)
@@ -437,10 +437,35 @@ def test_bars_are_those_of_what_is_known_at_rungs_that_the_trial_reaches():
     ends = [(spec, *outcome(spec)) for spec in specs]
     knowns = [known_of({}, result_of(spec, scores, status), scores) for spec, scores, status in ends]
     for spec in specs:
-        expected = bars_module.bars(knowns[: spec.number], 9)
-        assert spec.bars == tuple(bar for bar in expected if bar[0] < epochs_of(spec))
+        centre = None if spec.origin.parent is None else knowns[spec.origin.parent]
+        expected = bars_module.Standings(9, knowns[: spec.number]).bars(centre)
+        assert spec.bars == tuple((epoch, score) for epoch, (score, _) in expected if epoch < epochs_of(spec))
     assert {len(spec.bars) for spec in specs} == {0, 1, 2}  # 3 epochs have the rung 1, more have 1 and 3
     assert not any(spec.bars for spec in specs_of(replace(plan, bars=False), OF_EPOCHS))
+
+
+def test_successors_of_a_slow_starter_are_not_stopped_for_being_slow():
+    """The farther from 1e-4 its rate is, the slower a trial begins and the better it ends."""
+
+    def outcome(spec):
+        slowness = math.log10(spec.hyperparameters["learning_rate"]) / 4 + 1  # 0 to 1
+        scores = [1 - slowness * (epoch == 9) - 0.01 * epoch * (1 - slowness) for epoch in range(1, 10)]
+        stopped = next((epoch for epoch, bar in spec.bars if min(scores[:epoch]) > bar), None)
+        return scores[:stopped], Status.STOPPED if stopped else Status.COMPLETED
+
+    def n_good():
+        where = space(learning_rate=Real(1e-4, 1.0, LOG))
+        specs = specs_of(SearchPlan("coarse-to-fine", True, 1, Budget(60)), where, outcome)
+        ends = [outcome(spec) for spec in specs if spec.origin.kind is Kind.ZOOM]
+        return sum(status is Status.COMPLETED and scores[-1] < 0.5 for scores, status in ends)
+
+    class WithoutCentre(bars_module.Standings):
+        def bars(self, _centre=None):
+            return super().bars()
+
+    assert n_good() >= 5
+    with mock.patch.object(stage_search, "Standings", WithoutCentre):
+        assert n_good() == 0
 
 
 def test_earlier_trials_are_known_and_not_repeated():
@@ -503,6 +528,15 @@ def test_the_budget_that_is_nearer_to_its_end_counts():
     plan = SearchPlan("coarse-to-fine", False, 1, Budget(trials=1000, epochs=360))
     specs = specs_of(plan, outcome=lambda spec: ([0.5] * 9, Status.COMPLETED))
     assert [spec.origin.kind is Kind.COARSE for spec in specs].index(False) == 10
+
+
+def test_a_search_that_has_begun_to_close_in_is_not_coarse_again():
+    """Trials under way that end after an epoch take less than was expected of them."""
+    plan = SearchPlan("coarse-to-fine", False, 8, Budget(epochs=270))  # 30 trainings
+    specs = specs_of(plan, outcome=lambda spec: ([0.5] * (1 if spec.number else 9), Status.COMPLETED))
+    is_coarse = [spec.origin.kind is Kind.COARSE for spec in specs]
+    assert is_coarse == sorted(is_coarse, reverse=True)
+    assert sum(is_coarse) < 68  # a quarter of the budget would be so many of an epoch
 
 
 def test_as_long_as_no_trial_has_completed_the_search_stays_coarse():
