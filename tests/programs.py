@@ -38,7 +38,7 @@ space:
   learning_rate: {scale: log, low: 1e-5, high: 0.3}
   normalize_inputs: {choices: [true, false]}
   batch_norm: {choices: [true, false]}
-search: {trials: 14, seed: 5, metric: dev_loss, parallel: 2}
+search: {trials: 14, seed: 40, metric: dev_loss, parallel: 2}
 """
 AT_REST = [".lock", "best.npz", "best.yaml", "config.yaml", "curves.csv", "run.db", "trials.csv"]
 TAG = "HPTUNE_TEST_TAG"  # in the environment of a program and of all that it starts

@@ -273,7 +273,7 @@ def test_workers_are_measured_against_cores():
 @pytest.mark.parametrize(
     ("machine", "said"),
     [
-        (Machine(2, 8e9, Path("r"), 1e3), "r: the run needs some 530 kB; 1 kB are free. Make room, or choose"),
+        (Machine(2, 8e9, Path("r"), 1e3), "r: the run needs some 450 kB; 1 kB are free. Make room, or choose"),
         (Machine(2, 8e9, Path("r"), 1e9, "the file system is read-only"), "r: nothing can be written there: the file"),
         (
             Machine(2, 6e7, Path("r"), 1e9),

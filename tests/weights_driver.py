@@ -24,7 +24,7 @@ space:
   learning_rate: {scale: log, low: 1e-5, high: 0.3}
   normalize_inputs: {choices: [true, false]}
   batch_norm: {choices: [true, false]}
-search: {trials: 14, seed: 2, metric: dev_loss, parallel: 2}
+search: {trials: 14, seed: 4, metric: dev_loss, parallel: 2}
 """
 SHARE = 0.45  # of the budget for confirmation: 8 trials, and 2 of them confirmed
 
