@@ -24,8 +24,9 @@ from typing import Any, NamedTuple
 
 from search_tasks import FRESH, Configuration, Task, lowest
 
-from hptune.domains import LINEAR, LOG, ONE_MINUS, Choice, Real
+from hptune.domains import Choice, Real
 from hptune.levels import Grid, LogInteger
+from hptune.scales import LINEAR, LOG, ONE_MINUS
 from hptune.search.known import Key, key_of
 from hptune.search.plan import PARALLEL_PER_WORKER, REPLICATES, Budget, SearchPlan, most_parallel, search_plan
 from hptune.search.random_search import anywhere

@@ -25,9 +25,10 @@ from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
-from hptune.domains import LOG, Real
+from hptune.domains import Real
 from hptune.levels import Grid, LogInteger
 from hptune.nn.hyperparameters import LEGAL
+from hptune.scales import LOG
 from hptune.space import Parameter, SearchSpace
 from hptune.trial import FIRST_REPLICATE, DivergedError, Value
 

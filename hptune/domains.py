@@ -1,56 +1,23 @@
 """Domains: every domain is a map to and from the unit interval, and everything else follows.
 
-A value drawn is from_unit(u) with u uniform in [0, 1); a scale is how values lie along that interval.
-This and hptune.levels (whole numbers and steps) are the only home of scales: the rest of hptune sees
-unit coordinates, values and texts. Units below 0 or above 1 are points beyond a border, which only a
-zoom that extends the space asks for.
-
-    linear   value = low + u * (high - low)
-    log      value = low^(1-u) * high^u                          each decade gets its share
-    1-beta   value = 1 - (1-low)^(1-u) * (1-high)^u              1 - value is log-uniform
+A value drawn is from_unit(u) with u uniform in [0, 1); a scale (hptune.scales) is how values lie along that interval.
+Whole numbers and steps are in hptune.levels. Units below 0 or above 1 are points beyond a border, which only a zoom
+that extends the space asks for.
 """
 
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Literal, Protocol, TypeGuard
 
 from hptune.legal import Legal
+from hptune.scales import LINEAR, Scale
 from hptune.trial import Value
 
 BORDER = 0.05  # the outer share of a range on either side that counts as its border
 Border = Literal["low", "high"]
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """An increasing map that makes a range linear, its inverse, and the values between which both can be computed."""
-
-    name: str
-    straighten: Callable[[float], float] = field(repr=False)
-    bend: Callable[[float], float] = field(repr=False)
-    lowest: float = field(repr=False)
-    highest: float = field(repr=False)
-
-    def tells_apart(self, low: float, high: float) -> bool:
-        """Whether a range has a width on the scale: log 1e300 and the log of its neighbour are the same number."""
-        return self.straighten(low) < self.straighten(high)
-
-
-LARGEST = sys.float_info.max / 2  # the width of no linear range overflows
-LINEAR = Scale("linear", float, float, -LARGEST, LARGEST)
-LOG = Scale("log", math.log, math.exp, math.ulp(0.0), sys.float_info.max)
-ONE_MINUS = Scale(
-    "1-beta",
-    lambda value: -math.log1p(-value),
-    lambda line: -math.expm1(-line),
-    0.0,
-    math.nextafter(1.0, 0.0),
-)
-SCALES: Mapping[str, Scale] = {scale.name: scale for scale in (LINEAR, LOG, ONE_MINUS)}
 
 
 class Domain(Protocol):

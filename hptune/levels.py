@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from hptune.domains import BORDER, LARGEST, Border, Domain, is_number, show, sides
+from hptune.domains import BORDER, Border, Domain, is_number, show, sides
 from hptune.legal import Legal
+from hptune.scales import LINEAR, LOG, Scale
 from hptune.trial import Value
 
 FAR = 10**12
@@ -78,7 +79,7 @@ class Grid:
 
     def _legal_indices(self, legal: Legal) -> tuple[int, int]:
         """The outermost indices whose values are legal and can be computed with."""
-        reach = min(FAR * self.step, LARGEST)
+        reach = min(FAR * self.step, LINEAR.highest)
         low, high = max(legal.low, -reach), min(legal.high, reach)
         first = math.ceil((exact(low) - exact(self.low)) / exact(self.step))
         last = math.floor((exact(high) - exact(self.low)) / exact(self.step))
@@ -169,6 +170,11 @@ class LogInteger:
     @property
     def size(self) -> float:
         return self.high - self.low + 1
+
+
+def whole_numbers(low: int, high: int, scale: Scale) -> Grid | LogInteger:
+    """The whole numbers from low to high along a scale that has such (Scale.integers)."""
+    return LogInteger(low, high) if scale is LOG else Grid(low, 1, high - low + 1)
 
 
 def exact(number: float) -> Decimal:

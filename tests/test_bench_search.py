@@ -19,8 +19,9 @@ from search_results import Results, Row
 from search_tasks import FRESH, UNSEEN, Judged, Reference, Table
 from search_trainings import training_task
 
-from hptune.domains import ONE_MINUS, Real
+from hptune.domains import Real
 from hptune.legal import Legal
+from hptune.scales import ONE_MINUS
 from hptune.search.plan import REPLICATES, Budget, SearchPlan
 from hptune.space import Parameter, SearchSpace
 

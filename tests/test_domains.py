@@ -9,11 +9,12 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from search.laws import KS_BOUND, N, chi_square, chi_square_bound, ks_distance
 
-from hptune.domains import LINEAR, LOG, ONE_MINUS, SCALES, Choice, Real, can_be, same, show
+from hptune.domains import Choice, Real, can_be, same, show
 from hptune.legal import Legal
 from hptune.levels import FAR, Grid, LogInteger
 from hptune.nn.hyperparameters import LEGAL
 from hptune.randomness import Purpose, generator
+from hptune.scales import LINEAR, LOG, ONE_MINUS, SCALES
 
 ALMOST_1 = math.nextafter(1, 0)
 EXTREME = [

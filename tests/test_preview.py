@@ -9,9 +9,10 @@ import pytest
 from hptune.analysis.preview import BINS, draws, histogram, previews
 from hptune.config import yaml_tree
 from hptune.config.study_file import parse
-from hptune.domains import LINEAR, LOG, ONE_MINUS, Choice, Real
+from hptune.domains import Choice, Real
 from hptune.levels import Grid, LogInteger
 from hptune.report.sparkline import bars
+from hptune.scales import LINEAR, LOG, ONE_MINUS
 
 DOMAINS = [
     Real(0.0, 0.5),

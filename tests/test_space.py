@@ -7,10 +7,11 @@ import math
 import pytest
 
 from hptune.config.study_file import stage_space
-from hptune.domains import LOG, ONE_MINUS, Choice, Real
+from hptune.domains import Choice, Real
 from hptune.legal import Legal
 from hptune.levels import Grid, LogInteger
 from hptune.nn.hyperparameters import LEGAL
+from hptune.scales import LOG, ONE_MINUS
 from hptune.space import Parameter, SearchSpace
 
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from hptune.analysis.written import Range, one_of, parameter_of, rewritten, scale_of, values_of
 from hptune.config.study_file import StudyConfig
-from hptune.domains import LINEAR, LOG, ONE_MINUS, is_number, show
+from hptune.domains import is_number, show
 from hptune.levels import exact
 from hptune.notations import RATES
+from hptune.scales import LINEAR, LOG, ONE_MINUS
 from hptune.space import Parameter
 from hptune.wording import counted
 

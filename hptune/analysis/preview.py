@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hptune.config.study_file import StudyConfig
-from hptune.domains import LINEAR, LOG, Choice, Domain, Real, same
+from hptune.domains import Choice, Domain, Real, same
 from hptune.levels import Grid, LogInteger
+from hptune.scales import LINEAR, LOG
 from hptune.search import random_search
 from hptune.trial import Value
 

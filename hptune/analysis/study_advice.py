@@ -14,11 +14,12 @@ from hptune.analysis.preview import Preview
 from hptune.analysis.written import Range, rewritten, scale_of, values_of
 from hptune.config.study_file import StudyConfig
 from hptune.data.problems import quoted
-from hptune.domains import LINEAR, LOG, ONE_MINUS, Choice, is_number, show
+from hptune.domains import Choice, is_number, show
 from hptune.effects import origin
 from hptune.machine import Machine
 from hptune.measured import is_unbalanced
 from hptune.notations import FACTORS, WIDTHS
+from hptune.scales import LINEAR, LOG, ONE_MINUS
 from hptune.search.bars import rungs
 from hptune.search.plan import PARALLEL_PER_WORKER, SearchPlan, most_parallel
 from hptune.trial import Value

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hptune.config.study_file import StudyConfig
-from hptune.domains import LINEAR, LOG, Choice, Real, show
+from hptune.domains import Choice, Real, show
 from hptune.levels import Grid, LogInteger
+from hptune.scales import LINEAR, LOG
 from hptune.space import Parameter
 from hptune.trial import Value
 

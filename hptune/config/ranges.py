@@ -10,11 +10,12 @@ from typing import Any
 from hptune.config.other_words import BY_LAYER, number_meant
 from hptune.config.reader import Reader, found, is_number
 from hptune.config.yaml_tree import Node, plain_tree
-from hptune.domains import LINEAR, LOG, ONE_MINUS, SCALES, Choice, Domain, Real, Scale, same
+from hptune.domains import Choice, Domain, Real, same
 from hptune.errors import did_you_mean
 from hptune.legal import Legal
-from hptune.levels import FAR, Grid, LogInteger, exact
+from hptune.levels import FAR, Grid, exact, whole_numbers
 from hptune.notations import Notation
+from hptune.scales import LINEAR, SCALES, Scale
 from hptune.trial import Value
 
 KEYS = ("type", "scale", "low", "high", "step", "choices", "when")
@@ -190,7 +191,7 @@ def _range(reader: Reader, node: Node, key: str, keys: Mapping[str, Node], legal
     if step_node is not None and step is not None:
         return _grid(reader, step_node, f"{key}.step", (low, high, step))
     if kind == "int":
-        return LogInteger(int(low), int(high)) if scale is LOG else Grid(int(low), 1, int(high) - int(low) + 1)
+        return whole_numbers(int(low), int(high), scale)
     return Real(low, high, scale)
 
 
@@ -215,10 +216,14 @@ def _scale(reader: Reader, node: Node | None, key: str, kind: str) -> Scale | No
         reader.problem(node, key, f"expected {', '.join(SCALES)}, found {found(node)}: {advice}")
         return None
     name = reader.one_of(node, key, tuple(SCALES))
-    if kind == "int" and name == ONE_MINUS.name:
-        reader.problem(node, key, "1-beta is for real numbers below 1, not for whole ones")
+    if name is None:
         return None
-    return None if name is None else SCALES[name]
+    scale = SCALES[name]
+    if kind == "int" and not scale.integers:
+        below = f" below {scale.rule.high:g}" if scale.rule.high < math.inf else ""
+        reader.problem(node, key, f"{name} is for real numbers{below}, not for whole ones")
+        return None
+    return scale
 
 
 def _bound(reader: Reader, node: Node, bound: Node | None, key: str, kind: str, legal: Legal) -> float | int | None:
@@ -265,11 +270,8 @@ def _misfit(end: str, value: float | None, scale: Scale, legal: Legal) -> str:
     """Why a value cannot be an end of a range on a scale; empty where it can."""
     if value is None:
         return ""
-    if scale is LOG and value <= 0:
-        advice = "bounds are values, never exponents: 10^-4 is written 1e-4"
-        return f"a log scale needs {end} above 0, found {_said(value)}; {advice}"
-    if scale is ONE_MINUS and not 0 <= value < 1:
-        return f"1-beta needs 0 <= low < high < 1, found {end} {_said(value)}"
+    if not scale.rule.admits(float(value)):
+        return scale.needs.format(end=end, found=_said(value))
     if not legal.admits(value):
         return f"expected {legal.describe()}, found {_said(value)}"
     return "" if scale.lowest <= value <= scale.highest else f"{_said(value)} is too large to be computed with"

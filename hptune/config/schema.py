@@ -17,12 +17,12 @@ from hptune.config.reader import Reader
 from hptune.config.search_section import LEAST_MEMORY, MOST_MEMORY, SearchSettings
 from hptune.config.yaml_tree import Node
 from hptune.data.settings import DataSettings
-from hptune.domains import LINEAR, LOG, ONE_MINUS, SCALES
 from hptune.effects import said_needs
 from hptune.legal import Legal
 from hptune.levels import FAR
 from hptune.nn.hyperparameters import DEFAULTS, DOCS, LEGAL
 from hptune.runs import NAME
+from hptune.scales import LINEAR, SCALES, Scale
 from hptune.search.plan import DURATION, SIZE
 
 Form = dict[str, Any]
@@ -246,9 +246,11 @@ def _with_default(name: str) -> Form:
 
 
 def _numbers(legal: Legal) -> Form:
-    kind = "integer" if legal.kind == "int" else "number"
-    ends = _bounds(legal.low, legal.high, low_open=legal.low_open, high_open=legal.high_open)
-    return {"type": kind, **ends}
+    return {"type": "integer" if legal.kind == "int" else "number", **_limits(legal)}
+
+
+def _limits(legal: Legal) -> Form:
+    return _bounds(legal.low, legal.high, low_open=legal.low_open, high_open=legal.high_open)
 
 
 def _alternatives(legal: Legal, *, structures: bool = True) -> list[Form]:
@@ -288,21 +290,28 @@ def _range(legal: Legal, when: Form) -> Form:
     if is_int:
         end = {**end, "minimum": max(legal.in_ranges.low, -FAR), "maximum": min(legal.high, FAR)}
     number = "integer" if is_int else "number"
+    scales = [scale for scale in SCALES.values() if scale.integers or not is_int]
     keys: dict[str, Form] = {
         "type": {"enum": ["int"] if is_int else ["real", "int"], "default": legal.kind},
-        "scale": {"enum": [name for name in SCALES if not (is_int and name == ONE_MINUS.name)], "default": LINEAR.name},
+        "scale": {"enum": [scale.name for scale in scales], "default": LINEAR.name},
         "low": {"description": "The lowest value itself, never an exponent.", **end},
         "high": {"description": "The highest value itself, never an exponent.", **end},
         "step": {"description": "Of a linear scale; it divides the range.", "type": number, "exclusiveMinimum": 0},
         "when": when,
     }
-    rules: list[Form] = [_if("scale", LOG.name, {"low": {"exclusiveMinimum": 0}, "step": False})]
+    rules = [_if("scale", scale.name, _ends(scale)) for scale in scales if scale is not LINEAR]
     if not is_int:
-        below_1 = {"minimum": 0, "exclusiveMaximum": 1}
-        rules.append(_if("scale", ONE_MINUS.name, {"low": below_1, "high": below_1, "step": False}))
         whole = {name: {"type": "integer"} for name in ("low", "high", "step")}
-        rules.append(_if("type", "int", {**whole, "scale": {"not": {"const": ONE_MINUS.name}}}))
+        others = _any_of([{"const": scale.name} for scale in scales if not scale.integers])
+        rules.append(_if("type", "int", {**whole, "scale": {"not": others}}))
     return {**_object(keys, required=["low", "high"]), "allOf": rules}
+
+
+def _ends(scale: Scale) -> Form:
+    """What a scale other than the linear one asks of the keys of a range: of the ends that it limits, and no steps."""
+    limits = {"low": scale.rule.low, "high": scale.rule.high}
+    ends = {end: _limits(scale.rule) for end, limit in limits.items() if math.isfinite(limit)}
+    return {**ends, "step": False}
 
 
 def _if(key: str, value: str, then: Form) -> Form:

@@ -15,10 +15,11 @@ from hptune.config.ranges import OTHER_CHOICES
 from hptune.config.study_file import Override, SearchSettings, load, parse, stage_space, to_yaml
 from hptune.config.yaml_tree import plain_tree
 from hptune.data.settings import CLASSES, SOURCES
-from hptune.domains import LOG, ONE_MINUS, Choice, Real
+from hptune.domains import Choice, Real
 from hptune.errors import StudyFileError
 from hptune.levels import FAR, Grid, LogInteger
 from hptune.nn.hyperparameters import DEFAULTS, LEGAL
+from hptune.scales import LOG, ONE_MINUS
 from hptune.search.plan import Budget
 from hptune.search.random_search import anywhere as propose
 from hptune.stored_config import complete

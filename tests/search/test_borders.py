@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hptune.domains import LOG, Choice, Real
+from hptune.domains import Choice, Real
 from hptune.levels import Grid, LogInteger
 from hptune.nn.hyperparameters import LEGAL
+from hptune.scales import LOG
 from hptune.search.borders import End, crowded, extended
 from hptune.search.known import Known
 from hptune.space import Parameter, SearchSpace

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from search.laws import chi_square, chi_square_bound, ks_distance
 
-from hptune.domains import LOG, ONE_MINUS, Choice, Real
+from hptune.domains import Choice, Real
 from hptune.levels import Grid, LogInteger
 from hptune.nn.hyperparameters import LEGAL
+from hptune.scales import LOG, ONE_MINUS
 from hptune.search import coarse_to_fine
 from hptune.search.coarse_to_fine import Turn
 from hptune.search.known import Known, best_first, key_of

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from search.laws import KS_BOUND, N, chi_square, chi_square_bound, ks_distance
 
-from hptune.domains import LOG, ONE_MINUS, Choice, Real
+from hptune.domains import Choice, Real
 from hptune.levels import Grid, LogInteger
 from hptune.nn.hyperparameters import LEGAL
 from hptune.randomness import Purpose, generator
+from hptune.scales import LOG, ONE_MINUS
 from hptune.search.random_search import anywhere as propose
 from hptune.space import Parameter, SearchSpace
 

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hptune.domains import LOG, Choice, Real
+from hptune.domains import Choice, Real
 from hptune.levels import Grid, LogInteger
 from hptune.nn.hyperparameters import LEGAL
 from hptune.randomness import Purpose, generator
+from hptune.scales import LOG
 from hptune.search import bars as bars_module
 from hptune.search import coarse_to_fine, handed_out, random_search, stage_search
 from hptune.search.borders import End

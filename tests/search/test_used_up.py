@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from hptune.domains import LOG, Choice, Real
+from hptune.domains import Choice, Real
 from hptune.levels import Grid, LogInteger
 from hptune.nn.hyperparameters import LEGAL
+from hptune.scales import LOG
 from hptune.search.used_up import configurations
 from hptune.space import Parameter, SearchSpace
 

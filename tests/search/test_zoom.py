@@ -8,11 +8,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from hptune.config.study_file import stage_space
-from hptune.domains import BORDER, LINEAR, LOG, ONE_MINUS, Choice, Real, can_be
+from hptune.domains import BORDER, Choice, Real, can_be
 from hptune.errors import UsageError
 from hptune.legal import Legal
 from hptune.levels import FAR, Grid, LogInteger
 from hptune.nn.hyperparameters import LEGAL
+from hptune.scales import LINEAR, LOG, ONE_MINUS
 from hptune.search.random_search import anywhere as propose
 from hptune.search.zoom import FACTOR, Around, around, enclosing, n_best
 from hptune.space import Parameter, SearchSpace
