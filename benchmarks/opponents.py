@@ -24,8 +24,6 @@ from typing import Any, NamedTuple
 
 from search_tasks import FRESH, Configuration, Task, lowest
 
-from hptune.domains import Choice, Real
-from hptune.levels import Grid, LogInteger
 from hptune.scales import LINEAR, LOG, ONE_MINUS
 from hptune.search.known import Key, key_of
 from hptune.search.plan import PARALLEL_PER_WORKER, REPLICATES, Budget, SearchPlan, most_parallel, search_plan
@@ -151,18 +149,15 @@ def _trained(
 def _suggested(asked: optuna.Trial, parameter: Parameter) -> Value:
     """The value that Optuna suggests for a domain of hptune's, on the same scale."""
     name, domain = parameter.name, parameter.domain
-    match domain:
-        case Choice(values):
-            return asked.suggest_categorical(name, list(values))
-        case Grid():
-            return asked.suggest_int(name, domain.low, domain.high, step=domain.step)
-        case LogInteger():
-            return asked.suggest_int(name, domain.low, domain.high, log=True)
-        case Real(low, high, scale) if scale is ONE_MINUS:
-            return 1 - asked.suggest_float(name, 1 - high, 1 - low, log=True)
-        case Real(low, high, scale) if scale in (LINEAR, LOG):
-            return asked.suggest_float(name, low, high, log=scale is LOG)
-    raise TypeError(f"{name}: no distribution of Optuna for {domain}")
+    if domain.scale is None:
+        return asked.suggest_categorical(name, list(domain.values))
+    if domain.scale is ONE_MINUS:
+        return 1 - asked.suggest_float(name, 1 - domain.high, 1 - domain.low, log=True)
+    if domain.scale not in (LINEAR, LOG):
+        raise TypeError(f"{name}: no distribution of Optuna for {domain}")
+    if domain.step:
+        return asked.suggest_int(name, domain.low, domain.high, step=domain.step, log=domain.scale is LOG)
+    return asked.suggest_float(name, domain.low, domain.high, log=domain.scale is LOG)
 
 
 def smac(task: Task, seed: int) -> Iterator[Trial]:
@@ -181,7 +176,7 @@ def smac(task: Task, seed: int) -> Iterator[Trial]:
         for number in itertools.count():
             asked = search.ask()
             configuration = {
-                p.name: 1 - value if getattr(p.domain, "scale", None) is ONE_MINUS else value
+                p.name: 1 - value if p.domain.scale is ONE_MINUS else value
                 for p in task.space.parameters
                 for value in [dict(asked.config)[p.name]]
             }
@@ -196,14 +191,12 @@ def _of_smac(parameter: Parameter) -> Any:
     from ConfigSpace import Float, Integer
 
     name, domain = parameter.name, parameter.domain
-    match domain:
-        case Grid(step=1) | LogInteger():
-            return Integer(name, (domain.low, domain.high), log=isinstance(domain, LogInteger))
-        case Real(low, high, scale) if scale is ONE_MINUS:
-            return Float(name, (1 - high, 1 - low), log=True)
-        case Real(low, high, scale) if scale in (LINEAR, LOG):
-            return Float(name, (low, high), log=scale is LOG)
-    raise TypeError(f"{name}: no hyperparameter of ConfigSpace for {domain}")
+    if domain.scale is ONE_MINUS:
+        return Float(name, (1 - domain.high, 1 - domain.low), log=True)
+    if domain.scale not in (LINEAR, LOG) or domain.step not in (0, 1):
+        raise TypeError(f"{name}: no hyperparameter of ConfigSpace for {domain}")
+    kind = Integer if domain.step else Float
+    return kind(name, (domain.low, domain.high), log=domain.scale is LOG)
 
 
 OPPONENTS: dict[str, Opponent] = {

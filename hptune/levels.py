@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import ClassVar
 
-from hptune.domains import BORDER, Border, Domain, is_number, show, sides
+from hptune.domains import is_number, show
 from hptune.legal import Legal
 from hptune.scales import LINEAR, LOG, Scale
 from hptune.trial import Value
 
 FAR = 10**12
 """How many steps a value may lie from 0: so near, neighbours stay apart in floats and in unit coordinates."""
+
+Levels = tuple[int, int]
+"""The first and the last of some levels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,7 @@ class Grid:
     low: float | int
     step: float | int
     count: int
+    scale: ClassVar[Scale] = LINEAR
 
     @property
     def _is_whole(self) -> bool:
@@ -50,34 +55,22 @@ class Grid:
     def contains(self, value: Value) -> bool:
         return is_number(value) and self.low <= value <= self.high and value == self._at(self._index(value))
 
-    def border(self, value: Value) -> Border | None:
-        return _border(self._index(value), self.count - 1, self.to_unit(value))
+    def share(self, value: Value) -> tuple[float, float]:
+        index = self._index(value)
+        return index / self.count, (index + 1) / self.count
 
-    def least_side(self, value: Value) -> float:  # noqa: ARG002  (all levels are equally wide)
+    def least_side(self, _value: Value, /) -> float:
         return min(3 / self.count, 1.0)
 
-    def around(self, centre: Value, among: Sequence[Value], factor: float, legal: Legal) -> Domain:  # noqa: ARG002
-        border = self.border(centre)
-        low, high = sides(self.to_unit(centre), factor, border)
-        box = math.ceil(low * self.count - 0.5), math.floor(high * self.count - 0.5)
-        return self._part(
-            *_around(self._index(centre), box, (0, self.count - 1), border, self._legal_indices(legal)),
-        )
-
-    def enclosing(self, values: Iterable[Value], legal: Legal) -> Domain:  # noqa: ARG002  (what has been drawn is legal)
-        return self._part(*_enclosing([self._index(value) for value in values], (0, self.count - 1)))
-
-    def extended(self, side: Border, share: float, legal: Legal) -> Domain:
-        first, last = self._legal_indices(legal)
-        more = math.ceil(exact(share) * self.count)
-        if side == "low":
-            return self._part(max(-more, first), self.count - 1)
-        return self._part(0, min(self.count - 1 + more, last))
-
-    def _part(self, first: int, last: int) -> Domain:
+    def window(self, low: float, high: float, holding: Sequence[float], legal: Legal) -> Grid:
+        """The levels whose middles lie between two unit coordinates (see Range)."""
+        inside = math.ceil(low * self.count - 0.5), math.floor(high * self.count - 0.5)
+        old = 0, self.count - 1
+        room = _room(low, high, old, self._legal_indices(legal))
+        first, last = _window(inside, [self._index(value) for value in holding], old, room)
         return Grid(self._at(first), self.step, last - first + 1)
 
-    def _legal_indices(self, legal: Legal) -> tuple[int, int]:
+    def _legal_indices(self, legal: Legal) -> Levels:
         """The outermost indices whose values are legal and can be computed with."""
         reach = min(FAR * self.step, LINEAR.highest)
         low, high = max(legal.low, -reach), min(legal.high, reach)
@@ -87,7 +80,7 @@ class Grid:
         last -= not legal.admits(self._at(last))
         return min(first, 0), max(last, self.count - 1)
 
-    def plain(self) -> Value | dict[str, Value | list[Value]]:
+    def plain(self) -> dict[str, Value | list[Value]]:
         written: dict[str, Value | list[Value]] = {"low": self.low, "high": self.high}
         if self._is_whole:
             written = {"type": "int", **written}
@@ -101,6 +94,10 @@ class Grid:
     def size(self) -> float:
         return self.count
 
+    @property
+    def values(self) -> Sequence[Value]:
+        return [self._at(index) for index in range(self.count)]
+
 
 @dataclass(frozen=True, slots=True)
 class LogInteger:
@@ -112,6 +109,8 @@ class LogInteger:
 
     low: int
     high: int
+    step: ClassVar[int] = 1
+    scale: ClassVar[Scale] = LOG
 
     @property
     def _width(self) -> float:
@@ -124,7 +123,8 @@ class LogInteger:
         return (self.low - 0.5) * math.exp(unit * self._width)
 
     def to_unit(self, value: Value) -> float:
-        return (self._unit(float(value) - 0.5) + self._unit(float(value) + 0.5)) / 2
+        start, stop = self.share(value)
+        return (start + stop) / 2
 
     def from_unit(self, unit: float) -> Value:
         return min(max(math.floor(self._at(unit) + 0.5), self.low), self.high)
@@ -132,36 +132,27 @@ class LogInteger:
     def contains(self, value: Value) -> bool:
         return is_number(value) and self.low <= value <= self.high and value % 1 == 0
 
-    def border(self, value: Value) -> Border | None:
-        return _border(int(value) - self.low, self.high - self.low, self.to_unit(value))
+    def share(self, value: Value) -> tuple[float, float]:
+        return self._unit(float(value) - 0.5), self._unit(float(value) + 0.5)
 
-    def least_side(self, value: Value) -> float:
+    def least_side(self, value: Value, /) -> float:
         """That of [value - 3/2, value + 3/2], as far as it lies in the range."""
         low, high = max(float(value) - 1.5, self.low - 0.5), min(float(value) + 1.5, self.high + 0.5)
         return math.log(high / low) / self._width
 
-    def around(self, centre: Value, among: Sequence[Value], factor: float, legal: Legal) -> Domain:  # noqa: ARG002
-        border = self.border(centre)
-        low, high = sides(self.to_unit(centre), factor, border)
-        box = math.ceil(self._at(low)), math.floor(self._at(high))
-        return LogInteger(*_around(int(centre), box, (self.low, self.high), border, self._legal_levels(legal)))
+    def window(self, low: float, high: float, holding: Sequence[float], legal: Legal) -> LogInteger:
+        """The whole numbers that lie themselves between two unit coordinates (see Range)."""
+        inside, old = (math.ceil(self._at(low)), math.floor(self._at(high))), (self.low, self.high)
+        room = _room(low, high, old, self._legal_levels(legal))
+        return LogInteger(*_window(inside, [int(value) for value in holding], old, room))
 
-    def enclosing(self, values: Iterable[Value], legal: Legal) -> Domain:  # noqa: ARG002  (what has been drawn is legal)
-        return LogInteger(*_enclosing([int(value) for value in values], (self.low, self.high)))
-
-    def extended(self, side: Border, share: float, legal: Legal) -> Domain:
-        first, last = self._legal_levels(legal)
-        if side == "low":
-            return LogInteger(max(min(math.ceil(self._at(-share)), self.low - 1), first), self.high)
-        return LogInteger(self.low, min(max(math.floor(self._at(1 + share)), self.high + 1), last))
-
-    def _legal_levels(self, legal: Legal) -> tuple[int, int]:
+    def _legal_levels(self, legal: Legal) -> Levels:
         first, last = math.ceil(max(legal.low, 1)), math.floor(min(legal.high, FAR))
         first += not legal.admits(first)  # an open limit
         last -= not legal.admits(last)
         return min(first, self.low), max(last, self.high)
 
-    def plain(self) -> Value | dict[str, Value | list[Value]]:
+    def plain(self) -> dict[str, Value | list[Value]]:
         return {"type": "int", "scale": "log", "low": self.low, "high": self.high}
 
     def describe(self) -> str:
@@ -171,9 +162,14 @@ class LogInteger:
     def size(self) -> float:
         return self.high - self.low + 1
 
+    @property
+    def values(self) -> Sequence[Value]:
+        return range(self.low, self.high + 1)
+
 
 def whole_numbers(low: int, high: int, scale: Scale) -> Grid | LogInteger:
     """The whole numbers from low to high along a scale that has such (Scale.integers)."""
+    assert scale in (LINEAR, LOG), f"there are no whole numbers on a {scale.name} scale"
     return LogInteger(low, high) if scale is LOG else Grid(low, 1, high - low + 1)
 
 
@@ -182,31 +178,15 @@ def exact(number: float) -> Decimal:
     return Decimal(repr(number))
 
 
-def _border(level: int, last: int, unit: float) -> Border | None:
-    """The border rule for levels 0..last: the outermost level counts even where its share is wide."""
-    if level <= 0 or unit < BORDER:
-        return "low"
-    return "high" if level >= last or unit > 1 - BORDER else None
+def _room(low: float, high: float, old: Levels, legal: Levels) -> Levels:
+    """The outermost levels of a window: beyond the old ones only where its ends lie outside of the unit interval."""
+    return legal[0] if low < 0 else old[0], legal[1] if high > 1 else old[1]
 
 
-def _around(
-    centre: int, box: tuple[int, int], old: tuple[int, int], border: Border | None, legal: tuple[int, int]
-) -> tuple[int, int]:
-    """The levels of a box and both neighbours of its centre; beyond the old levels only on the border's side."""
-    lowest = legal[0] if border == "low" else old[0]
-    highest = legal[1] if border == "high" else old[1]
-    first, last = min(box[0], centre - 1), max(box[1], centre + 1)
-    return _at_least_three(max(first, lowest), min(last, highest), (lowest, highest))
-
-
-def _enclosing(levels: Sequence[int], old: tuple[int, int]) -> tuple[int, int]:
-    """The levels from the lowest to the highest; another stage may have gone beyond the old ones."""
-    first, last = min(levels), max(levels)
-    return _at_least_three(first, last, (min(first, old[0]), max(last, old[1])))
-
-
-def _at_least_three(first: int, last: int, room: tuple[int, int]) -> tuple[int, int]:
-    """The levels first..last, widened to three where there is room."""
-    while last - first < 2 and (first, last) != room:
-        first, last = max(first - 1, room[0]), min(last + 1, room[1])
+def _window(inside: Levels, holding: Sequence[int], old: Levels, room: Levels) -> Levels:
+    """The levels inside, and those to be held, as far as there is room; at least three, if there were that many."""
+    first, last = max(min(inside[0], *holding), room[0]), min(max(inside[1], *holding), room[1])
+    lowest, highest = min(first, old[0]), max(last, old[1])
+    while last - first < 2 and (first, last) != (lowest, highest):
+        first, last = max(first - 1, lowest), min(last + 1, highest)
     return first, last

@@ -1,7 +1,7 @@
 """Scales: how numbers lie along the unit interval.
 
-A new scale is one more Scale in SCALES, and nothing else: the study file, its schema, draws, zooms, tables and advice
-ask it what they need to know.
+A new scale of reals is one more Scale in SCALES, and nothing else: the study file, its schema, draws, zooms, tables and
+advice ask it what they need to know. One of whole numbers needs a domain beside it in hptune.levels.
 
     linear   value = low + u * (high - low)
     log      value = low^(1-u) * high^u                          each decade gets its share

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hptune.domains import Choice, Domain, same
+from hptune.domains import Domain, same
 from hptune.effects import Condition, all_needs, has_effect
 from hptune.legal import Legal
 from hptune.nn.hyperparameters import DEFAULTS
@@ -39,7 +39,7 @@ class Parameter:
     @property
     def largest(self) -> Value:
         """The last value of a range, or the largest of choices (numbers or switches)."""
-        return max(self.domain.values, key=float) if isinstance(self.domain, Choice) else self.domain.from_unit(1)
+        return max(self.domain.values, key=float) if self.domain.scale is None else self.domain.high
 
     def plain(self) -> Value | dict[str, object]:
         """As written in a study file."""

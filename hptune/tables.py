@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from hptune import runs as run_folders
 from hptune import store, stored_config
 from hptune.config.study_file import StudyConfig, to_yaml
-from hptune.domains import Real, can_be, show
+from hptune.domains import can_be, show
 from hptune.failpoints import reach
 from hptune.replacing import replace_file
 from hptune.search.student import interval
@@ -114,7 +114,7 @@ class Run:
     def near_one(self) -> frozenset[str]:
         """The hyperparameters that lie on a 1-beta scale in any stage."""
         parameters = (parameter for space in self.spaces for parameter in space.parameters)
-        return frozenset(p.name for p in parameters if isinstance(p.domain, Real) and p.domain.scale.complement)
+        return frozenset(p.name for p in parameters if p.domain.scale is not None and p.domain.scale.complement)
 
     @cached_property
     def trials(self) -> pd.DataFrame:

@@ -5,16 +5,16 @@ import sys
 
 import numpy as np
 import pytest
+from any_domains import discrete, levels, ranges, reals
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from search.laws import KS_BOUND, N, chi_square, chi_square_bound, ks_distance
 
 from hptune.domains import Choice, Real, can_be, same, show
 from hptune.legal import Legal
-from hptune.levels import FAR, Grid, LogInteger
-from hptune.nn.hyperparameters import LEGAL
+from hptune.levels import Grid, LogInteger
 from hptune.randomness import Purpose, generator
-from hptune.scales import LINEAR, LOG, ONE_MINUS, SCALES
+from hptune.scales import LINEAR, LOG, ONE_MINUS
 
 ALMOST_1 = math.nextafter(1, 0)
 EXTREME = [
@@ -58,43 +58,12 @@ def draws(domain, n=N):
     return [domain.from_unit(u) for u in uniforms(n)]
 
 
-@st.composite
-def reals(draw):
-    scale = draw(st.sampled_from(list(SCALES.values())))
-    bounds = st.floats(scale.lowest, scale.highest, allow_nan=False)
-    low, high = sorted((draw(bounds), draw(bounds)))
-    assume(low < high and scale.tells_apart(low, high))
-    return Real(low, high, scale)
-
-
-@st.composite
-def grids(draw):
-    if draw(st.booleans()):
-        low = draw(st.integers(-1000, 10**6))
-        return Grid(low, draw(st.integers(1, 1000)), draw(st.integers(2, 10**6)))
-    step = float(f"{draw(st.integers(1, 999))}e{draw(st.integers(-12, 3))}")  # as it is written in a study file
-    return Grid(round(draw(st.integers(-1000, 1000)) * step, 12), step, draw(st.integers(2, 10**6)))
-
-
-@st.composite
-def log_integers(draw):
-    low = draw(st.integers(1, FAR - 1))
-    return LogInteger(low, draw(st.integers(low + 1, FAR)))
-
-
-choices = st.lists(
-    st.one_of(st.integers(-3, 3), st.sampled_from(["1", "0", "true", "a"]), st.booleans(), st.floats(-2, 2)),
-    min_size=1,
-    max_size=9,
-    unique_by=lambda value: (isinstance(value, bool), value),
-).map(lambda values: Choice(tuple(values)))
-discrete = st.one_of(grids(), log_integers(), choices)
 units = st.floats(0, 1)
 
 
 def ordinal(domain, value):
     """Where value stands in the order of the domain."""
-    return domain.to_unit(value) if isinstance(domain, Choice) else value
+    return domain.to_unit(value) if domain.scale is None else value
 
 
 # inside, in order
@@ -106,7 +75,7 @@ def test_values_are_inside_and_in_order_and_the_ends_are_the_ends(domain):
     values = [domain.from_unit(u) for u in sorted(grid)]
     places = [ordinal(domain, value) for value in values]
     assert places == sorted(places)
-    if not isinstance(domain, Choice):
+    if domain.scale is not None:
         assert (values[0], values[-1]) == (domain.low, domain.high)
         assert all(math.isfinite(value) for value in values)
 
@@ -161,6 +130,79 @@ def test_a_discrete_value_comes_back_exactly(domain, unit):
     assert same(again, value)
     assert type(again) is type(value)
     assert 0 < domain.to_unit(value) < 1
+
+
+@settings(max_examples=400)
+@given(levels, units)
+def test_the_share_of_a_level_is_what_is_drawn_as_it(domain, unit):
+    value = domain.from_unit(unit)
+    start, stop = domain.share(value)
+    assert start < domain.to_unit(value) < stop
+    assert start - 1e-9 <= unit <= stop + 1e-9
+    if value < domain.high:
+        assert domain.share(value + domain.step)[0] == pytest.approx(stop, rel=1e-12)
+    assert (start <= 0, stop >= 1) == (value == domain.low, value == domain.high)
+
+
+@given(reals(), units)
+def test_the_share_of_a_real_is_a_point(domain, unit):
+    value = domain.from_unit(unit)
+    assert domain.share(value) == (domain.to_unit(value), domain.to_unit(value))
+
+
+@pytest.mark.parametrize("domain", [domain for domain in DISCRETE if domain.size < 200], ids=repr)
+def test_a_domain_lists_its_values_in_order(domain):
+    assert len(domain.values) == domain.size
+    places = [domain.to_unit(value) for value in domain.values]
+    assert places == sorted(set(places))
+    assert all(same(domain.from_unit(unit), value) for unit, value in zip(places, domain.values, strict=True))
+
+
+# windows
+
+
+def unit_pairs(low, high):
+    return st.tuples(st.floats(low, high), st.floats(low, high)).map(sorted)
+
+
+def free(domain):
+    """A rule that lets a range grow as far as can be computed."""
+    return Legal("int", low=1) if domain.scale is LOG and domain.step else Legal("real")
+
+
+@settings(max_examples=300)
+@given(ranges, unit_pairs(0, 1), st.lists(units, min_size=1, max_size=3))
+def test_a_window_inside_of_a_range_holds_what_it_must_and_nothing_from_outside(domain, ends, held):
+    values = [domain.from_unit(unit) for unit in held]
+    new = domain.window(*ends, values, free(domain))
+    assert domain.low <= new.low < new.high <= domain.high
+    assert all(new.contains(value) for value in values)
+    assert all(domain.contains(new.from_unit(unit)) for unit in (0.0, 0.3, 1.0))
+    assert (new.scale, new.step) == (domain.scale, domain.step)
+    assert new.size >= min(3, domain.size)
+
+
+@settings(max_examples=300)
+@given(levels, unit_pairs(-1.5, 2.5), unit_pairs(-1.5, 2.5), units)
+def test_a_wider_window_of_levels_holds_a_narrower_one(domain, one, other, held):
+    value = [domain.from_unit(held)]
+    narrow = domain.window(*one, value, free(domain))
+    wide = domain.window(min(one[0], other[0]), max(one[1], other[1]), value, free(domain))
+    assume(narrow.size > 3)  # which has not been widened
+    assert wide.low <= narrow.low
+    assert narrow.high <= wide.high
+
+
+@given(ranges, st.floats(1e-3, 2))
+def test_a_window_reaches_beyond_an_end_only_where_it_is_legal(domain, share):
+    kind = "int" if isinstance(domain.low, int) else "real"
+    closed = Legal(kind, low=domain.low, high=domain.high)
+    ends = [domain.low, domain.high]
+    assert domain.window(-share, 1 + share, ends, closed) == domain
+    assert domain.window(0.0, 1.0, ends, free(domain)) == domain
+    new = domain.window(-share, 1.0, ends, free(domain))
+    assert new.low <= domain.low
+    assert new.high == domain.high
 
 
 @pytest.mark.parametrize("domain", DISCRETE, ids=repr)
@@ -390,94 +432,22 @@ def test_a_domain_contains_all_that_is_drawn_from_it(domain, unit):
         (LogInteger(1, 13), 13, math.log(13.5 / 11.5) / math.log(27)),
         (LogInteger(1, 2), 1, 1.0),
         (Real(0.0, 1.0), 0.5, 0.0),
-        (Choice(("a", "b", "c")), "b", 0.0),
     ],
 )
 def test_the_side_of_three_levels(domain, value, side):
     assert domain.least_side(value) == pytest.approx(side, rel=1e-12)
 
 
-@given(st.one_of(grids(), log_integers()), units)
+@given(levels, units)
 def test_the_side_of_three_levels_is_that_of_their_shares(domain, unit):
     value = domain.from_unit(unit)
-    step = domain.step if isinstance(domain, Grid) else 1
+    step = domain.step
     neighbours = [domain.to_unit(v) for v in (value - step, value + step) if domain.contains(v)]
     assert 0 < domain.least_side(value) <= 1
     assert all(abs(domain.to_unit(value) - other) < domain.least_side(value) for other in neighbours)
 
 
-# ends moved out
-
-
-@pytest.mark.parametrize(
-    ("name", "domain", "side", "share", "low", "high"),
-    [
-        ("learning_rate", Real(1e-4, 1.0, LOG), "low", 0.5, 1e-6, 1.0),  # two of four decades
-        ("learning_rate", Real(1e-4, 1.0, LOG), "high", 0.5, 1e-4, 100.0),
-        ("beta1", Real(0.9, 0.999, ONE_MINUS), "high", 0.5, 0.9, 0.9999),
-        ("beta1", Real(0.9, 0.999, ONE_MINUS), "low", 0.5, 0.0, 0.999),  # 1 - beta would be 1
-        ("dropout", Real(0.0, 0.5), "low", 0.5, 0.0, 0.5),
-        ("dropout", Real(0.0, 0.5), "high", 0.5, 0.0, 0.75),
-        ("dropout", Real(0.0, 0.8), "high", 0.5, 0.0, 0.9),  # half-way to 1
-        ("clip_norm", Real(1.0, 9.0), "low", 0.5, 0.5, 9.0),  # half-way to 0, which is off
-        ("hidden_units", LogInteger(16, 256), "high", 0.5, 16, 1043),  # 256.5 sqrt(256.5 / 15.5) is 1043.4
-        ("hidden_units", LogInteger(16, 256), "low", 0.5, 4, 256),  # 15.5 sqrt(15.5 / 256.5) is 3.8
-        ("hidden_units", LogInteger(1, 64), "low", 0.5, 1, 64),
-        ("hidden_units", LogInteger(99_000, 99_900), "high", 0.5, 99_000, 100_000),
-        ("hidden_units", LogInteger(5, 6), "high", 0.01, 5, 7),  # never less than a level
-        ("hidden_layers", Grid(1, 1, 3), "high", 0.5, 1, 5),
-        ("hidden_layers", Grid(1, 1, 3), "low", 0.5, 0, 3),
-        ("patience", Grid(3, 1, 11), "low", 0.5, 1, 13),
-        ("patience", Grid(5, 5, 4), "low", 0.5, 5, 20),
-        ("dropout", Grid(0.1, 0.1, 6), "high", 0.1, 0.1, 0.7),
-        ("input_noise", Grid(0.0, 0.1, 30), "high", 0.1, 0.0, 3.2),  # 0.1 * 30 is more than 3 in floats
-    ],
-)
-def test_an_end_moves_out_as_far_as_is_legal(name, domain, side, share, low, high):
-    new = domain.extended(side, share, LEGAL[name].in_ranges)
-    assert (new.low, new.high) == pytest.approx((low, high), rel=1e-12, abs=1e-15)
-    assert (new == domain) == ((low, high) == (domain.low, domain.high))
-
-
-def test_choices_have_no_ends():
-    domain = Choice((8, 16, 32))
-    assert domain.extended("high", 0.5, LEGAL["batch_size"]) is domain
-
-
-def ends(domain, side):
-    """The end on a side, so that more of it lies further out."""
-    return -domain.low if side == "low" else domain.high
-
-
-@given(
-    st.one_of(reals(), grids(), log_integers()),
-    st.sampled_from(["low", "high"]),
-    st.tuples(st.floats(0.01, 2), st.floats(0.01, 2)),
-    st.floats(0, 2),
-)
-def test_an_end_moves_out_more_with_a_larger_share_and_never_past_a_limit(domain, side, shares, room):
-    whole = isinstance(domain.low, int)
-    far = max(abs(domain.low), abs(domain.high), 1) * (1 + room)
-    assume(math.isfinite(far))
-    low, high = (math.floor(-far), math.ceil(far)) if whole else (-far, far)
-    if isinstance(domain, LogInteger):
-        low = 1
-    elif isinstance(domain, Real):
-        low, high = max(low, domain.scale.lowest), min(high, domain.scale.highest)
-    legal = Legal("int" if whole else "real", low=low, high=high)
-    less, more = (domain.extended(side, share, legal) for share in sorted(shares))
-    assert ends(domain, side) <= ends(less, side) <= ends(more, side)
-    other = "high" if side == "low" else "low"
-    assert ends(domain, other) == ends(less, other) == ends(more, other)
-    assert low <= more.low < more.high <= high
-    assert all(more.contains(domain.from_unit(unit)) for unit in (0.0, 0.5, 1.0))
-
-
-@given(grids(), st.sampled_from(["low", "high"]), st.integers(1, 200))
-def test_a_grid_grows_by_that_share_of_its_levels(domain, side, percent):
-    new = domain.extended(side, percent / 100, Legal("real"))
-    assume(max(abs(new.low), abs(new.high)) < FAR / 2 * domain.step)
-    assert new.count - domain.count == -(-percent * domain.count // 100)
+# in words
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hptune import stored_config, zooming
 from hptune.breaker import FAILING, retry_option
 from hptune.config.search_section import LIMITS
-from hptune.domains import Border, Domain, show
+from hptune.domains import Domain, show
 from hptune.search import borders as search_borders
 from hptune.search import zoom
 from hptune.search.borders import End
@@ -45,7 +45,7 @@ class BorderHit:
     """A hyperparameter whose best value lies at an end of its range."""
 
     name: str
-    side: Border
+    side: zoom.Border
     value: Value
     domain: Domain
     can_extend: bool  # whether values beyond that end are legal
@@ -59,7 +59,7 @@ def borders(snapshot: Snapshot, space: SearchSpace, configuration: Mapping[str, 
     for change in zoom.around(space, configuration, [], zoom.FACTOR).changes:
         if change.name in configuration and change.old.size > 1:
             value = configuration[change.name]
-            if (side := change.old.border(value)) is not None:
+            if (side := zoom.border(change.old, value)) is not None:
                 can_extend = getattr(change.new, side) != getattr(change.old, side)
                 is_crowded = End(change.name, side) in crowded
                 hits.append(BorderHit(change.name, side, value, change.old, can_extend, is_crowded))

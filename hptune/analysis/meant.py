@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hptune.analysis.written import Range, one_of, parameter_of, rewritten, scale_of, values_of
+from hptune.analysis.written import one_of, parameter_of, rewritten, values_of
 from hptune.config.study_file import StudyConfig
 from hptune.domains import is_number, show
 from hptune.levels import exact
@@ -84,9 +84,9 @@ def _said(config: StudyConfig, name: str) -> _Said:
     key, values = values_of(config, name)
     parameter = parameter_of(config, name)
     numbers = tuple(float(value) for value in values if is_number(value))
-    if parameter is None or not isinstance(parameter.domain, Range):
+    if parameter is None or parameter.domain.scale is None:
         return _Said(name, f"{key}: {one_of(values) if values else ''}", numbers, parameter, "")
-    scale = scale_of(parameter.domain)
+    scale = parameter.domain.scale.name
     return _Said(name, f"{key}: {scale} from {show(values[0])} to {show(values[1])}", numbers, parameter, scale)
 
 

@@ -6,9 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hptune.config.study_file import StudyConfig
-from hptune.domains import Choice, Domain, Real, same
-from hptune.levels import Grid, LogInteger
-from hptune.scales import LINEAR, LOG
+from hptune.domains import Domain, same
 from hptune.search import random_search
 from hptune.trial import Value
 
@@ -57,39 +55,14 @@ def histogram(domain: Domain, values: Iterable[Value]) -> tuple[float, ...]:
     There is one for each where these are few. A whole number among many is spread over its share of the scale, so
     that a scale gives the same height everywhere to what is uniform on it.
     """
-    if isinstance(domain, Choice):
+    if domain.scale is None or domain.size <= BINS:
         found = list(values)
-        return tuple(float(sum(same(value, choice) for value in found)) for choice in domain.values)
-    if domain.size <= BINS:
-        levels = [0.0] * int(domain.size)
-        for value in values:
-            levels[_level(domain, value)] += 1
-        return tuple(levels)
+        return tuple(float(sum(same(value, known) for value in found)) for known in domain.values)
     bins = [0.0] * BINS
     for value in values:
-        start, stop = (min(max(end, 0.0), 1.0) * BINS for end in _share(domain, value))
+        start, stop = (min(max(end, 0.0), 1.0) * BINS for end in domain.share(value))
         first, last = min(int(start), BINS - 1), min(int(stop), BINS - 1)
         for number in range(first, last + 1):
             width = min(stop, number + 1) - max(start, number)
             bins[number] += width / (stop - start) if stop > start else 1.0
     return tuple(bins)
-
-
-def _level(domain: Domain, value: Value) -> int:
-    """The place of one of few numbers among them, from 0."""
-    if isinstance(domain, LogInteger):
-        return int(value) - domain.low
-    return int(domain.to_unit(value) * domain.size)
-
-
-def _share(domain: Domain, value: Value) -> tuple[float, float]:
-    """The part of the unit interval that belongs to a value; of real numbers it is a point."""
-    number = float(value)
-    if isinstance(domain, LogInteger):
-        axis, half = Real(domain.low - 0.5, domain.high + 0.5, LOG), 0.5
-    elif isinstance(domain, Grid):
-        half = domain.step / 2
-        axis = Real(domain.low - half, domain.high + half, LINEAR)
-    else:
-        return domain.to_unit(value), domain.to_unit(value)
-    return axis.to_unit(number - half), axis.to_unit(number + half)

@@ -11,10 +11,10 @@ from collections.abc import Collection, Iterator, Sequence
 from hptune.analysis.expectation import Expectation
 from hptune.analysis.meant import AVERAGES, meant_otherwise
 from hptune.analysis.preview import Preview
-from hptune.analysis.written import Range, rewritten, scale_of, values_of
+from hptune.analysis.written import rewritten, values_of
 from hptune.config.study_file import StudyConfig
 from hptune.data.problems import quoted
-from hptune.domains import Choice, is_number, show
+from hptune.domains import is_number, show
 from hptune.effects import origin
 from hptune.machine import Machine
 from hptune.measured import is_unbalanced
@@ -135,16 +135,16 @@ def _about_scales(config: StudyConfig, meant: Collection[str]) -> Iterator[str]:
     """Advise on scales and widths of ranges; of those in `meant` it is said that other values were meant."""
     for parameter in config.space.parameters:
         name, domain = parameter.name, parameter.domain
-        if not isinstance(domain, Range) or name in meant:
+        if domain.scale is None or name in meant:
             continue
-        low, high, scale = domain.low, domain.high, scale_of(domain)
-        found = f"space.{name}: {scale} from {show(low)} to {show(high)}"
+        low, high, scale = domain.low, domain.high, domain.scale
+        found = f"space.{name}: {scale.name} from {show(low)} to {show(high)}"
         is_near_1 = high < 1 and (name in AVERAGES or (name == "decay_factor" and low >= 0.5))
-        if is_near_1 and scale != ONE_MINUS.name:
+        if is_near_1 and not scale.complement:
             reason = "but near 1 it is the distance from 1 that counts"
             steps = f" (an average over {_steps(low)} at one end, over {_steps(high)} at the other)"
             yield f"{found}, {reason}{steps if name in AVERAGES else ''}: write {rewritten(parameter, ONE_MINUS.name)}."
-        elif scale == LINEAR.name and low > 0 and high >= DECADES * low:
+        elif scale is LINEAR and low > 0 and high >= DECADES * low:
             tenth = high // 10 if isinstance(low, int) else high / 10
             yield f"{found} puts nine draws in ten above {show(tenth)}: write {rewritten(parameter, LOG.name)}."
         if name == "learning_rate" and high < NARROW * low:
@@ -181,7 +181,7 @@ def _steps(beta: float) -> str:
 def _about_what_is_not_searched(config: StudyConfig, previews: Sequence[Preview]) -> Iterator[str]:
     for parameter in config.space.parameters:
         name, domain = parameter.name, parameter.domain
-        if isinstance(domain, Choice) and len(domain.values) == 1 and not (domain.constant or parameter.when):
+        if domain.scale is None and len(domain.values) == 1 and not (domain.constant or parameter.when):
             value = show(domain.values[0])
             what = f"space.{name}: a single choice, {value}, leaves nothing to search"
             yield f"{what}: give others, or write {name}: {value} under train."
@@ -233,7 +233,7 @@ def _about_the_search(config: StudyConfig, plan: SearchPlan, expected: Expectati
     if settings.metric.startswith("train"):
         better = settings.metric.replace("train", "dev")
         yield f"search.metric: {settings.metric} ranks by what is learned by heart, too: write {better}."
-    if settings.extend and all(isinstance(parameter.domain, Choice) for parameter in config.space.parameters):
+    if settings.extend and all(parameter.domain.scale is None for parameter in config.space.parameters):
         yield "search.extend: true extends nothing, for no hyperparameter has a range. Remove it."
     yield from budget_notes(config, plan)
     n_trainings = round(min(expected.trainings, 1e12))

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hptune.config.study_file import StudyConfig
-from hptune.domains import Choice, Real, show
-from hptune.levels import Grid, LogInteger
-from hptune.scales import LINEAR, LOG
+from hptune.domains import show
+from hptune.scales import LINEAR
 from hptune.space import Parameter
 from hptune.trial import Value
-
-Range = Real | Grid | LogInteger
 
 
 def parameter_of(config: StudyConfig, name: str) -> Parameter | None:
@@ -24,26 +21,18 @@ def values_of(config: StudyConfig, name: str) -> tuple[str, tuple[Value, ...]]:
     if (parameter := parameter_of(config, name)) is not None:
         domain = parameter.domain
         ends = (domain.from_unit(0), domain.from_unit(1))
-        return f"space.{name}", domain.values if isinstance(domain, Choice) else ends
+        return f"space.{name}", domain.values if domain.scale is None else ends
     return f"train.{name}", (config.train[name],) if name in config.train else ()
-
-
-def scale_of(domain: Range) -> str:
-    """The name of the scale of a range."""
-    if isinstance(domain, Real):
-        return domain.scale.name
-    return LOG.name if isinstance(domain, LogInteger) else LINEAR.name
 
 
 def rewritten(parameter: Parameter, scale: str, ends: tuple[float, float] | None = None) -> str:
     """A range with another scale or other ends, as it is written in a study file; steps go with a linear scale only."""
     domain = parameter.domain
-    assert isinstance(domain, Range)
+    assert domain.scale is not None
     low, high = ends or (domain.low, domain.high)
     kind = "type: int, " if isinstance(domain.low, int) else ""
     named = f"scale: {scale}, " if scale != LINEAR.name else ""
-    is_stepped = isinstance(domain, Grid) and not kind and scale == LINEAR.name
-    step = f", step: {show(domain.step)}" if isinstance(domain, Grid) and is_stepped else ""
+    step = f", step: {show(domain.step)}" if domain.step and not kind and scale == LINEAR.name else ""
     conditions = ", ".join(f"{name}: {one_of(values)}" for name, values in parameter.when)
     when = f", when: {{{conditions}}}" if conditions else ""
     return f"{{{kind}{named}low: {show(low)}, high: {show(high)}{step}{when}}}"

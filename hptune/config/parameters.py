@@ -10,7 +10,7 @@ from hptune.config.ranges import as_searched, domain, layer_by_layer, legal_valu
 from hptune.config.reader import Reader
 from hptune.config.yaml_tree import Node
 from hptune.data.settings import DataSettings
-from hptune.domains import Choice, Domain, can_be, same, show
+from hptune.domains import Domain, can_be, same, show
 from hptune.effects import Condition, Possible
 from hptune.nn.hyperparameters import DEFAULTS, IMAGES_ONLY, LEGAL
 from hptune.space import Parameter, SearchSpace
@@ -107,7 +107,7 @@ def searched(reader: Reader, node: Node) -> SearchSpace:
 def _no_range_is_off(reader: Reader, parameter: Parameter, node: Node) -> None:
     """Report a range that begins at the value that switches its hyperparameter off."""
     low, legal = parameter.domain.from_unit(0), parameter.legal
-    if not isinstance(parameter.domain, Choice) and not legal.admits(low):
+    if parameter.domain.scale is not None and not legal.admits(low):
         begin = f"at {legal.low:g}" if legal.kind == "int" else f"above {legal.low:g}"
         message = f"{show(low)} switches {parameter.name} off, so a range must begin {begin}"
         reader.problem(

@@ -17,7 +17,7 @@ from hptune.data.drift import LEVEL, LabelDrift, TargetDrift
 from hptune.data.problems import quoted
 from hptune.data.review import Comparison, Review
 from hptune.data.texts import columns_of_text
-from hptune.domains import Choice, show
+from hptune.domains import show
 from hptune.nn.hyperparameters import LEGAL
 from hptune.report.columns import MISSING, Column, print_columns
 from hptune.report.safe_text import heading, say
@@ -138,7 +138,7 @@ def _print_previews(console: Console, previews: Sequence[Preview]) -> None:
     if not previews:
         return
     heading(console, f"{counted(previews[0].n_drawn, 'draw')}, each on its own scale")
-    ranges = [preview.domain for preview in previews if not isinstance(preview.domain, Choice)]
+    ranges = [preview.domain for preview in previews if preview.domain.scale is not None]
     margin = max((len(show(domain.from_unit(0))) for domain in ranges), default=0)
     unicode = console.encoding.startswith("utf")
     spread = [_spread(preview, margin, unicode=unicode) for preview in previews]
@@ -152,7 +152,7 @@ def _print_previews(console: Console, previews: Sequence[Preview]) -> None:
 def _spread(preview: Preview, margin: int, *, unicode: bool) -> str:
     """The histogram between the ends of its range, or how often each choice was drawn where one was."""
     domain = preview.domain
-    if not isinstance(domain, Choice):
+    if domain.scale is not None:
         low, high = (show(domain.from_unit(end)) for end in (0, 1))
         return f"{low:>{margin}} {bars(preview.heights, unicode=unicode)} {high}"
     shares = zip(domain.values[:MOST_CHOICES], preview.heights, strict=False)

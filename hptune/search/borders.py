@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hptune.domains import Border
-from hptune.search import model
+from hptune.search import model, zoom
 from hptune.search.coordinates import column_of, points_of
 from hptune.search.known import Known, best_first
 from hptune.space import Parameter, SearchSpace
@@ -30,7 +29,7 @@ class End:
     """An end of a parameter's range."""
 
     name: str
-    side: Border
+    side: zoom.Border
 
 
 def crowded(space: SearchSpace, known: Sequence[Known]) -> tuple[End, ...]:
@@ -77,7 +76,7 @@ def _improves(space: SearchSpace, best: Sequence[Known], end: End) -> bool:
     return (-found if end.side == "high" else found) > SURE * error
 
 
-def _end(parameter: Parameter, configuration: Mapping[str, Value]) -> Border | None:
+def _end(parameter: Parameter, configuration: Mapping[str, Value]) -> zoom.Border | None:
     """At which end of its range a trial's value lies.
 
     One of a few levels, a fifth of the range or more, is no end: that the best share it may well be chance.
@@ -85,7 +84,7 @@ def _end(parameter: Parameter, configuration: Mapping[str, Value]) -> Border | N
     if parameter.name not in configuration:
         return None
     value, domain = configuration[parameter.name], parameter.domain
-    unit, side = domain.to_unit(value), domain.border(value)
+    unit, side = domain.to_unit(value), zoom.border(domain, value)
     return side if round(min(unit, 1 - unit), 9) < LARGEST_LEVEL / 2 else None
 
 
@@ -100,7 +99,7 @@ def extended(
     for end in crowded(space, known):
         place = next(i for i, parameter in enumerate(parameters) if parameter.name == end.name)
         old = parameters[place]
-        new = old.domain.extended(end.side, SHARE, old.legal)
+        new = zoom.extended(old.domain, end.side, SHARE, old.legal)
         if times.get(end, 0) < TIMES and new != old.domain and end.name not in NEVER:
             moved.append(end)
             parameters[place] = replace(old, domain=new)

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hptune.domains import Choice
 from hptune.randomness import Purpose, generator
 from hptune.search.even_points import point
 from hptune.search.known import Key, Known, key_of
@@ -125,7 +124,7 @@ def _moved(parameter: Parameter, value: Value, change: float, anew: float, side:
     change and anew are uniform in [0, 1).
     """
     domain = parameter.domain
-    if isinstance(domain, Choice):
+    if domain.scale is None:
         return chosen(parameter.name, domain, best, anew) if change < side else domain.to_unit(value)
     step: float = math.tan(math.pi * (change - 1 / 2)) * max(side, domain.least_side(value)) / 4
     place = domain.to_unit(value)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hptune.domains import Choice, same
+from hptune.domains import same
 from hptune.space import Parameter, SearchSpace
 from hptune.trial import Value
 
@@ -21,7 +21,7 @@ def points_of(space: SearchSpace, configurations: Sequence[Mapping[str, Value]])
     for parameter in _searched(space):
         name, domain = parameter.name, parameter.domain
         found = [configuration.get(name) for configuration in configurations]
-        if isinstance(domain, Choice):
+        if domain.scale is None:
             columns.extend(
                 [APART if one is not None and same(one, value) else 0.0 for one in found] for value in domain.values
             )
@@ -34,7 +34,7 @@ def column_of(space: SearchSpace, name: str) -> int:
     """Which dimension of points_of is that of a range."""
     searched = _searched(space)
     before = [p.domain for p in searched[: [p.name for p in searched].index(name)]]
-    return sum(len(domain.values) if isinstance(domain, Choice) else 1 for domain in before)
+    return sum(len(domain.values) if domain.scale is None else 1 for domain in before)
 
 
 def _searched(space: SearchSpace) -> list[Parameter]:

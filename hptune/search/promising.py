@@ -92,7 +92,7 @@ def _best(space: SearchSpace, completed: Sequence[Known]) -> _Best:
     searched = [parameter for parameter in space.parameters if parameter.is_searched]
     n = max(math.ceil(len(completed) * BEST), len(searched) + 2)
     trials = completed[:n]
-    units = {p.name: _units(p, trials) for p in searched if not isinstance(p.domain, Choice)}
+    units = {p.name: _units(p, trials) for p in searched if p.domain.scale is not None}
     spreads = {name: float(np.nanstd(found)) if np.any(np.isfinite(found)) else 0.0 for name, found in units.items()}
     return _Best(trials, units, spreads)
 
@@ -116,7 +116,7 @@ def _step(space: SearchSpace, centre: Mapping[str, Value], best: _Best, rng: np.
         if not keeps(parameter, centre, so_far):
             return anew[name][0]
         place = domain.to_unit(centre[name])
-        if isinstance(domain, Choice):
+        if domain.scale is None:
             return chosen(name, domain, best.trials, anew[name][0]) if anew[name][1] < ANOTHER else place
         if name not in best.units:
             return place
@@ -154,7 +154,7 @@ def _side(space: SearchSpace, centre: Mapping[str, Value], configuration: Mappin
     steps = [
         abs(p.domain.to_unit(configuration[p.name]) - p.domain.to_unit(centre[p.name]))
         for p in ranges
-        if not isinstance(p.domain, Choice)
+        if p.domain.scale is not None
     ]
     return min(2 * max(steps, default=0.0), 1.0)
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from hptune.domains import Choice, Domain
-from hptune.levels import Grid, LogInteger
 from hptune.search.known import Key, key_of
 from hptune.space import SearchSpace
 from hptune.trial import Value
@@ -19,18 +17,9 @@ def configurations(space: SearchSpace, fixed: Mapping[str, Value]) -> frozenset[
     if space.size > MOST:
         return None
     names = [parameter.name for parameter in space.parameters]
+    domains = [parameter.domain for parameter in space.parameters]
     found = set()
-    for units in itertools.product(*(_units(parameter.domain) for parameter in space.parameters)):
+    for units in itertools.product(*([domain.to_unit(value) for value in domain.values] for domain in domains)):
         at = dict(zip(names, units, strict=True))
         found.add(key_of(space.configure(lambda parameter, _, at=at: at[parameter.name], fixed)))  # type: ignore[misc]
     return frozenset(found)
-
-
-def _units(domain: Domain) -> Sequence[float]:
-    """The unit coordinate of every value of a domain that has few."""
-    if isinstance(domain, Choice):
-        return [domain.to_unit(value) for value in domain.values]
-    if isinstance(domain, LogInteger):
-        return [domain.to_unit(value) for value in range(domain.low, domain.high + 1)]
-    assert isinstance(domain, Grid)
-    return [(index + 0.5) / domain.count for index in range(domain.count)]

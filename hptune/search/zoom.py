@@ -6,15 +6,19 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
-from hptune.domains import Border, Choice, Domain, can_be, show
+from hptune.domains import Domain, Range, can_be, show
 from hptune.effects import Possible
 from hptune.errors import UsageError
+from hptune.legal import Legal
 from hptune.space import Parameter, SearchSpace
 from hptune.trial import Value
 
+BORDER = 0.05  # the outer share of a range on either side that counts as its border
 FACTOR = 0.5  # side of the new box, as a share of the old: slow narrowing loses less to a lucky trial
 
+Border = Literal["low", "high"]
 Configuration = Mapping[str, Value]
 
 
@@ -74,9 +78,12 @@ def around(space: SearchSpace, centre: Configuration, best: Sequence[Configurati
         name, old = parameter.name, parameter.domain
         if name not in centre:
             return Change(name, old, old, "kept: the trial does not have it")
-        among = [configuration[name] for configuration in (centre, *best) if name in configuration]
-        new = old.around(centre[name], among, factor, parameter.legal)
-        return Change(name, old, new, _note(old.border(centre[name]), old, new))
+        if old.scale is None:
+            found = [configuration[name] for configuration in (centre, *best) if name in configuration]
+            return Change(name, old, old.holding([value for value in found if old.contains(value)]), "")
+        side = border(old, centre[name])
+        new = _box(old, float(centre[name]), factor, side, parameter.legal)
+        return Change(name, old, new, _note(side, old, new))
 
     return _zoom(space, [narrowed(parameter) for parameter in space.parameters])
 
@@ -89,9 +96,50 @@ def enclosing(space: SearchSpace, best: Sequence[Configuration]) -> Zoom:
         values = [configuration[name] for configuration in best if name in configuration]
         if not values:
             return Change(name, old, old, "kept: none of the trials has it")
-        return Change(name, old, old.enclosing(values, parameter.legal), "")
+        new = old.holding(values) if old.scale is None else _hull(old, list(map(float, values)), parameter.legal)
+        return Change(name, old, new, "")
 
     return _zoom(space, [boxed(parameter) for parameter in space.parameters])
+
+
+def border(domain: Domain, value: Value) -> Border | None:
+    """At which end of a range a value lies: in its outer 5 %, or as its outermost level, however wide that is."""
+    if domain.scale is None:
+        return None
+    unit, (start, stop) = domain.to_unit(value), domain.share(value)
+    if start <= 0 or unit < BORDER:
+        return "low"
+    return "high" if stop >= 1 or unit > 1 - BORDER else None
+
+
+def extended(domain: Domain, side: Border, share: float, legal: Legal) -> Domain:
+    """A domain with `share` (above 0) of its range added at one end, on its own scale, as far as is legal.
+
+    It is the domain itself where nothing beyond that end is legal, and where values have no order.
+    """
+    if domain.scale is None:
+        return domain
+    low, high = (-share, 1.0) if side == "low" else (0.0, 1 + share)
+    return domain.window(low, high, [domain.low, domain.high], legal)
+
+
+def _box(domain: Range, centre: float, factor: float, side: Border | None, legal: Legal) -> Range:
+    """A range narrowed to `factor` around a centre and its neighbours; well extended where that is on a border."""
+    unit = domain.to_unit(centre)
+    low, high = unit - factor / 2, unit + factor / 2
+    low = min(low, -BORDER) if side == "low" else max(low, 0.0)
+    high = max(high, 1 + BORDER) if side == "high" else min(high, 1.0)
+    return domain.window(low, high, [centre - domain.step, centre, centre + domain.step], legal)
+
+
+def _hull(domain: Range, values: Sequence[float], legal: Legal) -> Range:
+    """The smallest part of a range that holds some values; of reals it is never narrower than a border."""
+    units = [domain.to_unit(value) for value in values]
+    low, high = min(units), max(units)
+    slack = 0.0 if domain.step else max(0.0, BORDER - (high - low)) / 2
+    low = max(low - slack, 0.0) if low >= 0 else low
+    high = min(high + slack, 1.0) if high <= 1 else high
+    return domain.window(low, high, values, legal)
 
 
 def _zoom(space: SearchSpace, changes: Sequence[Change]) -> Zoom:
@@ -113,10 +161,10 @@ def _never_needed(parameter: Parameter, domains: Mapping[str, Domain]) -> str:
     return f"no part in it: {why}" if why else ""
 
 
-def _note(border: Border | None, old: Domain, new: Domain) -> str:
-    if border is None:
-        return "kept: it cannot be narrower" if new == old and not isinstance(old, Choice) else ""
-    side = "lower" if border == "low" else "upper"
-    if getattr(new, border) == getattr(old, border):
-        return f"the trial lies at the {side} end, beyond which its scale has no legal value"
-    return f"extended: the trial lies at the {side} end"
+def _note(side: Border | None, old: Range, new: Range) -> str:
+    if side is None:
+        return "kept: it cannot be narrower" if new == old else ""
+    end = "lower" if side == "low" else "upper"
+    if getattr(new, side) == getattr(old, side):
+        return f"the trial lies at the {end} end, beyond which its scale has no legal value"
+    return f"extended: the trial lies at the {end} end"

@@ -4,18 +4,19 @@ import json
 import math
 
 import pytest
+from any_domains import choices, grids, levels, ranges
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from hptune.config.study_file import stage_space
-from hptune.domains import BORDER, Choice, Real, can_be
+from hptune.domains import Choice, Real
 from hptune.errors import UsageError
 from hptune.legal import Legal
 from hptune.levels import FAR, Grid, LogInteger
 from hptune.nn.hyperparameters import LEGAL
 from hptune.scales import LINEAR, LOG, ONE_MINUS
 from hptune.search.random_search import anywhere as propose
-from hptune.search.zoom import FACTOR, Around, around, enclosing, n_best
+from hptune.search.zoom import BORDER, FACTOR, Around, around, border, enclosing, extended, n_best
 from hptune.space import Parameter, SearchSpace
 
 ALMOST_1 = math.nextafter(1, 0)
@@ -138,7 +139,7 @@ def test_levels_by_hand(name, domain, centre, low, high, note):
     new, said = zoomed(name, domain, centre)
     assert (new.low, new.high, said) == (low, high, note)
     assert type(new) is type(domain)
-    assert getattr(new, "step", None) == getattr(domain, "step", None)
+    assert new.step == domain.step
 
 
 @pytest.mark.parametrize(
@@ -179,6 +180,100 @@ def test_a_parameter_that_the_trial_does_not_have_is_kept():
     assert found.space == space
     assert found.changes[0].note == "kept: the trial does not have it"
     assert enclosing(space, [{}]).changes[0].note == "kept: none of the trials has it"
+
+
+# ends moved out
+
+
+@pytest.mark.parametrize(
+    ("name", "domain", "side", "share", "low", "high"),
+    [
+        ("learning_rate", Real(1e-4, 1.0, LOG), "low", 0.5, 1e-6, 1.0),  # two of four decades
+        ("learning_rate", Real(1e-4, 1.0, LOG), "high", 0.5, 1e-4, 100.0),
+        ("beta1", Real(0.9, 0.999, ONE_MINUS), "high", 0.5, 0.9, 0.9999),
+        ("beta1", Real(0.9, 0.999, ONE_MINUS), "low", 0.5, 0.0, 0.999),  # 1 - beta would be 1
+        ("dropout", Real(0.0, 0.5), "low", 0.5, 0.0, 0.5),
+        ("dropout", Real(0.0, 0.5), "high", 0.5, 0.0, 0.75),
+        ("dropout", Real(0.0, 0.8), "high", 0.5, 0.0, 0.9),  # half-way to 1
+        ("clip_norm", Real(1.0, 9.0), "low", 0.5, 0.5, 9.0),  # half-way to 0, which is off
+        ("hidden_units", LogInteger(16, 256), "high", 0.5, 16, 1043),  # 256.5 sqrt(256.5 / 15.5) is 1043.4
+        ("hidden_units", LogInteger(16, 256), "low", 0.5, 4, 256),  # 15.5 sqrt(15.5 / 256.5) is 3.8
+        ("hidden_units", LogInteger(1, 64), "low", 0.5, 1, 64),
+        ("hidden_units", LogInteger(99_000, 99_900), "high", 0.5, 99_000, 100_000),
+        ("hidden_units", LogInteger(5, 6), "high", 0.5, 5, 7),
+        ("hidden_layers", Grid(1, 1, 3), "high", 0.5, 1, 5),
+        ("hidden_layers", Grid(1, 1, 3), "low", 0.5, 0, 3),
+        ("patience", Grid(3, 1, 11), "low", 0.5, 1, 13),
+        ("patience", Grid(5, 5, 4), "low", 0.5, 5, 20),
+        ("dropout", Grid(0.1, 0.1, 6), "high", 0.1, 0.1, 0.7),
+        ("input_noise", Grid(0.0, 0.1, 30), "high", 0.1, 0.0, 3.2),
+    ],
+)
+def test_an_end_moves_out_as_far_as_is_legal(name, domain, side, share, low, high):
+    new = extended(domain, side, share, LEGAL[name].in_ranges)
+    assert (new.low, new.high) == pytest.approx((low, high), rel=1e-12, abs=1e-15)
+    assert (new == domain) == ((low, high) == (domain.low, domain.high))
+
+
+def test_choices_have_no_ends():
+    domain = Choice((8, 16, 32))
+    assert extended(domain, "high", 0.5, LEGAL["batch_size"]) is domain
+
+
+def ends(domain, side):
+    """The end on a side, so that more of it lies further out."""
+    return -domain.low if side == "low" else domain.high
+
+
+@given(
+    ranges,
+    st.sampled_from(["low", "high"]),
+    st.tuples(st.floats(0.01, 2), st.floats(0.01, 2)),
+    st.floats(0, 2),
+)
+def test_an_end_moves_out_more_with_a_larger_share_and_never_past_a_limit(domain, side, shares, room):
+    whole = isinstance(domain.low, int)
+    far = max(abs(domain.low), abs(domain.high), 1) * (1 + room)
+    assume(math.isfinite(far))
+    low, high = (math.floor(-far), math.ceil(far)) if whole else (-far, far)
+    if domain.scale is LOG and whole:
+        low = 1
+    elif not domain.step:
+        low, high = max(low, domain.scale.lowest), min(high, domain.scale.highest)
+    legal = Legal("int" if whole else "real", low=low, high=high)
+    less, more = (extended(domain, side, share, legal) for share in sorted(shares))
+    assert ends(domain, side) <= ends(less, side) <= ends(more, side)
+    other = "high" if side == "low" else "low"
+    assert ends(domain, other) == ends(less, other) == ends(more, other)
+    assert low <= more.low < more.high <= high
+    assert all(more.contains(domain.from_unit(unit)) for unit in (0.0, 0.5, 1.0))
+
+
+@given(grids(), st.sampled_from(["low", "high"]), st.integers(1, 128))
+def test_a_grid_grows_by_that_share_of_its_levels(domain, side, parts):
+    new = extended(domain, side, parts / 64, Legal("real"))
+    assume(max(abs(new.low), abs(new.high)) < FAR / 2 * domain.step)
+    assert new.count - domain.count == (parts * domain.count + 32) // 64  # rounded, a half up
+
+
+@given(levels, st.sampled_from(["low", "high"]))
+def test_half_of_a_range_is_a_level_at_least(domain, side):
+    assume(FAR / 4 > domain.high / domain.step > domain.low / domain.step > 1)
+    legal = Legal("int" if isinstance(domain.low, int) else "real", low=0)
+    assert extended(domain, side, 0.5, legal).size > domain.size
+
+
+@given(st.one_of(ranges, choices), st.floats(0, 1))
+def test_a_value_lies_on_a_border_in_the_outer_share_of_a_range_or_as_its_outermost_level(domain, unit):
+    value = domain.from_unit(unit)
+    place = domain.to_unit(value)
+    if domain.scale is None:
+        assert border(domain, value) is None
+    elif value == domain.low or place < BORDER:
+        assert border(domain, value) == "low"
+    else:
+        is_high = value == domain.high or place > 1 - BORDER
+        assert border(domain, value) == ("high" if is_high else None)
 
 
 # the box of the best
@@ -327,7 +422,7 @@ def spaces(draw):
     names = draw(st.lists(st.sampled_from(sorted(ORDINALS)), min_size=1, max_size=4, unique=True))
     domains = {name: draw(ORDINALS[name]) for name in names}
     for domain in domains.values():
-        assume(not isinstance(domain, Real) or domain.scale.tells_apart(domain.low, domain.high))
+        assume(domain.scale is None or domain.scale.tells_apart(domain.low, domain.high))
     return SearchSpace(tuple(Parameter(name, domain, LEGAL[name]) for name, domain in domains.items()))
 
 
@@ -336,24 +431,24 @@ factors = st.one_of(st.floats(0.01, 0.99), st.sampled_from([1e-300, 1e-15, FACTO
 
 
 def holds(domain, value):
-    return can_be(domain, value) if not isinstance(domain, Real) else domain.low <= value <= domain.high
+    return domain.contains(value)
 
 
 def is_sound(old, new, centre, legal):
     """Legal, loadable, holding the centre, at least three levels where there is room, extended on one side at most."""
     assert holds(new, centre)
-    if isinstance(new, Choice):
+    if new.scale is None:
         assert set(new.values) <= set(old.values)
         return
-    border = old.border(centre)
+    side = border(old, centre)
     assert new.low < new.high
     assert legal.admits(new.low)
     assert legal.admits(new.high)
-    assert border == "low" or new.low >= old.low
-    assert border == "high" or new.high <= old.high
-    assert border != "low" or new.low <= old.low
-    assert border != "high" or new.high >= old.high
-    if isinstance(new, Real):
+    assert side == "low" or new.low >= old.low
+    assert side == "high" or new.high <= old.high
+    assert side != "low" or new.low <= old.low
+    assert side != "high" or new.high >= old.high
+    if not new.step:
         assert new.scale.tells_apart(new.low, new.high)
     else:
         assert new.size >= min(3, old.size)
@@ -369,7 +464,7 @@ def test_ten_zooms_in_a_row_stay_sound(space, steps):
         found = around(space, centre, history[-3:], factor)
         for change, parameter in zip(found.changes, space.parameters, strict=True):
             is_sound(change.old, change.new, centre[change.name], parameter.legal)
-            assert bool(change.note) or change.old.border(centre[change.name]) is None
+            assert bool(change.note) or border(change.old, centre[change.name]) is None
         assert stage_space(json.dumps(found.space.plain())) == found.space
         space = found.space
     box = enclosing(space, history)
@@ -402,14 +497,12 @@ def test_a_thousand_zooms_towards_one_end_come_to_rest_at_a_limit(name, domain, 
     """No overflow, no underflow, nothing that the loader would refuse."""
     legal = LEGAL[name]
     for _ in range(1000):
-        new = domain.around(domain.from_unit(unit), [], 0.999, legal)  # the widest zooms go furthest
+        new, _ = zoomed(name, domain, domain.from_unit(unit), 0.999)  # the widest zooms go furthest
         is_sound(domain, new, domain.from_unit(unit), legal)
         domain = new
     space = SearchSpace((Parameter(name, domain, legal),))
     assert stage_space(json.dumps(space.plain())) == space
-    assert all(abs(end) <= FAR * getattr(domain, "step", 1) for end in (domain.low, domain.high)) or isinstance(
-        domain, Real
-    )
+    assert all(abs(end) <= FAR * (domain.step or math.inf) for end in (domain.low, domain.high))
 
 
 def test_a_range_that_floats_cannot_narrow_is_kept_and_that_is_said():
