@@ -59,6 +59,18 @@ def test_what_is_under_way_promises_less():
     assert model.promises(points, scores, steps, steps) < alone
 
 
+def test_of_more_trials_the_best_stand_by_their_scores_among_all(monkeypatch):
+    monkeypatch.setattr(model, "LENGTHS", (0.25,))
+    monkeypatch.setattr(model, "NOISES", (1e-2,))
+    rng = np.random.default_rng(3)
+    points, steps, none = rng.random((model.MOST + 60, 3)), rng.random((7, 3)), np.empty((0, 3))
+    scores = np.sort(rng.random(model.MOST + 60))
+    values = model.eased(scores)[: model.MOST]
+    assert values.mean() < -0.3
+    expected = plain_promises(points[: model.MOST], values, none, steps, 0.25, 1e-2)
+    assert model.promises(points, scores, none, steps) == pytest.approx(expected, rel=1e-9)
+
+
 def test_length_and_noise_are_those_that_make_the_scores_likeliest():
     rng = np.random.default_rng(2)
     points = rng.random((40, 2))
