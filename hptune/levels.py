@@ -123,8 +123,7 @@ class LogInteger:
         return (self.low - 0.5) * math.exp(unit * self._width)
 
     def to_unit(self, value: Value) -> float:
-        start, stop = self.share(value)
-        return (start + stop) / 2
+        return (self._unit(float(value) - 0.5) + self._unit(float(value) + 0.5)) / 2
 
     def from_unit(self, unit: float) -> Value:
         return min(max(math.floor(self._at(unit) + 0.5), self.low), self.high)

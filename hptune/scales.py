@@ -30,18 +30,13 @@ class Scale:
     largest: float = field(default=sys.float_info.max, repr=False)  # magnitude that can be computed with
     integers: bool = field(default=False, repr=False)  # there are whole numbers on it (hptune.levels)
     complement: bool = field(default=False, repr=False)  # what counts is 1 - value, so tables show it too
+    lowest: float = field(init=False, repr=False)  # that can be computed with; every draw asks for it
+    highest: float = field(init=False, repr=False)
 
-    @property
-    def lowest(self) -> float:
-        """The least value that can be computed."""
-        rule = self.rule
-        return math.nextafter(rule.low, math.inf) if rule.low_open else float(max(rule.low, -self.largest))
-
-    @property
-    def highest(self) -> float:
-        """The largest value that can be computed."""
-        rule = self.rule
-        return math.nextafter(rule.high, -math.inf) if rule.high_open else float(min(rule.high, self.largest))
+    def __post_init__(self) -> None:
+        low, high = max(self.rule.low, -self.largest), min(self.rule.high, self.largest)
+        object.__setattr__(self, "lowest", math.nextafter(low, math.inf) if self.rule.low_open else float(low))
+        object.__setattr__(self, "highest", math.nextafter(high, -math.inf) if self.rule.high_open else float(high))
 
     def tells_apart(self, low: float, high: float) -> bool:
         """Whether a range has a width on the scale: log 1e300 and the log of its neighbour are the same number."""
