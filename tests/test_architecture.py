@@ -175,6 +175,34 @@ def test_the_reading_half_loads_no_trainer():
     assert not any(name.startswith("hptune.workers") for name in loaded)
 
 
+DOMAINS = {"Choice", "Range", "Real", "Grid", "LogInteger"}
+
+
+def asked_for_a_kind_of_domain(tree):
+    """The lines that ask for the class of a domain."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "isinstance":
+            asked = node.args[1]
+        elif isinstance(node, ast.MatchClass):
+            asked = node.cls
+        else:
+            continue
+        if {name.id for name in ast.walk(asked) if isinstance(name, ast.Name)} & DOMAINS:
+            yield asked.lineno
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name not in {"domains", "levels"}])
+def test_nobody_asks_for_the_kind_of_a_domain(module):
+    assert not list(asked_for_a_kind_of_domain(ast.parse(MODULES[module].read_text())))
+
+
+def test_asking_for_the_kind_of_a_domain_would_be_noticed():
+    code = (
+        "isinstance(x, Choice)\nisinstance(x, int | Grid)\nmatch x:\n    case Real():\n        pass\nisinstance(x, int)"
+    )
+    assert list(asked_for_a_kind_of_domain(ast.parse(code))) == [1, 2, 4]
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_files_stay_readable(module):
     path = MODULES[module]
