@@ -7,8 +7,9 @@ from types import MappingProxyType
 from typing import Protocol
 
 from hptune.search import confirmation
-from hptune.search.known import Key, Known, best_first, key_of
+from hptune.search.known import Key, Known, key_of
 from hptune.search.plan import CONFIRM_SHARE, REPLICATES, ConfirmPlan, SearchPlan
+from hptune.search.ranking import best_first
 from hptune.search.stage_search import StageSearch
 from hptune.search.stage_time import Reading
 from hptune.space import SearchSpace

@@ -88,7 +88,8 @@ def next_steps(
     if not snapshot.is_finished:
         return (_unfinished(snapshot, run), *(() if snapshot.writer else _retry(snapshot, run)))
     if not any(result.status is Status.COMPLETED for result in snapshot.found):
-        return (*_all_failed(failures), *_retry(snapshot, run))
+        has_stopped = any(result.status is Status.STOPPED for result in snapshot.found)
+        return (*_all_failed(failures, has_stopped=has_stopped), *_retry(snapshot, run))
     if uncompared(snapshot) and _zooms_without_gain(snapshot) >= PATIENCE:
         return (*_confirm(snapshot, run), *_retry(snapshot, run))
     found = _ends(snapshot, run, is_useless=is_useless)
@@ -207,11 +208,12 @@ def _zooms_without_gain(snapshot: Snapshot) -> int:
     return sum(stage.is_search for stage in snapshot.stages[found_in + 1 :])
 
 
-def _all_failed(failures: Sequence[tuple[str, str]]) -> tuple[Step, ...]:
-    """What trials have in common of which none has completed."""
+def _all_failed(failures: Sequence[tuple[str, str]], *, has_stopped: bool) -> tuple[Step, ...]:
+    """Say what trials have in common of which none has completed, and whether some were stopped at a bar."""
     if not failures:
         return ()
     statuses = list(dict.fromkeys(status for status, _ in failures))
-    common = f"All of them {statuses[0]}" if len(statuses) == 1 else f"They {' or '.join(statuses)}"
+    all_of_them = "All that were not stopped early" if has_stopped else "All of them"
+    common = f"{all_of_them} {statuses[0]}" if len(statuses) == 1 else f"They {' or '.join(statuses)}"
     what = f"{common}: {failures[0][1]}." if len(failures) == 1 else f"{common}, for {len(failures)} reasons."
     return (Step(f"No trial has completed. {what}"), *(Step(ADVICE_FOR[status]) for status in statuses))

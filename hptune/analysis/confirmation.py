@@ -17,9 +17,8 @@ from hptune.data.settings import DataSettings
 from hptune.measured import baseline_of
 from hptune.search import student
 from hptune.search.confirmation import Confirmed, grain_error, paired
-from hptune.search.known import rounded
 from hptune.search.plan import ConfirmPlan
-from hptune.search.ranking import ranked
+from hptune.search.ranking import ranked, rounded
 from hptune.store import Snapshot, Stage
 from hptune.store.answer import ahead_of, answer_of, contenders, pooled, whole
 from hptune.tables import Run

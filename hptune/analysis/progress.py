@@ -18,7 +18,7 @@ from hptune.environment import changes
 from hptune.errors import FormatError, HptuneError, RunDamagedError
 from hptune.runs import RunFolder
 from hptune.search.plan import REPLICATES, ConfirmPlan, Plan, SearchPlan
-from hptune.search.ranking import ranked
+from hptune.search.ranking import leader
 from hptune.store import Snapshot, Stage
 from hptune.store.answer import CutShort, cut_short
 from hptune.tables import Run
@@ -72,7 +72,7 @@ class StageSummary:
     elapsed_s: float | None  # of all sittings together; None of a confirmation: counted with the search that it follows
     busy_s: float | None  # likewise; of all workers together: training, also trials that were interrupted
     available_s: float | None  # likewise; of all workers together: ready for it
-    best_score: float | None  # of the completed trials of a search
+    best_score: float | None  # of the leader of a search
     best_trial: int | None
     ranges: tuple[Range, ...]
     extended: tuple[Range, ...]  # what the search has extended, from what to what
@@ -154,8 +154,7 @@ def stage_summary(run: Run, stage: Stage) -> StageSummary:
     snapshot = run.snapshot
     ended = [(trial.spec, trial.result) for trial in snapshot.trials_of(stage) if trial.result is not None]
     results = [result for _, result in ended]
-    completed = [result for result in results if result.status is Status.COMPLETED]
-    best = next(iter(ranked(completed)), None) if stage.is_search else None  # a confirmation finds nothing new
+    best = leader(results) if stage.is_search else None  # a confirmation finds nothing new
     old: dict[str, Domain] = {}
     if stage.parents and stage.is_search:
         grew_from = replace(snapshot, stages=snapshot.stages[: stage.number]).stage_to_narrow(stage.parents)

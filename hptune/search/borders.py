@@ -10,7 +10,8 @@ import numpy as np
 
 from hptune.search import model, zoom
 from hptune.search.coordinates import column_of, points_of
-from hptune.search.known import Known, best_first
+from hptune.search.known import Known
+from hptune.search.ranking import best_first
 from hptune.space import Parameter, SearchSpace
 from hptune.trial import Status, Value
 

@@ -12,7 +12,8 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from hptune.search.known import Key, Known, key_of, rounded
+from hptune.search.known import Key, Known, key_of
+from hptune.search.ranking import rounded
 from hptune.trial import Kind, Origin, TrialResult, TrialSpec
 
 TINY = 1e-12  # of a score: smaller differences come of its last digit

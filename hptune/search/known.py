@@ -78,39 +78,5 @@ def known_of(
     return Known(result.number, configuration, result.status, lowest, of_ties, fresh)
 
 
-def best_first(known: Iterable[Known]) -> list[Known]:
-    """The trials with a score in the order of ranking.ranked: completed ones, then stopped ones, the farthest first."""
-    return sorted((trial for trial in known if trial.has_score), key=rank_key)
-
-
-Rank = tuple[bool, int, float, bool, float, float, float, int]
-"""By which trials with a score are ordered, the best first."""
-
-
-def rounded(score: float) -> float:
-    """A score or a mean without its last digits, in which means of the same sum can differ."""
-    return float(f"{score:.12g}")
-
-
-def rank(status: Status, epochs: int, standing: Standing, fresh: Fresh | None, number: int) -> Rank:
-    """Where a trial with a score stands: the one order of trials, in searches, tables and reports alike.
-
-    Completed ones come first, then those that a bar stopped, the farthest first: how good such a trial would have
-    become is not known. A confirmed one competes with its mean, which the luck of its seed has no part in: before a
-    score that is as low, and of equal means the one with the smaller standard error first, then the cheaper one.
-    """
-    score, tie = standing
-    is_stopped = status is Status.STOPPED
-    if fresh is None or is_stopped:
-        return is_stopped, -epochs if is_stopped else 0, score, True, 0.0, 0.0, tie, number
-    return False, 0, rounded(fresh.mean), False, fresh.standard_error, fresh.cost, 0.0, number
-
-
-def rank_key(trial: Known) -> Rank:
-    """The rank of a trial with a score."""
-    standing = rounded(trial.lowest[-1]), trial.ties[-1] if trial.ties else 0.0
-    return rank(trial.status, len(trial.lowest), standing, trial.fresh, trial.number)
-
-
 def key_of(configuration: Mapping[str, Value]) -> Key:
     return tuple((name, isinstance(value, bool), value) for name, value in sorted(configuration.items()))

@@ -16,9 +16,10 @@ from hptune.search.bars import Standings
 from hptune.search.borders import End
 from hptune.search.coarse_to_fine import Proposal, Turn
 from hptune.search.handed_out import HandedOut, Past
-from hptune.search.known import Key, Known, key_of, rank_key
+from hptune.search.known import Key, Known, key_of
 from hptune.search.ordered import Ordered
 from hptune.search.plan import CONFIRM_SHARE, SearchPlan, most_without_bars
+from hptune.search.ranking import rank_key
 from hptune.search.simulated_clock import SimulatedClock
 from hptune.search.spending import Spending
 from hptune.search.stage_time import Reading, StageTime

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hptune.runs import RunFolder
+from hptune.search.ranking import rank
 from hptune.store import curves, database, rows, sense, snapshot
 from hptune.store.answer import answer_of
 from hptune.store.snapshot import Snapshot, StoredTrial
+from hptune.trial import Status
 
-# what the answer depends on: in a search a single trial, and of those that confirm trials nearly all
-_LEADING = """
-WHERE json_extract(spec, '$.replicate') IS NOT NULL
-OR number = (
-    SELECT number FROM trials WHERE status = 'completed' AND json_extract(spec, '$.replicate') IS NULL
-    ORDER BY score, number LIMIT 1
-)
-"""
-STATUS = 4  # its place in a row
+_Row = tuple[int, int, str | None, int, float | None]
+"""What the order of trials depends on, as it is stored: number, stage, status, epochs and score."""
+
+_LEADING = "WHERE number = ? OR stage IN (SELECT value FROM json_each(?))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +36,30 @@ def read_overview(folder: RunFolder) -> Overview:
     """A run in a few numbers."""
     with database.errors(folder.path), database.reading(folder) as connection:
         database.check(folder, connection, *snapshot.WITHOUT_CURVES)
-        found = snapshot.from_connection(folder, connection, _leading(connection))
+        found = snapshot.from_connection(folder, connection, ())
         with database.understood(folder.path):
-            trials = [(*row[:2], row[STATUS]) for row in rows.read(connection, "trials")]
-            numbers = [(number, stage) for number, stage, _ in trials]
-            sense.check_numbers(found, numbers, curves.last_trial(connection))
-        n_done = sum(status is not None for _, _, status in trials)
+            trials = [(row[0], row[1], row[4], row[6], row[8]) for row in rows.read(connection, "trials")]
+            sense.check_numbers(found, (trial[:2] for trial in trials), curves.last_trial(connection))
+            found = replace(found, trials=_leading(connection, found, trials))
+        n_done = sum(status is not None for _, _, status, _, _ in trials)
         return Overview(found.facts, found.n_planned, n_done, _best_score(found), found.writer)
 
 
-def _leading(connection: sqlite3.Connection) -> Iterator[StoredTrial]:
-    """What the answer depends on, but for what breaks ties: the score of the answer is the same whichever it is."""
-    return snapshot.trials_in(connection, _LEADING, with_ties=False)
+def _leading(connection: sqlite3.Connection, found: Snapshot, trials: Iterable[_Row]) -> tuple[StoredTrial, ...]:
+    """Read what the answer depends on: the leader of all searches, and the trials that confirm others.
+
+    What breaks ties is left out: whichever of equals leads, the score of the answer is the same.
+    """
+    searches = {stage.number for stage in found.stages if stage.is_search}
+    ranks = (
+        rank(Status(status), epochs, (score, 0.0), None, number)
+        for number, stage, status, epochs, score in trials
+        if status is not None and score is not None and stage in searches
+    )
+    first = min(ranks, default=None)
+    others = json.dumps([stage.number for stage in found.stages if not stage.is_search])
+    values = (None if first is None else first[-1], others)
+    return tuple(snapshot.trials_in(connection, _LEADING, values, with_ties=False))
 
 
 def _best_score(found: Snapshot) -> float | None:

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from hptune import tables
 from hptune.analysis.closing_in import parts
+from hptune.analysis.progress import run_line
 from hptune.analysis.summary import summarize
 from hptune.events import EpochEnded, SpaceExtended, StageEnded, TrialEnded, TrialStarted
 from hptune.report.as_json import to_json
@@ -371,8 +372,16 @@ def test_spans_of_time_in_words():
     ]
 
 
-def test_a_stage_of_stopped_trials_has_no_best_one(tmp_path):
-    run = Fine(tmp_path / "run", n_trials=2)
-    run.train((0, COARSE, 0.01, "stopped", [0.4]), (1, COARSE, 0.02, "stopped", [0.3]))
-    (stage,) = summarize(run.load()).stages
-    assert (stage.best_score, stage.best_trial) == (None, None)
+def test_the_list_the_stages_and_the_answer_agree_on_the_best_of_stopped_trials(tmp_path):
+    """The best of those that went farthest."""
+    run = Fine(tmp_path / "run", n_trials=3, plan=replace(PLAN, confirm=0))
+    run.train(
+        (0, COARSE, 0.01, "stopped", [0.4, 0.3]), (1, COARSE, 0.02, "stopped", [0.2]), (2, COARSE, 0.03, "failed", [])
+    )
+    report = summarize(run.load())
+    (stage,) = report.stages
+    assert (stage.best_score, stage.best_trial) == (0.3, 0)
+    assert report.best is not None
+    assert (report.best.trial, report.best.score) == (0, 0.3)
+    assert run_line(run.folder).best_score == 0.3
+    assert report.next_steps[0].text == "No trial has completed. All that were not stopped early failed: failed: why."

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hptune.search.bars import Standings, bars, rungs
-from hptune.search.known import best_first, known_of
-from hptune.search.ranking import ranked
+from hptune.search.known import known_of
+from hptune.search.ranking import best_first, ranked
 from hptune.trainers import attempt
 from hptune.trial import DivergedError, EpochMetrics, FinalCheck, Job, Status, TrialResult, TrialSpec
 

@@ -13,7 +13,8 @@ from hptune.nn.hyperparameters import LEGAL
 from hptune.scales import LOG, ONE_MINUS
 from hptune.search import coarse_to_fine
 from hptune.search.coarse_to_fine import Turn
-from hptune.search.known import Known, best_first, key_of
+from hptune.search.known import Known, key_of
+from hptune.search.ranking import best_first
 from hptune.space import Parameter, SearchSpace
 from hptune.trial import Kind, Origin, Status
 

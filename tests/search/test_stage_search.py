@@ -21,8 +21,9 @@ from hptune.search import bars as bars_module
 from hptune.search import coarse_to_fine, handed_out, random_search, stage_search
 from hptune.search.borders import End
 from hptune.search.handed_out import Past
-from hptune.search.known import best_first, key_of, known_of
+from hptune.search.known import key_of, known_of
 from hptune.search.plan import Budget, SearchPlan, most_without_bars
+from hptune.search.ranking import best_first
 from hptune.search.stage_search import StageSearch
 from hptune.space import Parameter, SearchSpace
 from hptune.stage_trials import SearchAndConfirmation
