@@ -18,7 +18,7 @@ TAKEN = 0.3  # of their epochs, that trials with bars take as a rule
 REPLICATES = 3  # trainings of each
 PARALLEL_PER_WORKER = 2  # simulated machines, unless a study file says how many
 LEAST_ROUNDS = 8  # in which a search learns from what it has tried
-MOST_WITHOUT_BARS = 1 / 6  # of the trainings, that are begun before there is a bar
+ONE_WITHOUT_BARS_IN = 6  # trainings: more are not begun before there is a bar
 LEAST_PARALLEL = 2
 
 _NUMBER = r"[0-9]+(\.[0-9]+)?"
@@ -151,14 +151,18 @@ def _n_confirmed(budget: Budget, epochs: int, *, bars: bool) -> int:
 
 def most_parallel(budget: Budget, epochs: int) -> int | None:
     """How many trainings at a time leave a search enough rounds to learn in; None where only the time is limited."""
-    n = how_many_trainings(budget, epochs)
-    return None if n is None else max(LEAST_PARALLEL, n // LEAST_ROUNDS)
+    return _one_in(LEAST_ROUNDS, budget, epochs)
 
 
 def most_without_bars(budget: Budget, epochs: int) -> int | None:
     """How many trainings may begin before there is a bar; None where only the time is limited."""
+    return _one_in(ONE_WITHOUT_BARS_IN, budget, epochs)
+
+
+def _one_in(trainings: int, budget: Budget, epochs: int) -> int | None:
+    """Count one for so many trainings of a budget, and never fewer than may run at a time in any case."""
     n = how_many_trainings(budget, epochs)
-    return None if n is None else max(LEAST_PARALLEL, int(n * MOST_WITHOUT_BARS))
+    return None if n is None else max(LEAST_PARALLEL, n // trainings)
 
 
 def how_many_trainings(budget: Budget, epochs: int) -> int | None:
