@@ -38,7 +38,10 @@ def read_overview(folder: RunFolder) -> Overview:
         database.check(folder, connection, *snapshot.WITHOUT_CURVES)
         found = snapshot.from_connection(folder, connection, ())
         with database.understood(folder.path):
-            trials = [(row[0], row[1], row[4], row[6], row[8]) for row in rows.read(connection, "trials")]
+            trials = [
+                (number, stage, status, epochs, score)
+                for number, stage, _, _, status, _, epochs, _, score, *_ in rows.read(connection, "trials")
+            ]
             sense.check_numbers(found, (trial[:2] for trial in trials), curves.last_trial(connection))
             found = replace(found, trials=_leading(connection, found, trials))
         n_done = sum(status is not None for _, _, status, _, _ in trials)
