@@ -96,7 +96,8 @@ MEANINGS: Mapping[str, str] = {
     "search.seed": "Of configurations, first weights, mini-batches, dropout and augmentation.",
     "search.metric": "What ranks trials, at the best epoch of each.",
     "search.goal": "Of the metric.",
-    "search.bars": "Stop a trial that is not among the best third after 1/27, 1/9 or 1/3 of its epochs.",
+    "search.bars": "Stop a trial that is not among the best third after 1/27, 1/9 or 1/3 of its epochs, "
+    "nor as good as the trial it was chosen near.",
     "search.confirm": "Train the best again from fresh seeds, with 15 % of the epochs.",
     "search.extend": "Let a range grow where the best trials lie at its end.",
     "search.parallel": "How many trials are under way when another is proposed; auto is twice the workers, "

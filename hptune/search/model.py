@@ -29,8 +29,8 @@ def promises(points: Array, scores: Array, under_way: Array, steps: Array) -> Ar
     """The expected improvement at each of the steps (steps, dimensions), on the scale of eased scores.
 
     points (trials, dimensions) have scores, the best first; infinite ones count as the worst finite one. under_way
-    (trials, dimensions) have none yet. Far from all points the model expects the mean of all scores, not
-    of those that it rests on: else all that lies far away would be as promising as they are.
+    (trials, dimensions) have none yet. Far from all points the model expects the mean of all scores, not of
+    those that it rests on: else all that lies far away would be as promising as they are.
     """
     known, values = points[:MOST], eased(scores)[:MOST]
     length, noise = _likeliest(known[:MOST_TO_FIT], values[:MOST_TO_FIT])
